@@ -1,0 +1,26 @@
+"""The full local lab: etcd x3, postgres x3, proxy x2, app x2, made on this machine by `lab up`."""
+
+
+def _host(name, last):
+    return name, {"ssh_hostname": f"10.77.0.{last}"}
+
+
+etcd = [_host("etcd1", 11), _host("etcd2", 12), _host("etcd3", 13)]
+postgres = [_host("db1", 21), _host("db2", 22), _host("db3", 23)]
+proxy = [_host("lb1", 31), _host("lb2", 32)]
+app = [_host("app1", 41), _host("app2", 42)]
+
+all = (
+    etcd + postgres + proxy + app,
+    {
+        "lab": {"name": "lab", "provider": "nspawn", "bridge": "firedrill0", "address": "10.77.0.1/24"},
+        "vip": "10.77.0.100",
+        "chaos_allowed": True,
+        "power": {
+            "power_on": "lab start {name}",
+            "power_off": "lab cut {name}",
+            "pause": "lab pause {name}",
+            "resume": "lab resume {name}",
+        },
+    },
+)
