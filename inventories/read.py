@@ -1,0 +1,131 @@
+"""Read an inventory file the way pyinfra does, and refuse one that cannot make a cluster.
+
+pyinfra itself is asked (in a process of its own, since importing its command line patches the process
+with gevent), so group data and overrides mean here what they mean in a deploy.
+"""
+
+import ipaddress
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from inventories.errors import InventoryProblem
+
+ROLES = ("etcd", "postgres", "proxy", "app", "monitor")
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT = "inventories/lab.py"
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host of an inventory: its name, its address, its roles and all its data."""
+
+    name: str
+    address: str
+    roles: tuple[str, ...]
+    data: dict[str, Any] = field(hash=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The hosts of one inventory file, in the file's order."""
+
+    path: Path
+    hosts: tuple[Host, ...]
+
+    def __getitem__(self, name: str) -> Host:
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        names = ", ".join(host.name for host in self.hosts)
+        raise InventoryProblem(f"no host {name!r} in {self.path}", f"it names {names}")
+
+    def role(self, role: str) -> tuple[Host, ...]:
+        """The hosts with this role, in the file's order."""
+        return tuple(host for host in self.hosts if role in host.roles)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The data of the first host: for settings that all hosts share."""
+        return self.hosts[0].data
+
+
+def default_path() -> str:
+    """The inventory a command uses when none is named: $FIREDRILL_INVENTORY, or the local lab."""
+    return os.environ.get("FIREDRILL_INVENTORY") or str(ROOT / DEFAULT)
+
+
+def read(path: str | Path | None = None) -> Inventory:
+    """Read and check an inventory file. Raises InventoryProblem with the cause and the remedy."""
+    path = Path(path or default_path()).resolve()
+    if not path.is_file():
+        raise InventoryProblem(f"no inventory file {path}", "name one with -i, such as inventories/lab.py")
+    hosts = tuple(_host(path, item) for item in _ask_pyinfra(path))
+    check(path, hosts)
+    return Inventory(path, hosts)
+
+
+def _ask_pyinfra(path: Path) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "pyinfra", "--json", str(path), "debug-inventory"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    if done.returncode == 0 and done.stdout.startswith("["):
+        return json.loads(done.stdout)
+    last = (done.stderr.strip() or done.stdout.strip() or "no answer").splitlines()[-1].strip()
+    raise InventoryProblem(f"{path} cannot be read ({last})", "mend the file; pyinfra reads it as Python")
+
+
+def _host(path: Path, item: dict[str, Any]) -> Host:
+    data = item["data"]
+    address = data.get("ssh_hostname", item["name"].removeprefix("@fake/"))
+    groups = set(item["groups"]) - {"all", path.stem, "@fake", "fake"}
+    roles = tuple(role for role in ROLES if role in groups)
+    if unknown := sorted(groups - set(ROLES)):
+        raise InventoryProblem(
+            f"{item['name']} in {path} has the unknown role {unknown[0]!r}",
+            f"the roles are {', '.join(ROLES)}; begin the names of helpers with an underscore",
+        )
+    return Host(item["name"].removeprefix("@fake/"), address, roles, data)
+
+
+def check(path: Path, hosts: tuple[Host, ...]) -> None:
+    """Refuse what cannot work: no hosts, a host in no role, a shared address, an even etcd."""
+    if not hosts:
+        raise InventoryProblem(f"{path} names no hosts", "add them to groups named after roles")
+    for host in hosts:
+        if not host.roles:
+            raise InventoryProblem(f"{host.name} in {path} has no role", f"add it to one of {', '.join(ROLES)}")
+    _check_addresses(path, hosts)
+    members = [host.name for host in hosts if "etcd" in host.roles]
+    if members and len(members) % 2 == 0:
+        raise InventoryProblem(
+            f"{path} has {len(members)} etcd members ({', '.join(members)})",
+            "make it an odd number: an even one tolerates no more losses than one member fewer",
+        )
+
+
+def _check_addresses(path: Path, hosts: tuple[Host, ...]) -> None:
+    counted = Counter(host.address for host in hosts)
+    shared, count = counted.most_common(1)[0]
+    if count > 1:
+        names = ", ".join(host.name for host in hosts if host.address == shared)
+        raise InventoryProblem(f"{names} in {path} share the address {shared}", "give each host its own")
+    if (vip := hosts[0].data.get("vip")) in counted:
+        raise InventoryProblem(f"the floating address {vip} in {path} is a host's too", "choose a free one")
+    if lab := hosts[0].data.get("lab"):
+        _check_lab(path, hosts, lab)
+
+
+def _check_lab(path: Path, hosts: tuple[Host, ...], lab: dict[str, Any]) -> None:
+    bridge = ipaddress.ip_interface(lab["address"])
+    for host in hosts:
+        address = ipaddress.ip_address(host.address)
+        if address not in bridge.network or address == bridge.ip:
+            raise InventoryProblem(
+                f"{host.name} in {path} has the address {host.address}, which is not a free one of {bridge.network}",
+                "take an address of the lab's network other than the bridge's",
+            )

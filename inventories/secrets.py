@@ -1,0 +1,41 @@
+"""Passwords: random, made once, kept in one file of mode 0600 outside git."""
+
+import fcntl
+import json
+import os
+import secrets as random
+from pathlib import Path
+
+NAMES = ("superuser", "replication", "rewind", "weather", "firedrill", "patroni_rest", "keepalived")
+
+
+class Secrets(dict):
+    """Passwords by name. Never printed: its repr shows the names alone."""
+
+    def __repr__(self) -> str:
+        return f"Secrets({', '.join(self)})"
+
+
+def load(path: str | Path, cluster: str) -> Secrets:
+    """The passwords of one cluster; missing ones are made and written first. Raises OSError."""
+    path = Path(path).expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(path.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = json.loads(path.read_text()) if path.exists() else {}
+        mine = known.setdefault(cluster, {})
+        missing = [name for name in NAMES if name not in mine]
+        if missing:
+            mine.update({name: random.token_urlsafe(18) for name in missing})
+            _write(path, known)
+    return Secrets(mine)
+
+
+def _write(path: Path, content: dict) -> None:
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(content, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(path)
