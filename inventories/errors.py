@@ -7,7 +7,10 @@ Problem                   what a user can mend: printed as one line with cause a
 import functools
 import sys
 
+import click
+
 USAGE = 2
+INTERRUPTED = 130
 
 
 class Problem(Exception):
@@ -23,18 +26,22 @@ class InventoryProblem(Problem):
     """The inventory cannot be read, or names hosts that cannot make a cluster."""
 
 
-def one_line(main):
-    """Decorate a command's entry: a Problem becomes one line on stderr and exit 2, Ctrl-C exit 130."""
+def one_line(cli):
+    """Make a click command a console script: a Problem becomes one line on stderr and exit 2, Ctrl-C exit 130."""
 
-    @functools.wraps(main)
-    def run(*args, **options):
+    @functools.wraps(cli)
+    def run() -> None:
+        name = cli.callback.__module__.split(".")[0]
         try:
-            return main(*args, **options)
+            sys.exit(cli.main(prog_name=name, standalone_mode=False))
         except Problem as problem:
-            print(f"{main.__module__.split('.')[0]}: {problem}", file=sys.stderr)
+            print(f"{name}: {problem}", file=sys.stderr)
             sys.exit(USAGE)
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            sys.exit(130)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            print(f"{name}: interrupted", file=sys.stderr)
+            sys.exit(INTERRUPTED)
 
     return run

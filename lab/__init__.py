@@ -1,1 +1,1 @@
-"""placeholder"""
+"""Hosts on this machine, made from an inventory: image, network, disks, and systemd containers that boot them."""

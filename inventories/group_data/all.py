@@ -1,6 +1,7 @@
 """Defaults of every inventory. A group's file, a group's data and a host's data override them, in that order."""
 
 ssh_user = "root"
+disk_gib = 8
 
 # Versions are Debian 13's; the deploy asks apt for these packages by name.
 postgres_version = "17"

@@ -1,0 +1,109 @@
+"""The `lab` command: hosts on this machine, driven by the inventory alone."""
+
+import os
+import time
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from inventories.errors import one_line
+from inventories.read import read
+from lab import core, image
+
+_BEGAN = time.monotonic()
+_COLOURS = {"running": "green", "booting": "yellow", "paused": "yellow", "off": "red", "absent": "dim"}
+
+
+def tell(text: str) -> None:
+    """One line of progress, with the seconds since the start."""
+    click.echo(f"[{time.monotonic() - _BEGAN:5.1f} s] {text}", err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-i", "--inventory", metavar="FILE", help="Inventory file; $FIREDRILL_INVENTORY or inventories/lab.py.")
+@click.pass_context
+def cli(context: click.Context, inventory: str | None) -> None:
+    """Hosts on this machine, as an inventory names them."""
+    context.obj = lambda: core.Lab(read(inventory))
+
+
+@cli.command()
+@click.option("--bare", is_flag=True, help="Hosts with nothing but sshd and Python; the deploy installs the rest.")
+@click.pass_obj
+def up(lab, bare: bool) -> None:
+    """Make and boot the hosts; repair what a dead run left; change nothing on those that run."""
+    core.need_root()
+    lab().up(bare=bare, tell=tell)
+
+
+@cli.command()
+@click.pass_obj
+def down(lab) -> None:
+    """Remove the hosts, their disks and their network. The image stays cached."""
+    lab().down(tell)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def status(lab, as_json: bool) -> None:
+    """Show each host's state."""
+    rows = lab().status()
+    if as_json:
+        click.echo(core.as_json(rows))
+        return
+    table = Table("host", "state", "address", "roles", "processes", "CPU s")
+    for row in rows:
+        state = f"[{_COLOURS[row['state']]}]{row['state']}[/]"
+        table.add_row(row["name"], state, row["address"], " ".join(row["roles"]), str(row["processes"]), str(row["cpu_s"]))
+    Console().print(table)
+
+
+def _verb(name: str, help_text: str, act) -> None:
+    @cli.command(name, help=help_text)
+    @click.argument("hosts", nargs=-1, required=True, metavar="HOST...")
+    @click.pass_obj
+    def command(lab, hosts: tuple[str, ...]) -> None:
+        it = lab()
+        for host in hosts:
+            it[host]
+        for host in hosts:
+            act(it, host)
+
+
+_verb("start", "Power hosts on.", lambda lab, host: lab.start(host, tell))
+_verb("stop", "Power hosts off in good order.", lambda lab, host: lab.stop(host))
+_verb("cut", "Cut hosts' power: instant death.", lambda lab, host: lab.cut(host))
+_verb("pause", "Freeze whole hosts.", lambda lab, host: lab.pause(host))
+_verb("resume", "Thaw paused hosts.", lambda lab, host: lab.resume(host))
+
+
+@cli.command()
+@click.argument("host")
+@click.argument("command", nargs=-1)
+@click.pass_obj
+def shell(lab, host: str, command: tuple[str, ...]) -> None:
+    """Open a root shell on a host over SSH, or run COMMAND there."""
+    it = lab()
+    target, folder = it[host], it.folder
+    options = ["-i", str(folder / "ssh_key"), "-o", f"UserKnownHostsFile={folder / 'known_hosts'}", "-o", "LogLevel=ERROR"]
+    os.execvp("ssh", ["ssh", *options, f"root@{target.address}", *command])
+
+
+@cli.command("image")
+@click.option("--rebuild", is_flag=True, help="Build it anew.")
+@click.option("--bare", is_flag=True, help="The one with nothing but sshd and Python.")
+@click.option("--json", "as_json", is_flag=True)
+def image_(rebuild: bool, bare: bool, as_json: bool) -> None:
+    """Build the host image if it is not there, and list what is cached."""
+    core.need_root()
+    image.ensure(bare=bare, rebuild=rebuild, tell=tell)
+    rows = image.listing()
+    click.echo(core.as_json(rows) if as_json else "\n".join(f"{r['path']}  {r['mib']} MiB" for r in rows))
+
+
+main = one_line(cli)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""The lab of an inventory: bring it up, take it down, and give each host its power button.
+
+Every verb looks at the machine, not at what an earlier run wrote down, so a state left by a killed run, or by a
+machine that was reset, is only another state to start from.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from inventories.errors import Problem
+from inventories.read import Inventory
+from lab import cgroups, guest, image, mounts, network, nspawn, paths
+from lab.guest import Guest
+from lab.run import run
+
+BOOT_SECONDS = 60
+STOP_SECONDS = 60
+PARALLEL = 8
+Tell = Callable[[str], None]
+
+
+class Lab:
+    """The hosts of one inventory on this machine."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        settings = inventory.data.get("lab")
+        if not settings:
+            raise Problem(f"{inventory.path} has no `lab` settings", "its hosts are not made here; see inventories/lab.py")
+        self.inventory = inventory
+        self.name: str = settings["name"]
+        self.network = network.Network(self.name, settings["bridge"], settings["address"])
+        self.folder = paths.STATE / self.name
+        self.guests = [guest.of(inventory, host) for host in inventory.hosts]
+
+    def __getitem__(self, name: str) -> Guest:
+        self.inventory[name]  # says which names there are
+        return next(guest for guest in self.guests if guest.name == name)
+
+    # The whole lab
+
+    def up(self, *, bare: bool, tell: Tell) -> None:
+        """Make and boot every host that is not running, and wait until all answer SSH."""
+        need_root()
+        network.check(self.network)
+        base = image.ensure(bare=bare, tell=tell)
+        with self._locked():
+            self._check_image(base)
+            self._sweep_strangers()
+            network.up(self.network, paths.STATE / "ip_forward")
+            self._key()
+            self._start(self.guests, tell)
+        _hold_known_hosts(self.folder / "known_hosts", self.guests)
+
+    def down(self, tell: Tell) -> None:
+        """Remove the hosts with their disks, and every trace on this machine but the cached image."""
+        need_root()
+        if self.folder.exists():
+            with self._locked():
+                self._remove(tell)
+        else:
+            self._remove(tell)
+
+    def _remove(self, tell: Tell) -> None:
+        for name in self._known_names():
+            cgroups.kill(self.name, name)
+        mounts.unmount(self.folder)
+        last = not [other for other in _other_labs(self.name)]
+        network.down(self.network, paths.STATE / "ip_forward", last=last)
+        cgroups.remove(self.name)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if last:
+            shutil.rmtree(paths.STATE, ignore_errors=True)
+        tell(f"{self.name}: gone")
+
+    def status(self) -> list[dict]:
+        """One row a host: state (running, booting, paused, off, absent), address, roles, memory and CPU used."""
+        return [self._status_of(guest) for guest in self.guests]
+
+    # One host
+
+    def start(self, name: str, tell: Tell) -> None:
+        """Power a host on and wait until it answers SSH. On already: nothing to do."""
+        need_root()
+        target = self[name]
+        if not (target.folder / "disk.ext4").exists():
+            raise Problem(f"{name} was never made", "run `lab up` first")
+        with self._locked():
+            self._start([target], tell)
+
+    def stop(self, name: str) -> None:
+        """An orderly poweroff, as by the power button. Raises Problem when it takes too long."""
+        need_root()
+        target = self[name]
+        nspawn.poweroff(target)
+        deadline = time.monotonic() + STOP_SECONDS
+        while target.processes:
+            if time.monotonic() > deadline:
+                raise Problem(f"{name} is still on {STOP_SECONDS} s after its poweroff", f"run `lab cut {name}`")
+            time.sleep(0.05)
+
+    def cut(self, name: str) -> None:
+        """Instant death, as by a pulled plug."""
+        need_root()
+        target = self[name]
+        if pid := nspawn.init(target):
+            _kill(pid)
+        cgroups.kill(self.name, name)
+
+    def pause(self, name: str) -> None:
+        """Freeze the whole host; its network falls silent, and its clock goes on."""
+        need_root()
+        target = self[name]
+        if nspawn.init(target) is None:
+            raise Problem(f"{name} is off", f"run `lab start {name}` first")
+        nspawn.silence(target, silent=True)
+        cgroups.freeze(self.name, name, frozen=True)
+
+    def resume(self, name: str) -> None:
+        """Thaw a paused host."""
+        need_root()
+        cgroups.freeze(self.name, name, frozen=False)
+        nspawn.silence(self[name], silent=False)
+
+    # How
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(self.folder / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            os.set_inheritable(lock.fileno(), False)
+            yield
+
+    def _start(self, guests: list[Guest], tell: Tell) -> None:
+        began = time.monotonic()
+        base = Path((self.folder / "image").read_text())
+        key = (self.folder / "ssh_key.pub").read_text()
+        todo = [guest for guest in guests if nspawn.init(guest) is None]
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            list(pool.map(lambda guest: self._boot(guest, base, key), todo))
+            list(pool.map(lambda guest: _wait_for_ssh(guest), guests))
+        if todo:
+            names = ", ".join(guest.name for guest in todo)
+            tell(f"{names}: up after {time.monotonic() - began:.1f} s")
+
+    def _boot(self, guest: Guest, base: Path, key: str) -> None:
+        cgroups.kill(self.name, guest.name)  # a supervisor whose container died, or the reverse
+        cgroups.remove(self.name, guest.name)
+        cgroups.prepare(self.name, guest.name, len(self.guests))
+        nspawn.boot(guest, base, key)
+
+    def _check_image(self, base: Path) -> None:
+        """Hosts keep the image they were made from; another one means other hosts."""
+        file = self.folder / "image"
+        if not file.exists() or not Path(file.read_text()).exists():
+            for name in self._known_names():
+                cgroups.kill(self.name, name)
+            mounts.unmount(self.folder)
+            shutil.rmtree(self.folder / "hosts", ignore_errors=True)
+            file.write_text(str(base))
+        elif file.read_text() != str(base):
+            raise Problem(
+                f"the lab {self.name} was made from another image ({Path(file.read_text()).name})",
+                "run `lab down` first, or `lab up` with the same --bare as before",
+            )
+
+    def _sweep_strangers(self) -> None:
+        """Hosts that an earlier version of the inventory named."""
+        for name in self._known_names() - {guest.name for guest in self.guests}:
+            cgroups.kill(self.name, name)
+            cgroups.remove(self.name, name)
+            mounts.unmount(self.folder / "hosts" / name)
+            shutil.rmtree(self.folder / "hosts" / name, ignore_errors=True)
+
+    def _known_names(self) -> set[str]:
+        made = self.folder / "hosts"
+        running = {path.name for mount in cgroups.hierarchies().values() for path in (mount / cgroups.ROOT / self.name).glob("*/")}
+        return {guest.name for guest in self.guests} | running | ({p.name for p in made.iterdir()} if made.exists() else set())
+
+    def _key(self) -> None:
+        if not (self.folder / "ssh_key.pub").exists():
+            (self.folder / "ssh_key").unlink(missing_ok=True)
+            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"firedrill {self.name}", "-f", str(self.folder / "ssh_key")])
+
+    def _status_of(self, target: Guest) -> dict:
+        pids = target.processes
+        row = {
+            "name": target.name,
+            "state": self._state(target),
+            "address": target.address,
+            "roles": list(self.inventory[target.name].roles),
+            "processes": len(pids),
+            "cpu_s": round(guest.cpu_seconds(pids), 1),
+        }
+        return row
+
+    def _state(self, target: Guest) -> str:
+        if nspawn.init(target) is None:
+            return "off" if (target.folder / "disk.ext4").exists() else "absent"
+        if cgroups.frozen(self.name, target.name):
+            return "paused"
+        return "running" if _answers_ssh(target, 0.3) else "booting"
+
+
+def need_root() -> None:
+    """Refuse early who may not make hosts."""
+    if os.geteuid() != 0:
+        raise Problem("hosts can only be made by root", "run it with sudo or as root")
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, 9)
+    except ProcessLookupError:
+        return
+
+
+def _other_labs(name: str) -> list[str]:
+    if not paths.STATE.exists():
+        return []
+    return [path.name for path in paths.STATE.iterdir() if path.is_dir() and path.name != name and (path / "hosts").exists()]
+
+
+def _answers_ssh(target: Guest, seconds: float) -> bool:
+    try:
+        with socket.create_connection((target.address, 22), timeout=seconds) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def _wait_for_ssh(target: Guest) -> None:
+    deadline = time.monotonic() + BOOT_SECONDS
+    while not _answers_ssh(target, 1):
+        if time.monotonic() > deadline or not target.processes:
+            log = target.folder / "console.log"
+            last = (log.read_text(errors="replace").strip() or "an empty console").splitlines()[-1]
+            raise Problem(f"{target.name} did not come up to SSH ({last})", f"its console is {log}")
+        time.sleep(0.05)
+
+
+def _hold_known_hosts(file: Path, guests: list[Guest]) -> None:
+    lines = [f"{guest.address} {nspawn.host_key(guest)}" for guest in guests]
+    file.write_text("".join(lines))
+
+
+def as_json(rows: list[dict]) -> str:
+    return json.dumps(rows, indent=1)

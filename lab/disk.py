@@ -1,0 +1,37 @@
+"""A disk for each host: a sparse ext4 file, loop-mounted, with an overlay of the image on it.
+
+What a host writes lands on its own file system, so a full disk is that host's own and a lab is thrown away with it.
+"""
+
+import os
+from pathlib import Path
+
+from lab import mounts
+from lab.run import run
+
+
+def make(file: Path, gib: float) -> None:
+    """Make the sparse, formatted file unless it is there. A half-made one never gets its final name."""
+    if file.exists():
+        return
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with open(new, "wb") as handle:
+        os.truncate(handle.fileno(), int(gib * 2**30))
+    run(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", str(new)])
+    new.rename(file)
+
+
+def mount(image: Path, file: Path, folder: Path) -> Path:
+    """Mount the disk and the overlay below `folder` unless they are; return the root file system's path."""
+    disk, root = folder / "disk", folder / "root"
+    if root not in mounts.below(folder):
+        mounts.unmount(folder)
+        disk.mkdir(parents=True, exist_ok=True)
+        root.mkdir(exist_ok=True)
+        run(["mount", "-o", "loop", str(file), str(disk)])
+        (disk / "upper").mkdir(exist_ok=True)
+        (disk / "work").mkdir(exist_ok=True)
+        options = f"lowerdir={image},upperdir={disk / 'upper'},workdir={disk / 'work'}"
+        run(["mount", "-t", "overlay", "-o", options, "overlay", str(root)])
+    return root
