@@ -8,7 +8,6 @@ import errno
 import os
 import signal
 import time
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -68,24 +67,16 @@ def _weigh(level: str, factor: int) -> None:
         weight.write_text(str(min(10000, WEIGHT_V2 * factor)))
 
 
-def enter(lab: str, host: str) -> None:
-    """Move the calling process into the host's cgroup, in every hierarchy."""
-    for mount in hierarchies().values():
-        (mount / ROOT / lab / host / "cgroup.procs").write_text(str(os.getpid()))
-
-
-def _folders(lab: str, host: str) -> Iterator[Path]:
-    for mount in hierarchies().values():
-        folder = mount / ROOT / lab / host
-        if folder.is_dir():
-            yield folder
+def folders(lab: str, host: str) -> list[Path]:
+    """The host's cgroup in every hierarchy."""
+    return [mount / ROOT / lab / host for mount in hierarchies().values()]
 
 
 def processes(lab: str, host: str) -> set[int]:
     """The ids of all processes of the host, its supervisor included."""
     found: set[int] = set()
-    for folder in _folders(lab, host):
-        for file in (folder / "cgroup.procs", *folder.rglob("cgroup.procs")):
+    for folder in folders(lab, host):
+        for file in folder.rglob("cgroup.procs"):
             try:
                 found.update(int(pid) for pid in file.read_text().split())
             except OSError as error:  # the group went away under us, or is a threaded one (EOPNOTSUPP)

@@ -72,6 +72,8 @@ class Lab:
         for name in self._known_names():
             cgroups.kill(self.name, name)
         mounts.unmount(self.folder)
+        for target in self.guests:
+            shutil.rmtree(nspawn.PROPAGATE / target.machine, ignore_errors=True)
         last = not [other for other in _other_labs(self.name)]
         network.down(self.network, paths.STATE / "ip_forward", last=last)
         cgroups.remove(self.name)

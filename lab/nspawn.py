@@ -17,6 +17,9 @@ from lab.run import run
 # Debian 13's systemd refuses cgroup v1, whichever hierarchy this machine runs on.
 ENVIRONMENT = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
 POWEROFF = signal.SIGRTMIN + 4
+SUPERVISE = Path(__file__).with_name("supervise.sh")
+REBOOTED = "133"  # how systemd-nspawn --keep-unit ends when its guest rebooted
+PROPAGATE = Path("/run/systemd/nspawn/propagate")  # systemd-nspawn leaves a folder a machine here
 NETWORK = """\
 [Match]
 Name=host0
@@ -38,7 +41,9 @@ def boot(guest: Guest, image: Path, authorized_key: str) -> None:
     disk.make(guest.folder / "disk.ext4", guest.disk_gib)
     root = disk.mount(image, guest.folder / "disk.ext4", guest.folder)
     _identify(guest, root, authorized_key)
+    groups = [str(group) for group in cgroups.folders(guest.lab, guest.name)]
     command = [
+        "sh", str(SUPERVISE), REBOOTED, *groups, "--",
         "systemd-nspawn", "--quiet", "--boot", f"--directory={root}", f"--machine={guest.machine}",
         f"--hostname={guest.name}", f"--network-bridge={guest.bridge}", "--keep-unit", "--register=no",
         "--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe",
@@ -52,7 +57,6 @@ def boot(guest: Guest, image: Path, authorized_key: str) -> None:
             stderr=console,
             start_new_session=True,
             env=os.environ | ENVIRONMENT,
-            preexec_fn=lambda: cgroups.enter(guest.lab, guest.name),
         )
 
 
