@@ -56,7 +56,9 @@ def status(lab, as_json: bool) -> None:
     table = Table("host", "state", "address", "roles", "processes", "CPU s")
     for row in rows:
         state = f"[{_COLOURS[row['state']]}]{row['state']}[/]"
-        table.add_row(row["name"], state, row["address"], " ".join(row["roles"]), str(row["processes"]), str(row["cpu_s"]))
+        table.add_row(
+            row["name"], state, row["address"], " ".join(row["roles"]), str(row["processes"]), str(row["cpu_s"])
+        )
     Console().print(table)
 
 
@@ -87,7 +89,14 @@ def shell(lab, host: str, command: tuple[str, ...]) -> None:
     """Open a root shell on a host over SSH, or run COMMAND there."""
     it = lab()
     target, folder = it[host], it.folder
-    options = ["-i", str(folder / "ssh_key"), "-o", f"UserKnownHostsFile={folder / 'known_hosts'}", "-o", "LogLevel=ERROR"]
+    options = [
+        "-i",
+        str(folder / "ssh_key"),
+        "-o",
+        f"UserKnownHostsFile={folder / 'known_hosts'}",
+        "-o",
+        "LogLevel=ERROR",
+    ]
     os.execvp("ssh", ["ssh", *options, f"root@{target.address}", *command])
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from inventories.errors import Problem
 from inventories.read import Inventory
-from lab import cgroups, guest, image, mounts, network, nspawn, paths
-from lab.guest import Guest
+from lab import cgroups, image, mounts, network, nspawn, paths
+from lab.guest import Guest, cpu_seconds, guest_of
 from lab.run import run
 
 BOOT_SECONDS = 60
@@ -33,12 +33,14 @@ class Lab:
     def __init__(self, inventory: Inventory) -> None:
         settings = inventory.data.get("lab")
         if not settings:
-            raise Problem(f"{inventory.path} has no `lab` settings", "its hosts are not made here; see inventories/lab.py")
+            raise Problem(
+                f"{inventory.path} has no `lab` settings", "its hosts are not made here; see inventories/lab.py"
+            )
         self.inventory = inventory
         self.name: str = settings["name"]
         self.network = network.Network(self.name, settings["bridge"], settings["address"])
         self.folder = paths.STATE / self.name
-        self.guests = [guest.of(inventory, host) for host in inventory.hosts]
+        self.guests = [guest_of(inventory, host) for host in inventory.hosts]
 
     def __getitem__(self, name: str) -> Guest:
         self.inventory[name]  # says which names there are
@@ -184,25 +186,45 @@ class Lab:
 
     def _known_names(self) -> set[str]:
         made = self.folder / "hosts"
-        running = {path.name for mount in cgroups.hierarchies().values() for path in (mount / cgroups.ROOT / self.name).glob("*/")}
-        return {guest.name for guest in self.guests} | running | ({p.name for p in made.iterdir()} if made.exists() else set())
+        running = {
+            path.name
+            for mount in cgroups.hierarchies().values()
+            for path in (mount / cgroups.ROOT / self.name).glob("*/")
+        }
+        return (
+            {guest.name for guest in self.guests}
+            | running
+            | ({p.name for p in made.iterdir()} if made.exists() else set())
+        )
 
     def _key(self) -> None:
         if not (self.folder / "ssh_key.pub").exists():
             (self.folder / "ssh_key").unlink(missing_ok=True)
-            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"firedrill {self.name}", "-f", str(self.folder / "ssh_key")])
+            run(
+                [
+                    "ssh-keygen",
+                    "-q",
+                    "-t",
+                    "ed25519",
+                    "-N",
+                    "",
+                    "-C",
+                    f"firedrill {self.name}",
+                    "-f",
+                    str(self.folder / "ssh_key"),
+                ]
+            )
 
     def _status_of(self, target: Guest) -> dict:
         pids = target.processes
-        row = {
+        return {
             "name": target.name,
             "state": self._state(target),
             "address": target.address,
             "roles": list(self.inventory[target.name].roles),
             "processes": len(pids),
-            "cpu_s": round(guest.cpu_seconds(pids), 1),
+            "cpu_s": round(cpu_seconds(pids), 1),
         }
-        return row
 
     def _state(self, target: Guest) -> str:
         if nspawn.init(target) is None:
@@ -228,7 +250,9 @@ def _kill(pid: int) -> None:
 def _other_labs(name: str) -> list[str]:
     if not paths.STATE.exists():
         return []
-    return [path.name for path in paths.STATE.iterdir() if path.is_dir() and path.name != name and (path / "hosts").exists()]
+    return [
+        path.name for path in paths.STATE.iterdir() if path.is_dir() and path.name != name and (path / "hosts").exists()
+    ]
 
 
 def _answers_ssh(target: Guest, seconds: float) -> bool:

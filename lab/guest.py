@@ -36,7 +36,7 @@ class Guest:
         return cgroups.processes(self.lab, self.name)
 
 
-def of(inventory: Inventory, host: Host) -> Guest:
+def guest_of(inventory: Inventory, host: Host) -> Guest:
     """The guest that an inventory's host is on this machine."""
     lab = inventory.data["lab"]
     address, prefix = lab["address"].split("/")

@@ -33,7 +33,10 @@ DISABLED = (
     "e2scrub_reap", "fstrim.timer", "logrotate.timer",
 )  # fmt: skip
 # Before packages are unpacked: PostgreSQL's package makes no cluster of its own, Patroni will.
-NO_MAIN_CLUSTER = "mkdir -p $1/etc/postgresql-common && echo 'create_main_cluster = false' > $1/etc/postgresql-common/createcluster.conf"
+NO_MAIN_CLUSTER = (
+    "mkdir -p $1/etc/postgresql-common"
+    " && echo create_main_cluster = false > $1/etc/postgresql-common/createcluster.conf"
+)
 SSHD = """\
 UseDNS no
 MaxStartups 200:30:400
@@ -47,7 +50,13 @@ NEEDED_GIB = 3
 def recipe(*, bare: bool) -> dict[str, str]:
     """All that decides what is in the image."""
     packages = BASE if bare else BASE + CLUSTER
-    return {"suite": SUITE, "packages": ",".join(packages), "hooks": NO_MAIN_CLUSTER, "sshd": SSHD, "off": " ".join(DISABLED)}
+    return {
+        "suite": SUITE,
+        "packages": ",".join(packages),
+        "hooks": NO_MAIN_CLUSTER,
+        "sshd": SSHD,
+        "off": " ".join(DISABLED),
+    }
 
 
 def folder(*, bare: bool) -> Path:
@@ -151,7 +160,17 @@ def _finish(root: Path) -> None:
     present = [unit for unit in DISABLED if _has_unit(root, unit)]
     run(["systemctl", f"--root={root}", "disable", *present])
     run(["systemctl", f"--root={root}", "enable", "systemd-networkd", "systemd-networkd-wait-online", "ssh"])
-    run(["systemctl", f"--root={root}", "mask", "systemd-firstboot", "getty.target", "console-getty", "systemd-networkd-persistent-storage"])
+    run(
+        [
+            "systemctl",
+            f"--root={root}",
+            "mask",
+            "systemd-firstboot",
+            "getty.target",
+            "console-getty",
+            "systemd-networkd-persistent-storage",
+        ]
+    )
 
 
 def _has_unit(root: Path, unit: str) -> bool:
