@@ -54,7 +54,7 @@ class Lab:
         network.check(self.network)
         base = image.ensure(bare=bare, tell=tell)
         with self._locked():
-            self._check_image(base)
+            self._check_image(base, tell)
             self._sweep_strangers()
             network.up(self.network, paths.STATE / "ip_forward")
             self._key()
@@ -161,19 +161,24 @@ class Lab:
         cgroups.prepare(self.name, guest.name, len(self.guests))
         nspawn.boot(guest, base, key)
 
-    def _check_image(self, base: Path) -> None:
-        """Hosts keep the image they were made from; another one means other hosts."""
+    def _check_image(self, base: Path, tell: Tell) -> None:
+        """Hosts keep the image they were made from, also when a newer one was built since."""
         file = self.folder / "image"
-        if not file.exists() or not Path(file.read_text()).exists():
+        made_from = Path(file.read_text()) if file.exists() else None
+        if made_from is None or not made_from.exists():
             for name in self._known_names():
                 cgroups.kill(self.name, name)
             mounts.unmount(self.folder)
             shutil.rmtree(self.folder / "hosts", ignore_errors=True)
             file.write_text(str(base))
-        elif file.read_text() != str(base):
+        elif image.kind(made_from) != image.kind(base):
             raise Problem(
-                f"the lab {self.name} was made from another image ({Path(file.read_text()).name})",
+                f"the lab {self.name} was made from the {image.kind(made_from)} image",
                 "run `lab down` first, or `lab up` with the same --bare as before",
+            )
+        elif made_from != base:
+            tell(
+                f"{self.name}: its hosts stay on the image {made_from.name}; `lab down` and `lab up` give them {base.name}"
             )
 
     def _sweep_strangers(self) -> None:

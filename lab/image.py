@@ -65,6 +65,11 @@ def folder(*, bare: bool) -> Path:
     return paths.CACHE / f"{'bare' if bare else 'cluster'}-{digest}"
 
 
+def kind(image: Path) -> str:
+    """`cluster` or `bare`."""
+    return image.name.split("-")[0]
+
+
 def ensure(*, bare: bool, rebuild: bool = False, tell: Callable[[str], None]) -> Path:
     """The image's folder, built first if it is not there. Raises Problem with the cause."""
     target = folder(bare=bare)
