@@ -71,7 +71,8 @@ def _verb(name: str, help_text: str, act) -> None:
         for host in hosts:
             it[host]
         for host in hosts:
-            act(it, host)
+            if said := act(it, host):
+                click.echo(f"{host}: {name} at {said}")
 
 
 _verb("start", "Power hosts on.", lambda lab, host: lab.start(host, tell))

@@ -110,13 +110,15 @@ class Lab:
                 raise Problem(f"{name} is still on {STOP_SECONDS} s after its poweroff", f"run `lab cut {name}`")
             time.sleep(0.05)
 
-    def cut(self, name: str) -> None:
-        """Instant death, as by a pulled plug."""
+    def cut(self, name: str) -> str:
+        """Instant death, as by a pulled plug. Returns the UTC time of it, to the nanosecond."""
         need_root()
         target = self[name]
+        moment = time.time_ns()
         if pid := nspawn.init(target):
             _kill(pid)
         cgroups.kill(self.name, name)
+        return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment // 10**9))}.{moment % 10**9:09d}Z"
 
     def pause(self, name: str) -> None:
         """Freeze the whole host; its network falls silent, and its clock goes on."""
@@ -177,9 +179,7 @@ class Lab:
                 "run `lab down` first, or `lab up` with the same --bare as before",
             )
         elif made_from != base:
-            tell(
-                f"{self.name}: its hosts stay on the image {made_from.name}; `lab down` and `lab up` give them {base.name}"
-            )
+            tell(f"{self.name}: hosts stay on the image {made_from.name}; `lab down`, `lab up` give them {base.name}")
 
     def _sweep_strangers(self) -> None:
         """Hosts that an earlier version of the inventory named."""

@@ -1,0 +1,170 @@
+"""The `faults` command: break hosts on purpose, look, and heal."""
+
+import dataclasses
+import json
+import re
+import time
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from faults import engine, ledger
+from faults.catalogue import FAULTS
+from faults.ledger import Entry
+from inventories.access import Access, access
+from inventories.errors import Problem, one_line
+from inventories.read import read
+
+UNITS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "min": 60, "h": 3600}
+
+
+class Duration(click.ParamType):
+    """Seconds from `90`, `90s`, `500ms`, `2m`."""
+
+    name = "duration"
+
+    def convert(self, value, param, context) -> float:
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|min|m|h|)", str(value).strip())
+        if not found:
+            self.fail(f"{value!r} is no duration; write it like 90s, 500ms or 2m", param, context)
+        return float(found[1]) * UNITS[found[2]]
+
+
+def tell(entry: Entry, phase: str, detail: str, t: int | None) -> None:
+    """Progress on stderr."""
+    click.echo(f"{entry.host} {entry.fault} {entry.id}: {phase}: {detail}", err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-i", "--inventory", metavar="FILE", help="Inventory file; $FIREDRILL_INVENTORY or inventories/lab.py.")
+@click.pass_context
+def cli(context: click.Context, inventory: str | None) -> None:
+    """Faults on the hosts that an inventory names."""
+    context.obj = lambda: access(read(inventory))
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True)
+def list_(as_json: bool) -> None:
+    """List every fault with its options."""
+    rows = [_describe(name, kind) for name, kind in FAULTS.items()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    table = Table("fault", "kind", "options", "limit", "what it does")
+    for row in rows:
+        given = " ".join(f"--{key} {value}" for key, value in row["options"].items())
+        table.add_row(row["fault"], row["kind"], given, f"{row['default_limit_s']:g} s", row["what"])
+    Console().print(table)
+
+
+def _describe(name: str, kind: type) -> dict:
+    fields = {field.name: field.default for field in dataclasses.fields(kind)}
+    what = (kind.__doc__ or "").strip().splitlines()[0]
+    return {"fault": name, "kind": kind.kind, "options": fields, "default_limit_s": kind.default_limit_s, "what": what}
+
+
+@cli.group()
+def inject() -> None:
+    """Inject a fault on TARGET: a host, leader, sync_standby, replica, etcd_leader, vip_holder, group:ROLE."""
+
+
+def _add_inject(name: str, kind: type) -> None:
+    def act(get, target: str, limit_s: float | None, max_hosts: int, dry_run: bool, as_json: bool, **given) -> None:
+        ways: Access = get()
+        plan = engine.plan(kind(**given), target, ways, limit_s=limit_s, max_hosts=max_hosts)
+        if dry_run:
+            _print_dry_run(engine.dry_run(plan, ways), as_json)
+            return
+        entries = engine.inject(plan, ways, tell)
+        if as_json:
+            click.echo(json.dumps([dataclasses.asdict(entry) for entry in entries], indent=1))
+
+    command = click.Command(
+        name,
+        callback=click.pass_obj(act),
+        help=(kind.__doc__ or "").strip(),
+        params=[
+            click.Argument(["target"]),
+            click.Option(
+                ["--for", "limit_s"], type=Duration(), help=f"Heals by itself after; {kind.default_limit_s:g}s."
+            ),
+            click.Option(["--max-hosts"], type=int, default=engine.MAX_HOSTS, show_default=True),
+            click.Option(["--dry-run"], is_flag=True, help="Print the commands for each host, and run none."),
+            click.Option(["--json", "as_json"], is_flag=True),
+            *(
+                click.Option(
+                    [f"--{field.name.replace('_', '-')}"],
+                    type=type(field.default),
+                    default=field.default,
+                    show_default=True,
+                )
+                for field in dataclasses.fields(kind)
+            ),
+        ],
+    )
+    inject.add_command(command)
+
+
+for _name, _kind in FAULTS.items():
+    _add_inject(_name, _kind)
+
+
+def _print_dry_run(commands: dict[str, list[str]], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(commands, indent=1))
+        return
+    for host, lines in commands.items():
+        for line in lines:
+            click.echo(f"{host}: {line}")
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def status(get, as_json: bool) -> None:
+    """Ask the hosts about every injection that was not healed yet."""
+    rows = engine.status(get())
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    if not rows:
+        click.echo("no active fault")
+        return
+    table = Table("id", "fault", "host", "target", "heals in", "status")
+    for row in rows:
+        table.add_row(row["id"], row["fault"], row["host"], row["target"], f"{row['heals_in_s']:g} s", row["status"])
+    Console().print(table)
+
+
+@cli.command()
+@click.argument("ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every active injection.")
+@click.option("--after", type=float, hidden=True, help="Wait so many seconds first; nothing to do by then is fine.")
+@click.pass_obj
+def heal(get, ids: tuple[str, ...], everything: bool, after: float | None) -> None:
+    """Heal injections by their IDs, or all of them."""
+    ways: Access = get()
+    if not ids and not everything:
+        raise Problem("nothing to heal was named", "give ids from `faults status`, or --all")
+    if after is not None:
+        time.sleep(after)
+    active = {entry.id: entry for entry in ledger.entries(ways.inventory)}
+    if after is None and (unknown := set(ids) - set(active)):
+        raise Problem(f"no active injection {', '.join(sorted(unknown))}", "`faults status` lists them")
+    problems = []
+    for entry in active.values():
+        if everything or entry.id in ids:
+            try:
+                engine.heal(entry, ways, tell)
+            except Problem as problem:
+                problems.append(problem)
+    if problems:
+        raise problems[0]
+
+
+main = one_line(cli)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""A host's power button, out of band: the inventory's commands, since a dead host answers no SSH."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+from fabric import Connection
+
+from faults import remote
+from faults.protocol import NotClean, NotEffective, Refused, Target
+from inventories.errors import Problem
+from inventories.read import ROOT
+
+OFF_SECONDS = 60
+ON_SECONDS = 120
+COMMAND_SECONDS = 120
+
+
+def command(target: Target, verb: str) -> str:
+    """The inventory's command for `power_on`, `power_off`, `pause` or `resume`. Raises Refused without one."""
+    text = target.host.data.get("power", {}).get(verb)
+    if not text:
+        raise Refused(f"{target.host.name} has no `{verb}` command", "give it one in the inventory's `power`")
+    words = {"name": target.host.name, "address": target.host.address, "inventory": str(target.access.inventory.path)}
+    return text.format(**words)
+
+
+def press(target: Target, verb: str) -> int:
+    """Run the command on this machine; return when it acted, in ns UTC. Raises Problem when it fails.
+
+    A command that prints the UTC time of its deed (as `lab cut` does) is believed; otherwise it is when it was started.
+    """
+    began = time.time_ns()
+    text = command(target, verb)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    done = subprocess.run(
+        shlex.split(text), capture_output=True, text=True, cwd=ROOT, timeout=COMMAND_SECONDS, check=False,
+        env=os.environ | {"PATH": path},
+    )  # fmt: skip
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[-1]
+        raise Problem(f"{target.host.name}: `{text}` failed ({said})", "try it by hand")
+    moment = _printed_moment(done.stdout)
+    return moment if moment and began <= moment <= time.time_ns() else began
+
+
+def _printed_moment(text: str) -> int | None:
+    found = re.search(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z", text)
+    if not found:
+        return None
+    seconds = datetime.fromisoformat(f"{found[1]}+00:00").timestamp()
+    return int(seconds) * 10**9 + int(found[2])
+
+
+def boot_mark(connection: Connection) -> str:
+    """A text that differs after each boot, in containers too, which share a boot id: when PID 1 began."""
+    return remote.sh(connection, "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat").replace("\n", " ")
+
+
+def prove_off(target: Target, seconds: float = OFF_SECONDS) -> str:
+    """Wait until the host is silent. Raises NotEffective."""
+    try:
+        took = remote.wait(target.host, up=False, seconds=seconds)
+    except TimeoutError as error:
+        raise NotEffective(str(error), "does its power_off command do what it says?") from None
+    return f"{target.host.name} no longer answers SSH ({took * 1000:.0f} ms after the command returned)"
+
+
+def power_on(target: Target) -> str:
+    """Switch the host on unless it answers, and prove that it booted anew and no unit failed. Raises NotClean."""
+    if not remote.answers(target.host):
+        press(target, "power_on")
+    try:
+        took = remote.wait(target.host, up=True, seconds=ON_SECONDS)
+    except TimeoutError as error:
+        raise NotClean(str(error), "look at its console") from None
+    with remote.connect(target.host) as connection:
+        _prove_clean(target, connection)
+    return f"{target.host.name} booted and answers SSH (waited {took:.1f} s), no failed unit"
+
+
+def _prove_clean(target: Target, connection: Connection) -> None:
+    name = target.host.name
+    if boot_mark(connection) == target.before.get("boot"):
+        raise NotClean(f"{name} answers, and never went down", "was it another host that lost its power?")
+    if new := sorted(set(failed_units(connection)) - set(target.before.get("failed", []))):
+        raise NotClean(f"{name}: failed units after the boot: {', '.join(new)}", "look at their journal")
+
+
+def failed_units(connection: Connection) -> list[str]:
+    """The names of the systemd units in state failed."""
+    shown = remote.sh(connection, "systemctl list-units --failed --plain --no-legend")
+    return [line.split()[0] for line in shown.splitlines()]
+
+
+def describe(target: Target) -> str:
+    """Whether the host answers, in words."""
+    return "on: answers SSH" if remote.answers(target.host) else "off: does not answer SSH"
+
+
+def snapshot(target: Target) -> dict:
+    """What `power_on` compares with later."""
+    if target.connection is None:
+        raise Refused(f"{target.host.name} does not answer SSH", "a host that is off already cannot lose its power")
+    return {"boot": boot_mark(target.connection), "failed": failed_units(target.connection)}

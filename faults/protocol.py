@@ -1,0 +1,107 @@
+"""What every fault promises, and what it is handed.
+
+inject  arms the undo first, harms, then proves the effect; raises NotEffective where it finds none
+heal    is idempotent, removes only what this injection did, and proves the host clean; raises NotClean
+status  reads the host, never our own memory
+
+Problem (inventories.errors)
+├── Refused        before anything was touched: a guard rail, a capability that is missing
+├── NotEffective   the harm was done and did not bite; it is healed already
+└── NotClean       healed, and yet something differs from before
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from fabric import Connection
+
+from inventories.access import Access
+from inventories.errors import Problem
+from inventories.read import Host
+
+
+class Refused(Problem):
+    """Refused before anything was touched."""
+
+
+class NotEffective(Problem):
+    """Injected without the effect that it should have."""
+
+
+class NotClean(Problem):
+    """Healed, and the host is not as it was before."""
+
+
+class Record(Protocol):
+    """Takes what happens: `phase` of docs/events.md, a text, and the time in ns where it was not just now."""
+
+    def __call__(self, phase: str, detail: str, t: int | None = None) -> None: ...
+
+
+def _silent(phase: str, detail: str, t: int | None = None) -> None:
+    return
+
+
+@dataclass(frozen=True)
+class Target:
+    """One host that one injection is about.
+
+    `spec` is what was asked for ("leader"), `limit_s` the seconds after which the fault heals by itself, `before` what
+    the fault noted of the host before it harmed, and `record` takes (phase, detail) as the injection goes on.
+    """
+
+    id: str
+    spec: str
+    host: Host
+    access: Access
+    limit_s: float
+    connection: Connection | None = None
+    before: dict[str, Any] = field(default_factory=dict)
+    record: Record = _silent
+
+
+class Fault(Protocol):
+    """A frozen dataclass whose fields are its options."""
+
+    kind: ClassVar[str]
+    default_limit_s: ClassVar[float]
+    heals_itself_on_host: ClassVar[bool]
+
+    def refuse(self, target: Target) -> None:
+        """Raise Refused where it cannot work; touch nothing."""
+
+    def snapshot(self, target: Target) -> dict[str, Any]:
+        """What must be the same again, or must have changed, when it is over; kept in the ledger."""
+
+    def commands(self, target: Target) -> list[str]:
+        """What will be run, for people to read before (`--dry-run`) and in the report."""
+
+    def inject(self, target: Target) -> str:
+        """Do it, and return the evidence of its effect."""
+
+    def heal(self, target: Target) -> str:
+        """Undo it, and return the evidence that the host is clean."""
+
+    def status(self, target: Target) -> str:
+        """What the host shows of it now."""
+
+
+def new_id() -> str:
+    """An id for one injection: short, and safe in unit names, file names and firewall chains."""
+    return secrets.token_hex(4)
+
+
+def options(fault: Fault) -> dict[str, Any]:
+    """The options of a fault, for the ledger and the report."""
+    return asdict(fault)  # type: ignore[call-overload]
+
+
+def poll(true: Callable[[], bool], seconds: float, step: float = 0.05) -> bool:
+    """Ask until the answer is true or the time is over; return the last answer."""
+    deadline = time.monotonic() + seconds
+    while not (answer := true()) and time.monotonic() < deadline:
+        time.sleep(step)
+    return answer

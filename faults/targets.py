@@ -1,0 +1,72 @@
+"""Targets are data, resolved to hosts at injection: `db1`, `leader`, `etcd:majority`, `group:proxy`."""
+
+from collections.abc import Callable
+
+from faults import cluster, etcd, remote
+from inventories.access import Access
+from inventories.errors import Problem
+from inventories.read import ROLES, Host
+
+
+def _leader(access: Access) -> list[str]:
+    leader = cluster.view(access).leader
+    return [leader.name] if leader else []
+
+
+def _sync_standby(access: Access) -> list[str]:
+    return list(cluster.view(access).sync_standbys[:1])
+
+
+def _replica(access: Access) -> list[str]:
+    return list(cluster.view(access).replicas[:1])
+
+
+def _etcd_leader(access: Access) -> list[str]:
+    name = etcd.leader(access)
+    return [name] if name else []
+
+
+def _etcd_majority(access: Access) -> list[str]:
+    """The leader first: losing it is the harder half of losing the quorum."""
+    names = [host.name for host in access.inventory.role("etcd")]
+    names.sort(key=lambda name: name != etcd.leader(access))
+    return names[: len(names) // 2 + 1]
+
+
+def _vip_holder(access: Access) -> list[str]:
+    vip = access.inventory.data.get("vip")
+    return [host.name for host in access.inventory.role("proxy") if vip and _holds(host, vip)]
+
+
+def _holds(host: Host, address: str) -> bool:
+    if not remote.answers(host):
+        return False
+    with remote.connect(host) as connection:
+        return f" {address}/" in remote.sh(connection, "ip -o -4 address")
+
+
+RESOLVERS: dict[str, Callable[[Access], list[str]]] = {
+    "leader": _leader,
+    "sync_standby": _sync_standby,
+    "replica": _replica,
+    "etcd_leader": _etcd_leader,
+    "etcd:majority": _etcd_majority,
+    "vip_holder": _vip_holder,
+}
+
+
+def resolve(spec: str, access: Access) -> list[Host]:
+    """The hosts that the target is right now. Raises Problem when it is nobody, or no target."""
+    inventory = access.inventory
+    if spec in RESOLVERS:
+        names = RESOLVERS[spec](access)
+    elif spec.startswith("group:") and spec.removeprefix("group:") in ROLES:
+        names = [host.name for host in inventory.role(spec.removeprefix("group:"))]
+    elif spec in {host.name for host in inventory.hosts}:
+        names = [spec]
+    else:
+        known = ", ".join((*RESOLVERS, *(f"group:{role}" for role in ROLES)))
+        raise Problem(f"no target {spec!r}", f"take a host's name or one of {known}")
+    if not names:
+        raise Problem(f"{spec!r} is nobody right now", "look at the cluster with `faults status` or `patronictl list`")
+    return [inventory[name] for name in names]
