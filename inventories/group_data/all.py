@@ -63,3 +63,52 @@ profiles = {
         "fall": 3,
     },
 }
+
+# Debian packages by role; a role's list is installed on the hosts that have it.
+packages = {
+    "all": ["python3", "ca-certificates"],
+    "etcd": ["etcd-server", "etcd-client"],
+    "postgres": ["postgresql-{postgres_version}", "patroni", "python3-etcd"],
+    "proxy": ["haproxy", "keepalived", "curl"],
+    "app": ["nginx-light", "gunicorn", "python3-flask", "python3-psycopg", "python3-psycopg-pool"],
+    "monitor": [],
+}
+
+# Networks that may log in to PostgreSQL, apart from the hosts' and the controller's own addresses.
+client_networks = []
+
+# Of the floating address (`vip` in the inventory; without one there is no keepalived, and clients get all proxies).
+virtual_router_id = 77
+
+# Milliseconds. An election must end well inside Patroni's retry_timeout.
+etcd_heartbeat_ms = 100
+etcd_election_ms = 1000
+
+# Patroni opens the watchdog where there is one; "required" keeps a node without from leading, "off" leaves it alone.
+watchdog = {"mode": "automatic", "device": "/dev/watchdog"}
+
+# How far a replica may lag behind and still serve reads.
+read_lag = "10MB"
+
+# For small hosts. Changes reach a running cluster at the next deploy; those that need a restart of PostgreSQL
+# (max_connections, shared_buffers) show as "pending restart" in `patronictl list` until one is made.
+postgres_parameters = {
+    "max_connections": 200,
+    "shared_buffers": "64MB",
+    "max_wal_senders": 10,
+    "max_replication_slots": 10,
+    "wal_log_hints": "on",
+    "wal_keep_size": "128MB",
+    "max_wal_size": "512MB",
+    "password_encryption": "scram-sha-256",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+    "log_checkpoints": "off",
+    # A client or a host that vanished is noticed in seconds, and its locks are freed.
+    "tcp_keepalives_idle": 5,
+    "tcp_keepalives_interval": 1,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+}
+
+# Seconds that a deploy waits for each state before it says what held it up.
+deadlines = {"quorum": 60, "leader": 90, "streaming": 120, "proxy": 60, "app": 60}

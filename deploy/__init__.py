@@ -1,0 +1,1 @@
+"""Put the cluster on its hosts: `pyinfra inventories/lab.py deploy/cluster.py`."""

@@ -1,0 +1,32 @@
+"""The order of a deploy: `pyinfra inventories/lab.py deploy/cluster.py`.
+
+All is started before anything but etcd is waited for: PostgreSQL bootstraps while the proxies and the app are set up.
+One part again: `pyinfra inventories/lab.py deploy.etcd.etcd`.
+"""
+
+from deploy.base import base
+from deploy.database import database
+from deploy.etcd import etcd
+from deploy.haproxy import answering, haproxy
+from deploy.operations.waits import milestone
+from deploy.patroni import patroni, replicas
+from deploy.preflight import preflight
+from deploy.weather import serving, weather
+
+preflight()
+
+base()
+etcd()
+milestone(name="etcd has a quorum")
+
+patroni()
+haproxy()
+weather()
+milestone(name="All services are started")
+
+replicas()
+database()
+milestone(name="The database is there")
+
+answering()
+serving()

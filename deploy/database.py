@@ -1,0 +1,78 @@
+"""The users, the database and the schema of the weather app, made on whichever node leads when this is executed.
+
+One SQL script, safe to run again. Its fingerprint is kept as the comment of the database, so it follows a
+failover, and a second deploy changes nothing. Passwords reach PostgreSQL as SCRAM verifiers only, so that none
+can appear in a server log.
+"""
+
+import base64
+import hashlib
+import hmac
+
+from pyinfra import host
+from pyinfra.api import FactBase, QuoteString, StringCommand, operation
+
+from deploy import topology
+from inventories.access import DATABASE, PROBE_USER
+
+ITERATIONS = 4096
+USERS = (DATABASE, PROBE_USER)
+PSQL = "runuser -u postgres -- psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1"
+LEADS = "select 'leads' where not pg_is_in_recovery()"
+MADE = "select shobj_description(oid, 'pg_database') from pg_database where datname = '" + DATABASE + "'"
+
+
+def database() -> None:
+    """Make the users, the database and the tables."""
+    if not topology.has("postgres"):
+        return
+    made(name="Make the database on the leader", script=script())
+
+
+def script() -> str:
+    """The SQL that makes all of it, passwords as verifiers."""
+    verifiers = {user: verifier(topology.passwords()[user], user + host.data.cluster) for user in USERS}
+    schema = (topology.ROOT / "weather" / "schema.sql").read_text()
+    return topology.render("database.sql.j2", verifiers=verifiers, schema=schema, database=DATABASE, probe=PROBE_USER)
+
+
+def verifier(password: str, seed: str) -> str:
+    """PostgreSQL's SCRAM-SHA-256 verifier. The salt comes from the password, so that it is the same at every run."""
+    salt = hashlib.sha256(f"{seed}:{password}".encode()).digest()[:16]
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, ITERATIONS)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    encoded = [base64.b64encode(part).decode() for part in (salt, stored, server)]
+    return f"SCRAM-SHA-256${ITERATIONS}:{encoded[0]}${encoded[1]}:{encoded[2]}"
+
+
+class Fingerprint(FactBase[list[str]]):
+    """["leads", fingerprint] on the leader, without the latter before the first run; [] elsewhere."""
+
+    default = list
+
+    def command(self) -> StringCommand:
+        ask = StringCommand(PSQL, "--command", QuoteString(LEADS), "--command", QuoteString(MADE))
+        return StringCommand("cd / &&", ask, "2>/dev/null || true")
+
+    def process(self, output: list[str]) -> list[str]:
+        return output
+
+
+@operation()
+def made(script: str):
+    """
+    Run the script on the leader, unless it was run as it is.
+
+    + script: SQL
+    """
+    fingerprint = hashlib.sha256(script.encode()).hexdigest()[:16]
+    found = host.get_fact(Fingerprint)
+    if found[:1] != ["leads"]:
+        host.noop("this node does not lead")
+        return
+    if fingerprint in found:
+        host.noop("the database is as it should be")
+        return
+    comment = f"\nCOMMENT ON DATABASE {DATABASE} IS '{fingerprint}';\n"
+    yield StringCommand("cd / &&", PSQL, "--file -", _stdin=script + comment)

@@ -1,0 +1,39 @@
+"""etcd: one member a host, a quorum before anyone needs it, and never more than one member restarting."""
+
+from pyinfra import host
+
+from deploy import topology
+from deploy.operations import files, services, waits
+from deploy.operations.files import HostFile
+
+
+def etcd() -> None:
+    """Configure the member, start it, wait for the quorum."""
+    if not topology.has("etcd"):
+        return
+    me, ports = topology.me(), host.data.ports
+    configured = files.write(
+        name="Write the etcd configuration",
+        files=[
+            HostFile("/etc/default/etcd", topology.render("etcd.env.j2")),
+            HostFile("/etc/systemd/system/etcd.service.d/firedrill.conf", topology.render("etcd.service.conf.j2")),
+        ],
+    )
+    # A first start waits for the other members, so all start at once. Later restarts go one by one (each
+    # ends when the member is back), or the cluster would lose its quorum to a changed setting.
+    started = services.running(name="Start etcd", unit="etcd")
+    services.running(
+        name="Restart etcd member by member where its configuration changed",
+        unit="etcd",
+        changed=[configured],
+        verb="restart",
+        _if=started.did_not_change,
+        _serial=True,
+    )
+    waits.until(
+        name="Wait for the quorum of etcd",
+        check="quorum",
+        seconds=host.data.deadlines["quorum"],
+        service="etcd",
+        url=f"http://{me.address}:{ports['etcd']}",
+    )

@@ -1,0 +1,176 @@
+#!/usr/bin/python3
+"""firedrill-check: does a state of the cluster hold, seen from this host? Put here by Firedrill's deploy.
+
+    firedrill-check leader '{"url": "http://10.77.0.21:8008"}' [--seconds 30 --service patroni]
+
+Exit 0 when it holds. Otherwise, or when --seconds have passed, exit 1 and say what was waited for, for how long,
+what was found last, and the last error lines of the service's journal.
+"""
+
+import argparse
+import http.client
+import json
+import re
+import socket
+import struct
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
+
+POLL = 0.25
+TIMEOUT = 2
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+ERROR = re.compile(r"error|fatal|panic|fail|refused|cannot|can not|could not|denied|no space|timed out|unhealthy", re.I)
+STANDBYS = ("replica", "sync_standby", "quorum_standby")
+
+
+class NotYet(Exception):
+    """The state does not hold; its text says what was found."""
+
+
+def fetch(url):
+    """The status and body of a GET. Raises NotYet where nothing answers."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT)
+    try:
+        connection.request("GET", parts.path or "/")
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise NotYet(f"{url}: {error or type(error).__name__}") from None
+    finally:
+        connection.close()
+
+
+def fetch_json(url):
+    """The decoded body of a GET that must answer 200."""
+    status, body = fetch(url)
+    try:
+        value = json.loads(body)
+    except ValueError:
+        value = None
+    if status != 200 or value is None:
+        raise NotYet(f"{url}: HTTP {status} {body[:120]!r}")
+    return value
+
+
+def quorum(url):
+    """etcd has a quorum: its health check commits a proposal."""
+    found = fetch_json(f"{url}/health")
+    if str(found.get("health")).lower() != "true":
+        raise NotYet(f"etcd is not healthy ({found.get('reason') or 'no reason given'})")
+
+
+def members(url):
+    """Patroni's view of the cluster: {name: (role, state)}."""
+    found = fetch_json(f"{url}/cluster").get("members", [])
+    return {one["name"]: (one.get("role"), one.get("state")) for one in found}
+
+
+def told(found):
+    return ", ".join(f"{name} {role} {state}" for name, (role, state) in sorted(found.items())) or "no members"
+
+
+def leader(url):
+    """The cluster has a leader that runs."""
+    found = members(url)
+    if ("leader", "running") not in found.values():
+        raise NotYet(f"no running leader: {told(found)}")
+
+
+def streaming(url, member):
+    """This member leads, or streams from the leader."""
+    role, state = members(url).get(member, (None, None))
+    if not (role == "leader" and state == "running") and not (role in STANDBYS and state == "streaming"):
+        raise NotYet(f"{member} is {role or 'no member'} {state or ''}".strip())
+
+
+def standby(url):
+    """Some replica is a synchronous standby."""
+    found = members(url)
+    if not any(role in ("sync_standby", "quorum_standby") for role, _ in found.values()):
+        raise NotYet(f"no synchronous standby: {told(found)}")
+
+
+def postgres(address, port):
+    """A PostgreSQL answers behind this port (a proxy with no server accepts, and says nothing)."""
+    try:
+        with socket.create_connection((address, port), TIMEOUT) as connection:
+            connection.sendall(SSL_REQUEST)
+            answer = connection.recv(1)
+    except OSError as error:
+        raise NotYet(f"{address}:{port}: {error}") from None
+    if answer not in (b"S", b"N"):
+        raise NotYet(f"{address}:{port}: no PostgreSQL behind it")
+
+
+def answers(url):
+    """HTTP 200."""
+    status, _ = fetch(url)
+    if status != 200:
+        raise NotYet(f"{url}: HTTP {status}")
+
+
+def app(url):
+    """The app serves, and reaches its database for reads and writes."""
+    found = fetch_json(url).get("database", {})
+    if missing := [name for name in ("write", "read") if not found.get(name)]:
+        raise NotYet(f"{url}: the database does not answer for {' and '.join(missing)}s")
+
+
+CHECKS = {
+    "quorum": quorum,
+    "leader": leader,
+    "streaming": streaming,
+    "standby": standby,
+    "postgres": postgres,
+    "answers": answers,
+    "app": app,
+}
+
+
+def poll(check, arguments, seconds):
+    """Run a check until it holds (None) or the seconds have passed (what was found last)."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            check(**arguments)
+        except NotYet as found:
+            last = str(found)
+        else:
+            return None
+        if time.monotonic() >= deadline:
+            return last
+        time.sleep(POLL)
+
+
+def explain(service, lines=8):
+    """The last error lines of a unit's journal, or its last lines where none reads like an error."""
+    command = ["journalctl", "--unit", service, "--lines", "400", "--output", "cat", "--no-pager", "--quiet"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    errors = [line for line in said if ERROR.search(line)]
+    return (errors or said)[-lines:]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="firedrill-check", description=__doc__.splitlines()[0])
+    parser.add_argument("check", choices=CHECKS)
+    parser.add_argument("arguments", type=json.loads, help="a JSON object")
+    parser.add_argument("--seconds", type=float, default=0)
+    parser.add_argument("--service")
+    options = parser.parse_args()
+    check = CHECKS[options.check]
+    last = poll(check, options.arguments, options.seconds)
+    if last is None:
+        return 0
+    where = socket.gethostname()
+    print(f"{where}: waited {options.seconds:g} s for: {check.__doc__.split(': ')[0].rstrip('.')}", file=sys.stderr)
+    print(f"{where}: found last: {last}", file=sys.stderr)
+    for line in explain(options.service) if options.service else []:
+        print(f"{where}: {options.service}: {line}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Refuse, before anything is made, what cannot become a cluster: one line with cause and remedy, exit 2."""
+
+import ipaddress
+import sys
+from typing import Any
+
+from pyinfra import state
+
+from deploy import topology
+from inventories import read
+from inventories.errors import USAGE, InventoryProblem, Problem
+from inventories.read import Host
+
+# Below these, or where they do not fit, Patroni 3.2 and later adjusts silently: measured would not be what was asked.
+FLOORS = {"ttl": 20, "loop_wait": 1, "retry_timeout": 3}
+
+
+class _Said:
+    """pyinfra runs a deploy file once a host, at the same time: the one line is printed by the first."""
+
+    line = False
+
+
+def preflight() -> None:
+    """Check the inventory and its timings; exit 2 where they cannot work."""
+    # Without this, pyinfra would go on with the hosts that are left when a wait passed its deadline.
+    if state.config.FAIL_PERCENT is None:
+        state.config.FAIL_PERCENT = 0
+    try:
+        hosts = topology.hosts()
+        read.check(topology.path(), hosts)
+        check_addresses(hosts)
+        check_roles(hosts)
+        check_timings(hosts[0].data)
+    except Problem as problem:
+        if not _Said.line:
+            print(f"deploy: {problem}", file=sys.stderr)
+        _Said.line = True
+        sys.exit(USAGE)
+
+
+def check_addresses(hosts: tuple[Host, ...]) -> None:
+    """Services listen on these addresses, so names will not do."""
+    for host in hosts:
+        try:
+            ipaddress.ip_address(host.address)
+        except ValueError:
+            raise InventoryProblem(
+                f"{host.name} has the address {host.address!r}",
+                "set ssh_hostname to the IP address that its services shall listen on",
+            ) from None
+
+
+def check_roles(hosts: tuple[Host, ...]) -> None:
+    """Every role that another needs must be there."""
+    needs = {"postgres": "etcd", "proxy": "postgres", "app": "proxy"}
+    present = {role for host in hosts for role in host.roles}
+    for role, needed in needs.items():
+        if role in present and needed not in present:
+            raise InventoryProblem(f"the inventory has {role} hosts and no {needed} host", f"add one to {needed}")
+
+
+def check_timings(data: dict[str, Any]) -> None:
+    """Patroni's floors, and loop_wait + 2 * retry_timeout <= ttl."""
+    name = data["profile"]
+    if name not in data["profiles"]:
+        raise InventoryProblem(f"no profile {name!r}", f"the profiles are {', '.join(data['profiles'])}")
+    timings = data["profiles"][name]
+    for setting, floor in FLOORS.items():
+        if timings[setting] < floor:
+            raise InventoryProblem(
+                f"profile {name} has {setting} {timings[setting]}, Patroni takes no less than {floor}",
+                f"raise it to {floor} or more",
+            )
+    needed = timings["loop_wait"] + 2 * timings["retry_timeout"]
+    if needed > timings["ttl"]:
+        raise InventoryProblem(
+            f"profile {name} has loop_wait + 2 * retry_timeout = {needed}, more than its ttl {timings['ttl']}",
+            "raise ttl or lower one of the others, or Patroni adjusts them silently",
+        )

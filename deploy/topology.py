@@ -1,0 +1,124 @@
+"""The cluster as one deploy sees it: who has which role, and what templates are filled from.
+
+Built from pyinfra's inventory, once a process; everything a template needs comes from here or from host.data.
+"""
+
+import functools
+import ipaddress
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pyinfra import host, inventory
+
+from inventories import secrets
+from inventories.errors import InventoryProblem
+from inventories.read import ROLES, Host
+
+ROOT = Path(__file__).resolve().parent.parent
+PSEUDO_GROUPS = {"all", "@fake"}
+
+
+@functools.cache
+def hosts() -> tuple[Host, ...]:
+    """All hosts of the inventory, in its order, those left out by --limit too."""
+    found = list(inventory)
+    everyone = {group for group in found[0].groups if all(group in other.groups for other in found)}
+    return tuple(_host(item, everyone) for item in found)
+
+
+def _host(item, everyone: set[str]) -> Host:
+    groups = set(item.groups)
+    # pyinfra puts all hosts in a group named after the inventory's file.
+    if unknown := sorted(groups - set(ROLES) - PSEUDO_GROUPS - everyone):
+        raise InventoryProblem(
+            f"{item.name} in {path()} has the unknown role {unknown[0]!r}",
+            f"the roles are {', '.join(ROLES)}; begin the names of helpers with an underscore",
+        )
+    name = item.name.removeprefix("@fake/")
+    return Host(
+        name=name,
+        address=item.data.get("ssh_hostname") or name,
+        roles=tuple(role for role in ROLES if role in groups),
+        data=item.data.dict(),
+    )
+
+
+def path() -> Path:
+    """The inventory file, for messages."""
+    return Path(next((argument for argument in sys.argv[1:] if argument.endswith(".py")), "the inventory"))
+
+
+def members(role: str) -> tuple[Host, ...]:
+    """The hosts with this role."""
+    return tuple(one for one in hosts() if role in one.roles)
+
+
+def me() -> Host:
+    """The host that is being planned or worked on."""
+    name = host.name.removeprefix("@fake/")
+    return next(one for one in hosts() if one.name == name)
+
+
+def has(role: str) -> bool:
+    """Whether the present host has this role."""
+    return role in me().roles
+
+
+@functools.cache
+def passwords() -> secrets.Secrets:
+    """The cluster's passwords, made at the first call of the first deploy."""
+    data = hosts()[0].data
+    return secrets.load(data["secrets_file"], data["cluster"])
+
+
+def profile() -> dict[str, Any]:
+    """The timings in force."""
+    return host.data.profiles[host.data.profile]
+
+
+def front() -> str:
+    """Where users and the app find the proxies: the floating address, or libpq's list of all of them."""
+    return host.data.get("vip") or ",".join(one.address for one in members("proxy"))
+
+
+def client_networks() -> list[str]:
+    """The networks that may log in to PostgreSQL: the hosts', the controller's, and those of the data."""
+    data = hosts()[0].data
+    networks = {str(ipaddress.ip_network(network)) for network in data["client_networks"]}
+    if lab := data.get("lab"):
+        return sorted(networks | {str(ipaddress.ip_interface(lab["address"]).network)})
+    networks |= {str(ipaddress.ip_network(one.address)) for one in hosts()}
+    if address := controller():
+        networks.add(str(ipaddress.ip_network(address)))
+    return sorted(networks)
+
+
+@functools.cache
+def controller() -> str | None:
+    """This machine's address as the hosts see it, where there is no NAT in between; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((hosts()[0].address, 9))
+            return probe.getsockname()[0]
+        except OSError:
+            return None
+
+
+@functools.cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(ROOT / "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill a template. It sees `data` (host.data), `me`, `members`, `profile`, and the values given."""
+    known = {"data": host.data, "me": me(), "members": members, "profile": profile()}
+    return _templates().get_template(template).render(**known, **values)

@@ -1,0 +1,51 @@
+"""The weather app: gunicorn under a user of its own behind nginx, started before the database is there."""
+
+from pathlib import Path
+
+from pyinfra import host
+
+from deploy import topology
+from deploy.operations import files, services, waits
+from deploy.operations.files import HostFile
+
+CODE = ("__init__.py", "api.py", "database.py", "health.py", "pools.py", "wsgi.py")
+HOME = Path("/opt/weather")
+
+
+def weather() -> None:
+    """Put the app on the host and start it; it answers while it waits for its database."""
+    if not topology.has("app"):
+        return
+    app = files.write(name="Write the weather app and its configuration", files=_app_files())
+    services.running(name="Start the weather app", unit="weather", changed=[app], verb="restart")
+    front = files.write(
+        name="Write the nginx configuration",
+        files=[HostFile("/etc/nginx/nginx.conf", topology.render("nginx.conf.j2"))],
+    )
+    services.running(name="Start nginx", unit="nginx", changed=[front])
+
+
+def serving() -> None:
+    """Wait until the app reads and writes."""
+    if not topology.has("app"):
+        return
+    waits.until(
+        name="Wait until the weather app reads and writes",
+        check="app",
+        seconds=host.data.deadlines["app"],
+        service="weather",
+        url=f"http://{topology.me().address}:{host.data.ports['weather']}/healthz",
+    )
+
+
+def _app_files() -> list[HostFile]:
+    source = topology.ROOT / "weather"
+    code = [HostFile(str(HOME / "weather" / name), (source / name).read_text()) for name in CODE]
+    secret = topology.render("weather.env.j2", front=topology.front(), password=topology.passwords()["weather"])
+    return [
+        *code,
+        HostFile("/etc/weather/gunicorn.conf.py", topology.render("gunicorn.conf.py.j2")),
+        HostFile("/etc/weather/weather.env", secret, mode=0o600),
+        HostFile("/etc/sysusers.d/weather.conf", topology.render("weather.sysusers.j2")),
+        HostFile("/etc/systemd/system/weather.service", topology.render("weather.service.j2")),
+    ]

@@ -1,0 +1,1 @@
+"""The weather API: the small application whose users feel a failover."""

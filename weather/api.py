@@ -1,0 +1,124 @@
+"""The HTTP side: cities, forecasts, and a health check that keeps the app in the balancer while its database is away.
+
+    GET  /cities
+    GET  /forecasts?city=Berlin&limit=20      newest first
+    POST /forecasts                           {"id": uuid, "city", "day": "2030-01-31", "temperature_c", "summary"}
+                                              201 written, 200 was there already: the client makes the id, so that
+                                              the same request can be sent again without writing twice
+    GET  /healthz                             200 while the process answers; the database's state is in the body
+
+Errors are JSON: 400 {"error"}; 503 {"error", "outcome"} with outcome `failed` (not written) or `unknown` (perhaps).
+"""
+
+import datetime
+import socket
+import uuid
+from typing import Any
+
+import psycopg
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from weather.database import Database, Failed, Invalid, Unknown
+from weather.health import Health
+
+CITIES = "SELECT name, country, latitude::float8, longitude::float8 FROM city ORDER BY name"
+FORECASTS = """
+SELECT id::text, city, day::text, temperature_c::float8, summary FROM forecast
+WHERE %s::text IS NULL OR city = %s ORDER BY created_at DESC LIMIT %s
+"""
+# An id that is there is updated to itself instead of skipped: a statement that writes nothing is not waited
+# for by the synchronous standby, so "already there" would be said of a row that only the primary has.
+INSERT = """
+INSERT INTO forecast (id, city, day, temperature_c, summary) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING xmax = 0
+"""
+LIMIT = 100
+
+
+class BadRequest(ValueError):
+    """The request says something impossible; the text says what."""
+
+
+def create_app(database: Database, health: Health) -> Flask:
+    """The application on these ways into the database."""
+    app = Flask("weather")
+
+    @app.get("/cities")
+    def cities() -> Response:
+        rows = database.read(CITIES)
+        return jsonify([dict(zip(("name", "country", "latitude", "longitude"), row, strict=True)) for row in rows])
+
+    @app.get("/forecasts")
+    def forecasts() -> Response:
+        city, limit = request.args.get("city"), parse_limit(request.args.get("limit", "20"))
+        rows = database.read(FORECASTS, (city, city, limit))
+        return jsonify([dict(zip(("id", "city", "day", "temperature_c", "summary"), row, strict=True)) for row in rows])
+
+    @app.post("/forecasts")
+    def add() -> tuple[Response, int]:
+        values = parse_forecast(request.get_json(silent=True))
+        (created,) = database.write(INSERT, values)
+        return jsonify(id=str(values[0])), 201 if created else 200
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        # 200 even when the database is away: every instance has the same database, so taking one out
+        # of the balancer mends nothing, and taking all out turns clear errors into refused connections.
+        return jsonify(status="ok", host=socket.gethostname(), database=health.state)
+
+    _errors(app)
+    return app
+
+
+def _errors(app: Flask) -> None:
+    @app.errorhandler(BadRequest)
+    @app.errorhandler(Invalid)
+    def invalid(error: Exception) -> tuple[Response, int]:
+        return jsonify(error=str(error)), 400
+
+    @app.errorhandler(Failed)
+    @app.errorhandler(psycopg.Error)
+    def failed(error: Exception) -> tuple[Response, int]:
+        return jsonify(error=str(error), outcome="failed"), 503
+
+    @app.errorhandler(Unknown)
+    def unknown(error: Unknown) -> tuple[Response, int]:
+        return jsonify(error=str(error), outcome="unknown"), 503
+
+    @app.errorhandler(HTTPException)
+    def other(error: HTTPException) -> tuple[Response, int]:
+        return jsonify(error=error.description), error.code or 500
+
+    @app.after_request
+    def echo(response: Response) -> Response:
+        if known := request.headers.get("X-Request-Id"):
+            response.headers["X-Request-Id"] = known
+        return response
+
+
+def parse_limit(text: str) -> int:
+    """A number of rows. Raises BadRequest."""
+    if not text.isdecimal() or not 1 <= int(text) <= LIMIT:
+        raise BadRequest(f"limit is {text!r}, wanted a number from 1 to {LIMIT}")
+    return int(text)
+
+
+def parse_forecast(body: Any) -> tuple[uuid.UUID, str, datetime.date, float, str]:
+    """The values of a forecast to insert. Raises BadRequest with the first thing that is wrong."""
+    if not isinstance(body, dict):
+        raise BadRequest("the body is not a JSON object")
+    try:
+        identity = uuid.UUID(str(body["id"]))
+        day = datetime.date.fromisoformat(str(body["day"]))
+        temperature = float(body["temperature_c"])
+        city, summary = str(body["city"]), str(body["summary"])
+    except KeyError as error:
+        raise BadRequest(f"{error.args[0]} is missing") from None
+    except (TypeError, ValueError) as error:
+        raise BadRequest(str(error)) from None
+    if not -100 <= temperature <= 100:
+        raise BadRequest(f"temperature_c is {temperature}, wanted -100 to 100")
+    if "\0" in city + summary or len(summary) > 1000:
+        raise BadRequest("summary is longer than 1000 characters, or a text has a NUL in it")
+    return identity, city, day, temperature, summary

@@ -1,0 +1,30 @@
+"""Whether the database answers, found out in the background, so that asking never waits."""
+
+import threading
+import time
+
+from weather.database import Database, answers
+
+EVERY = 1.0
+
+
+class Health:
+    """The last known state of the database's two ways; starts as not answering."""
+
+    def __init__(self, database: Database) -> None:
+        self._pools = {"write": database.write_pool, "read": database.read_pool}
+        self.state = dict.fromkeys(self._pools, False)
+
+    def look(self) -> None:
+        """Ask both ways once."""
+        for name, pool in self._pools.items():
+            self.state[name] = answers(pool, timeout=EVERY)
+
+    def watch(self) -> None:
+        """Go on asking, in a thread that ends with the process."""
+        threading.Thread(target=self._forever, name="health", daemon=True).start()
+
+    def _forever(self) -> None:
+        while True:
+            self.look()
+            time.sleep(EVERY)
