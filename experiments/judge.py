@@ -244,7 +244,8 @@ def watchers(rec: Recording) -> list[str]:
     """The observers this run needs (a proxy and users only where it has them), and any other it started."""
     needed = ["write_probe", "node_probe", "etcd", "patroni"]
     needed += ["haproxy"] if rec.hosts("proxy") or not rec.run["topology"] else []
-    needed += ["locust"] if rec.run.get("load") or rec.of("locust", "request") else []
+    load = rec.run.get("load") or {"users": 0}
+    needed += ["locust"] if load.get("users") != 0 or rec.of("locust", "request") else []
     started = [e["name"] for e in rec.of("runner", "observer")]
     return list(dict.fromkeys(needed + [name for name in started if name not in ("ledger", "runner")]))
 

@@ -25,6 +25,11 @@ class Access:
         return self.inventory.data["ports"]
 
     @property
+    def profile(self) -> dict[str, Any]:
+        """The timings that the cluster was deployed with."""
+        return self.inventory.data["profiles"][self.inventory.data["profile"]]
+
+    @property
     def front(self) -> str:
         """The address users connect to: the floating one, else the first proxy's."""
         return self.inventory.data.get("vip") or self.inventory.role("proxy")[0].address

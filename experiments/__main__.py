@@ -1,0 +1,187 @@
+"""The `experiments` command: list, show, run and judge drills."""
+
+import json
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from experiments import runner
+from experiments.catalogue import EXPERIMENTS, find
+from experiments.judge import summarise
+from experiments.report import write_summary
+from inventories.access import access
+from inventories.errors import Problem, one_line
+from inventories.read import read
+
+EXIT = {"pass": 0, "fail": 1, "unknown": 3}
+COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow"}
+_BEGAN = time.monotonic()
+
+
+def tell(text: str) -> None:
+    """One line of progress, with the seconds since the start."""
+    click.echo(f"[{time.monotonic() - _BEGAN:5.1f} s] {text}", err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-i", "--inventory", metavar="FILE", help="Inventory file; $FIREDRILL_INVENTORY or inventories/lab.py.")
+@click.pass_context
+def cli(context: click.Context, inventory: str | None) -> None:
+    """Fire drills: load, a fault, what was measured, and a verdict."""
+    context.obj = lambda: access(read(inventory))
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True)
+def list_(as_json: bool) -> None:
+    """List every experiment with about what it takes."""
+    rows = [{"name": it.name, "title": it.title, "cost_s": it.cost_s} for it in EXPERIMENTS.values()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    table = Table("experiment", "what happens", "takes about")
+    for row in rows:
+        table.add_row(row["name"], row["title"], f"{row['cost_s']:g} s")
+    Console().print(table)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True)
+def show(name: str, as_json: bool) -> None:
+    """Show one experiment: question, hypothesis, steps, expectations."""
+    it = find(name)
+    if as_json:
+        steps, expectations = [str(step) for step in it.steps], [vars(expect) for expect in it.expectations]
+        row = {"name": it.name, "title": it.title, "question": it.question, "hypothesis": it.hypothesis}
+        click.echo(json.dumps(row | {"steps": steps, "expectations": expectations}, indent=1, default=vars))
+        return
+    click.echo(f"{it.name}: {it.title}\n\n{it.question}\n\nHypothesis: {it.hypothesis}\n\nLoad: {it.load}\nSteps:")
+    for number, step in enumerate(it.steps, 1):
+        click.echo(f"  {number}. {step}")
+    click.echo("Expected:")
+    for expect in it.expectations:
+        click.echo(f"  - {expect.name}")
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--repeat", type=click.IntRange(1, 1000), default=1, show_default=True, help="Run it so often.")
+@click.option("--seed", type=int, help="For all that is left to chance; a random one, recorded.")
+@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default="reports", show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def run(get, name: str, repeat: int, seed: int | None, reports: Path, as_json: bool) -> int:
+    """Run an experiment and judge it. Exit 0: held, 1: fell short, 2: the lab or the usage failed, 3: inconclusive."""
+    experiment = find(name)
+    ways = get()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    seed = random.SystemRandom().randrange(2**31) if seed is None else seed
+    verdicts, folders = [], []
+    for number in range(repeat):
+        folder = _folder(reports, name)
+        folders.append(folder)
+        if repeat > 1:
+            tell(f"run {number + 1} of {repeat}")
+        verdicts.append(runner.Run(experiment, ways, seed=seed + number, folder=folder, tell=tell).run())
+    summary = summarise(verdicts)
+    if repeat > 1:
+        place = _folder(reports, f"{name}-x{repeat}")
+        write_summary(verdicts, summary, place)
+        folders.append(place)
+    if as_json:
+        rows = [verdict | {"report": str(folder)} for verdict, folder in zip(verdicts, folders, strict=False)]
+        click.echo(json.dumps(rows[0] if repeat == 1 else {"summary": summary, "runs": rows}, indent=1))
+    else:
+        for verdict, folder in zip(verdicts, folders, strict=False):
+            print_verdict(verdict, folder)
+        if repeat > 1:
+            print_summary(summary, folders[-1])
+    return EXIT[summary["verdict"]]
+
+
+def _folder(reports: Path, name: str) -> Path:
+    """A new folder named after the time and the experiment. Raises Problem."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    for extra in ("", *(f"-{n}" for n in range(2, 100))):
+        folder = reports / f"{stamp}-{name}{extra}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise Problem(f"{folder} cannot be made ({error.strerror})", "name another place with --reports") from None
+        return folder
+    raise Problem(f"{reports} has a hundred folders of this second", "wait a second")
+
+
+@cli.command()
+@click.argument("events", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--report", type=click.Path(file_okay=False, path_type=Path), help="Write verdict and report there too.")
+@click.option("--json", "as_json", is_flag=True)
+def judge(events: Path, report: Path | None, as_json: bool) -> int:
+    """Judge recorded EVENTS again."""
+    if report:
+        report.mkdir(parents=True, exist_ok=True)
+    try:
+        verdict = runner.judge_file(events, report)
+    except ValueError as error:
+        raise Problem(f"{events} cannot be judged ({error})", "is it the events.jsonl of a run?") from None
+    if as_json:
+        click.echo(json.dumps(verdict, indent=1))
+    else:
+        print_verdict(verdict, report)
+    return EXIT[verdict["verdict"]]
+
+
+def print_verdict(verdict: dict, folder: Path | None) -> None:
+    """The summary on a terminal."""
+    console = Console(highlight=False)
+    colour = COLOURS[verdict["verdict"]]
+    console.print(f"\n[bold]{verdict['title']}[/]: [bold {colour}]{verdict['verdict'].upper()}[/]")
+    phases = verdict["phases"]
+    parts = ", ".join(f"{name} {_s(phases[f'{name}_ms'])}" for name in ("detect", "promote", "route"))
+    console.print(
+        f"  write outage (RTO)  {_s(verdict['rto_ms'])}  ({parts}; 95 % of the load after {_s(phases['recover95_ms'])})"
+    )
+    console.print(
+        f"  writes              {_n(verdict['acked'])} acked, {_n(verdict['lost'])} lost, "
+        f"{_n(verdict['ghost'])} ghost, {_n(verdict['unknown_writes'])} unknown"
+    )
+    console.print(f"  two primaries       {_s(verdict['dual_primary_ms'])}")
+    console.print(
+        f"  users               {_n(verdict['user_errors'])} errors in {_n(verdict['user_requests'])} requests"
+    )
+    for sentence in verdict["why"]:
+        console.print(f"  [{colour}]•[/] {sentence}")
+    if folder:
+        console.print(f"  report              {folder / 'report.html'}")
+
+
+def print_summary(summary: dict, folder: Path) -> None:
+    """The spread of a repeated run."""
+    Console(highlight=False).print(f"\n[bold]all runs[/]: {summary['verdict'].upper()}")
+    rto = summary["rto_ms"]
+    click.echo(
+        f"  RTO  minimum {_s(rto['min'])}, median {_s(rto['median'])}, maximum {_s(rto['max'])}\n  report {folder}"
+    )
+
+
+def _s(ms: float | None) -> str:
+    return "not observed" if ms is None else f"{ms / 1000:.2f} s"
+
+
+def _n(count: int | None) -> str:
+    return "?" if count is None else str(count)
+
+
+main = one_line(cli)
+
+if __name__ == "__main__":
+    main()

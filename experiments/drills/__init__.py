@@ -1,0 +1,1 @@
+"""The drills, one a file, as data."""

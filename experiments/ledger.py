@@ -1,0 +1,69 @@
+"""The tables whose rows are counted: made before a run, read to their end after it."""
+
+from collections.abc import Iterator
+
+import psycopg
+
+from experiments.events import Writer
+from faults import cluster
+from inventories.access import Access
+from inventories.errors import Problem
+
+CHUNK = 5000
+PREPARE = (
+    "CREATE TABLE IF NOT EXISTS firedrill.probe (id bigint PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())",
+    "CREATE TABLE IF NOT EXISTS firedrill.node_probe (node text NOT NULL, id bigint NOT NULL, PRIMARY KEY (node, id))",
+    "TRUNCATE firedrill.probe, firedrill.node_probe",
+)
+READ = {"probe": "SELECT id FROM firedrill.probe", "forecast": "SELECT id FROM forecast"}
+
+
+def prepare(access: Access) -> None:
+    """Make the probes' tables, and empty them. Raises Problem."""
+    try:
+        with psycopg.connect(**access.sql_front(), autocommit=True) as connection:
+            for statement in PREPARE:
+                connection.execute(statement)
+    except psycopg.Error as error:
+        raise Problem(f"the probes' tables cannot be made ({_first(error)})", "was the cluster deployed?") from None
+
+
+def read(access: Access, write: Writer) -> None:
+    """Write every id that the tables hold on the leader. Raises Problem where there is none to ask."""
+    leader = cluster.view(access).leader
+    if leader is None:
+        raise Problem("no leader to read the tables from", "the verdict will be unknown")
+    host = access.inventory[leader.name]
+    try:
+        with psycopg.connect(**access.sql_node(host)) as connection:
+            for table, query in READ.items():
+                _read_table(connection, table, query, leader.name, write)
+    except psycopg.Error as error:
+        raise Problem(
+            f"{leader.name}: the tables cannot be read ({_first(error)})", "the verdict will be unknown"
+        ) from None
+
+
+def _read_table(connection: psycopg.Connection, table: str, query: str, leader: str, write: Writer) -> None:
+    count = 0
+    for ids in _chunks(connection, table, query):
+        write("present", host=leader, table=table, ids=ids)
+        count += len(ids)
+    write("present_end", host=leader, table=table, count=count, leader=leader)
+
+
+def _chunks(connection: psycopg.Connection, table: str, query: str) -> Iterator[list]:
+    convert = int if table == "probe" else str
+    chunk: list = []
+    with connection.cursor().copy(f"COPY ({query}) TO STDOUT") as copy:
+        for row in copy.rows():
+            chunk.append(convert(row[0]))
+            if len(chunk) == CHUNK:
+                yield chunk
+                chunk = []
+    if chunk:
+        yield chunk
+
+
+def _first(error: psycopg.Error) -> str:
+    return str(error).strip().splitlines()[0]

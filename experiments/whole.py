@@ -1,0 +1,80 @@
+"""The steady state: what "the cluster is whole" means, and waiting for it with a deadline."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+
+from faults import cluster
+from inventories.access import Access
+
+INTERVAL_S = 0.5
+RUNNING = ("running", "streaming")
+
+
+@dataclass(frozen=True)
+class State:
+    """The steady state as seen once; `detail` says what is missing, None when nothing is."""
+
+    leader: str | None
+    sync_standbys: tuple[str, ...]
+    timeline: int | None
+    detail: str | None
+
+    @property
+    def ok(self) -> bool:
+        return self.detail is None
+
+
+def look(access: Access) -> State:
+    """A leader, every other node streaming from its timeline, a synchronous standby, and a write through the proxy."""
+    view = cluster.view(access)
+    leader = view.leader
+    detail = view.error or _what_is_missing(view, access) or _front_error(access)
+    return State(leader.name if leader else None, view.sync_standbys, leader.timeline if leader else None, detail)
+
+
+def _what_is_missing(view: cluster.View, access: Access) -> str | None:
+    leader = view.leader
+    if leader is None or leader.state != "running":
+        return f"no running leader ({', '.join(f'{m.name} {m.role} {m.state}' for m in view.members)})"
+    members = {member.name: member for member in view.members}
+    for host in access.inventory.role("postgres"):
+        member = members.get(host.name)
+        if member is None:
+            return f"{host.name} is no member of the cluster"
+        if member.state not in RUNNING or (member is not leader and member.state != "streaming"):
+            return f"{host.name} is {member.state}, wanted streaming"
+        if member.timeline != leader.timeline:
+            return f"{host.name} is on timeline {member.timeline}, the leader {leader.name} on {leader.timeline}"
+    if (
+        not view.sync_standbys
+        and access.inventory.data["profiles"][access.inventory.data["profile"]]["synchronous_mode"] != "off"
+    ):
+        return "no synchronous standby"
+    return None
+
+
+def _front_error(access: Access) -> str | None:
+    try:
+        with psycopg.connect(**access.sql_front()) as connection:
+            row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+    except psycopg.Error as error:
+        return f"no connection through {access.front} ({str(error).strip().splitlines()[0]})"
+    return "the proxy's write port leads to a replica" if row and row[0] else None
+
+
+def wait(access: Access, seconds: float, tell: Callable[[str], None]) -> tuple[State, float]:
+    """Look until it is whole or the time is over; return the last look and the seconds waited."""
+    began = time.monotonic()
+    said = None
+    while True:
+        state = look(access)
+        waited = time.monotonic() - began
+        if state.ok or waited > seconds:
+            return state, waited
+        if state.detail != said:
+            tell(f"not whole yet: {state.detail}")
+            said = state.detail
+        time.sleep(INTERVAL_S)
