@@ -9,7 +9,7 @@ from deploy.database import database
 from deploy.etcd import etcd
 from deploy.haproxy import answering, haproxy
 from deploy.operations.waits import milestone
-from deploy.patroni import patroni, replicas
+from deploy.patroni import leader, patroni, replicas
 from deploy.preflight import preflight
 from deploy.weather import serving, weather
 
@@ -24,9 +24,10 @@ haproxy()
 weather()
 milestone(name="All services are started")
 
-replicas()
+leader()
 database()
-milestone(name="The database is there")
+replicas()
+milestone(name="The database is there and replicated")
 
 answering()
 serving()

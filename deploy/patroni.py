@@ -34,31 +34,30 @@ def patroni() -> None:
     services.running(name="Start Patroni", unit="patroni", changed=[configured])
 
 
-def replicas() -> None:
-    """Wait for the leader, bring the cluster-wide settings up to date, wait for every replica and a synchronous one."""
+def leader() -> None:
+    """Wait for the leader, and bring the cluster-wide settings up to date."""
     if not topology.has("postgres"):
         return
-    me, deadlines = topology.me(), host.data.deadlines
-    url = f"http://{me.address}:{host.data.ports['patroni']}"
-    waits.until(name="Wait for the leader", check="leader", seconds=deadlines["leader"], service="patroni", url=url)
-    if me == topology.members("postgres")[0]:
-        settings(name="Apply the cluster-wide settings", url=url, wanted=dynamic(topology.profile()))
-    waits.until(
-        name="Wait until every replica streams",
-        check="streaming",
-        seconds=deadlines["streaming"],
-        service="patroni",
-        url=url,
-        member=me.name,
-    )
+    _wait("Wait for the leader", "leader", url=_url())
+    if topology.me() == topology.members("postgres")[0]:
+        settings(name="Apply the cluster-wide settings", url=_url(), wanted=dynamic(topology.profile()))
+
+
+def replicas() -> None:
+    """Wait for every replica, and for a synchronous one where the profile wants it."""
+    if not topology.has("postgres"):
+        return
+    _wait("Wait until every replica streams", "streaming", url=_url(), member=topology.me().name)
     if topology.profile()["synchronous_mode"] != "off" and len(topology.members("postgres")) > 1:
-        waits.until(
-            name="Wait for a synchronous standby",
-            check="standby",
-            seconds=deadlines["streaming"],
-            service="patroni",
-            url=url,
-        )
+        _wait("Wait for a synchronous standby", "standby", url=_url())
+
+
+def _wait(name: str, check: str, **arguments: Any) -> None:
+    waits.until(name=name, check=check, seconds=host.data.deadlines[check], service="patroni", **arguments)
+
+
+def _url() -> str:
+    return f"http://{topology.me().address}:{host.data.ports['patroni']}"
 
 
 def dynamic(profile: dict[str, Any]) -> dict[str, Any]:

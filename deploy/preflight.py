@@ -2,9 +2,11 @@
 
 import ipaddress
 import sys
-from typing import Any
+from typing import IO, Any
 
 from pyinfra import state
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra_cli.exceptions import CliError
 
 from deploy import topology
 from inventories import read
@@ -15,10 +17,13 @@ from inventories.read import Host
 FLOORS = {"ttl": 20, "loop_wait": 1, "retry_timeout": 3}
 
 
-class _Said:
-    """pyinfra runs a deploy file once a host, at the same time: the one line is printed by the first."""
+class Refused(PyinfraError, CliError):
+    """Ends pyinfra with one line and our exit code: one base leaves a deploy file as it is, the other ends it."""
 
-    line = False
+    exit_code = USAGE
+
+    def show(self, file: IO | None = None) -> None:
+        print(f"deploy: {self.message}", file=file or sys.stderr)
 
 
 def preflight() -> None:
@@ -33,10 +38,7 @@ def preflight() -> None:
         check_roles(hosts)
         check_timings(hosts[0].data)
     except Problem as problem:
-        if not _Said.line:
-            print(f"deploy: {problem}", file=sys.stderr)
-        _Said.line = True
-        sys.exit(USAGE)
+        raise Refused(str(problem)) from None
 
 
 def check_addresses(hosts: tuple[Host, ...]) -> None:

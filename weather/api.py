@@ -112,11 +112,13 @@ def parse_forecast(body: Any) -> tuple[uuid.UUID, str, datetime.date, float, str
         identity = uuid.UUID(str(body["id"]))
         day = datetime.date.fromisoformat(str(body["day"]))
         temperature = float(body["temperature_c"])
-        city, summary = str(body["city"]), str(body["summary"])
+        city, summary = body["city"], body["summary"]
     except KeyError as error:
         raise BadRequest(f"{error.args[0]} is missing") from None
     except (TypeError, ValueError) as error:
         raise BadRequest(str(error)) from None
+    if not isinstance(city, str) or not isinstance(summary, str):
+        raise BadRequest("city and summary must be texts")
     if not -100 <= temperature <= 100:
         raise BadRequest(f"temperature_c is {temperature}, wanted -100 to 100")
     if "\0" in city + summary or len(summary) > 1000:

@@ -111,4 +111,4 @@ postgres_parameters = {
 }
 
 # Seconds that a deploy waits for each state before it says what held it up.
-deadlines = {"quorum": 60, "leader": 90, "streaming": 120, "proxy": 60, "app": 60}
+deadlines = {"quorum": 60, "leader": 90, "streaming": 120, "standby": 30, "proxy": 60, "app": 60}

@@ -1,0 +1,1 @@
+"""Users of the weather API, as locust files."""

@@ -1,0 +1,196 @@
+"""The plan on the hosts of inventories/fake.py: nothing is connected to, nothing is run."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inventories import secrets
+
+ROOT = Path(__file__).resolve().parents[2]
+ENTRY = "deploy/cluster.py"
+
+
+def pyinfra(inventory, *arguments):
+    command = [sys.executable, "-m", "pyinfra", *arguments, str(inventory), ENTRY]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("plan")
+
+
+@pytest.fixture(scope="module")
+def secrets_file(folder):
+    return folder / "secrets.json"
+
+
+@pytest.fixture(scope="module")
+def answer(secrets_file):
+    done = pyinfra("inventories/fake.py", "--dry", "--json", "--data", f"secrets_file={secrets_file}")
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def plan(answer):
+    return json.loads(answer.stdout)["plan"]
+
+
+def steps(plan, host):
+    """The names of a host's operations that would change it, in order."""
+    return [step["name"] for step in plan if f"@fake/{host}" in step["hosts_with_change"]]
+
+
+BASE = [
+    "Name all hosts in /etc/hosts",
+    "Write what must be there before the packages",
+    "Install the packages of all roles",
+]
+WANTED = {
+    "etcd1": ["Write the etcd configuration", "Start etcd", "Wait for the quorum of etcd"],
+    "db1": [
+        "Write the Patroni configuration",
+        "Start Patroni",
+        "Wait for the leader",
+        "Apply the cluster-wide settings",
+        "Wait until every replica streams",
+        "Wait for a synchronous standby",
+    ],
+    "lb1": [
+        "Write the HAProxy configuration",
+        "Start HAProxy",
+        "Write the keepalived configuration",
+        "Start keepalived",
+        "Wait until a PostgreSQL answers at HAProxy's write port",
+        "Wait until a PostgreSQL answers at HAProxy's read port",
+        "Wait until the floating address answers",
+    ],
+    "app1": [
+        "Write the weather app and its configuration",
+        "Start the weather app",
+        "Write the nginx configuration",
+        "Start nginx",
+        "Wait until the weather app reads and writes",
+    ],
+}
+
+
+@pytest.mark.parametrize("host", WANTED)
+def test_a_host_gets_the_steps_of_its_role_in_order(plan, host):
+    assert steps(plan, host) == BASE + WANTED[host]
+
+
+def test_what_others_need_comes_first(plan):
+    order = [step["name"] for step in plan]
+    for earlier, later in [
+        ("Wait for the quorum of etcd", "Start Patroni"),
+        ("Start nginx", "Wait for the leader"),
+        ("Wait for the leader", "Make the database on the leader"),
+        ("Make the database on the leader", "Wait until the weather app reads and writes"),
+    ]:
+        assert order.index(earlier) < order.index(later)
+
+
+def test_cluster_wide_settings_are_applied_by_one_host(plan):
+    (step,) = [step for step in plan if step["name"] == "Apply the cluster-wide settings"]
+    assert step["hosts_with_change"] == ["@fake/db1"]
+
+
+def test_names_are_sentences(plan):
+    for step in plan:
+        assert " " in step["name"] and "|" not in step["name"] and not step["args"], step
+
+
+def test_no_password_is_shown(answer, plan, secrets_file):
+    shown = answer.stdout + answer.stderr
+    known = secrets.load(secrets_file, "firedrill")
+    assert plan and known
+    for name, password in known.items():
+        assert password not in shown, name
+
+
+def test_no_password_is_shown_with_all_commands(secrets_file):
+    done = pyinfra(
+        "inventories/fake.py",
+        "-y",
+        "-vvv",
+        "--debug",
+        "--data",
+        f"secrets_file={secrets_file}",
+        "--fail-percent",
+        "100",
+    )
+    shown = done.stdout + done.stderr
+    assert "base64 -d | tar" in shown
+    for name, password in secrets.load(secrets_file, "firedrill").items():
+        assert password not in shown, name
+
+
+def test_secrets_are_for_their_owner_alone(answer, secrets_file):
+    assert secrets_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_one_part_alone(secrets_file):
+    command = [sys.executable, "-m", "pyinfra", "--dry", "--json", "--data", f"secrets_file={secrets_file}"]
+    done = subprocess.run(
+        [*command, "inventories/fake.py", "deploy.etcd.etcd"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    plan = json.loads(done.stdout)["plan"]
+    assert steps(plan, "etcd1") == WANTED["etcd1"]
+    assert not steps(plan, "db1")
+
+
+# Bad inventories: what is appended to the good one, and what the one line must say.
+BAD = {
+    "shared address": (
+        'postgres[1] = ("@fake/db2", {**postgres[1][1], "ssh_hostname": "192.0.2.21"})',
+        r"db1, db2 .* share the address 192\.0\.2\.21: give each host its own",
+    ),
+    "no role": ('stray = None\nall[0].append(_host("stray", 77))', r"stray in .* has no role: add it to one of etcd"),
+    "unknown role": ('postgrse = [_host("db4", 24)]\nall[0].extend(postgrse)', r"db4 in .* unknown role 'postgrse': "),
+    "even etcd": ("etcd.pop()", r"2 etcd members \(etcd1, etcd2\): make it an odd number"),
+    "name for an address": (
+        'app[1] = ("@fake/app2", {**app[1][1], "ssh_hostname": "app2.example"})',
+        r"app2 has the address 'app2\.example': set ssh_hostname to the IP address",
+    ),
+    "no etcd": ("etcd.clear()", r"postgres hosts and no etcd host: add one to etcd"),
+    "ttl too low": (
+        "for _, data in all[0]: data['profiles'] = {'fast': _timings(ttl=10)}",
+        r"profile fast has ttl 10, Patroni takes no less than 20: raise it to 20",
+    ),
+    "timings that do not fit": (
+        "for _, data in all[0]: data['profiles'] = {'fast': _timings(retry_timeout=10)}",
+        r"loop_wait \+ 2 \* retry_timeout = 22, more than its ttl 20: raise ttl",
+    ),
+    "unknown profile": (
+        "for _, data in all[0]: data['profile'] = 'quick'",
+        r"no profile 'quick': the profiles are fast",
+    ),
+}
+TIMINGS = """
+def _timings(**changed):
+    return {"ttl": 20, "loop_wait": 2, "retry_timeout": 8, **changed}
+"""
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_inventory_is_refused_in_one_line(case, tmp_path):
+    change, wanted = BAD[case]
+    good = (ROOT / "inventories" / "fake.py").read_text()
+    # The hosts are collected after the change, so that it is seen in every group.
+    groups, everything = good.split("all = (", 1)
+    collected = f"all = ({everything}"
+    text = groups + TIMINGS + (f"{collected}\n{change}\n" if "all[0]" in change else f"{change}\n{collected}\n")
+    (tmp_path / "bad.py").write_text(text)
+    (tmp_path / "group_data").symlink_to(ROOT / "inventories" / "group_data")
+    done = pyinfra(tmp_path / "bad.py", "--dry", "--data", f"secrets_file={tmp_path / 'secrets.json'}")
+    said = [line for line in done.stderr.splitlines() if line.startswith("deploy: ")]
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(said) == 1 and re.search(wanted, said[0]), done.stderr
+    assert not (tmp_path / "secrets.json").exists()

@@ -1,0 +1,115 @@
+"""The files that land on hosts, filled by a plan on fake hosts and read back."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# pyinfra patches the process it is imported into, so the files are filled in one of their own.
+COLLECT = """
+import json, sys
+import deploy.operations.files as files
+from pyinfra_cli.main import main
+found = {}
+plain = files.write._inner
+def write(files):
+    from pyinfra import host
+    for file in files:
+        mine = found.setdefault(host.name.removeprefix("@fake/"), {})
+        mine[file.path] = [file.content, file.mode, file.user, file.group]
+    yield from plain(files)
+from pyinfra.api import operation
+write.__module__ = "files"
+files.write = operation()(write)
+sys.argv = ["pyinfra", "--dry", *sys.argv[1:], "deploy/cluster.py"]
+try:
+    main()
+finally:
+    print(json.dumps(found))
+"""
+
+
+def collect(inventory, *arguments):
+    command = [sys.executable, "-c", COLLECT, *arguments, str(inventory)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return collect("inventories/fake.py", "--data", f"secrets_file={tmp_path_factory.mktemp('files') / 'secrets.json'}")
+
+
+def content(files, host, path):
+    return files[host][path][0]
+
+
+def test_every_template_is_used_and_nothing_is_left_unfilled(files):
+    text = "\n".join(file[0] for host in files.values() for file in host.values())
+    assert "{{" not in text and "{%" not in text and "Undefined" not in text
+
+
+def test_files_with_passwords_are_not_for_all(files):
+    passwords = ("password: ", "PASSWORD=")
+    for host, found in files.items():
+        for path, (text, mode, _, _) in found.items():
+            if any(word in text for word in passwords) and path.startswith("/etc/"):
+                assert mode in (0o600, 0o640), f"{host}:{path}"
+
+
+def test_patroni_settings(files):
+    text = content(files, "db1", "/etc/patroni/config.yml")
+    (line,) = [line for line in text.splitlines() if line.strip().startswith("dcs: ")]
+    dynamic = json.loads(line.split("dcs: ", 1)[1])
+    assert dynamic["synchronous_mode"] == "quorum"
+    assert dynamic["loop_wait"] + 2 * dynamic["retry_timeout"] <= dynamic["ttl"]
+    assert dynamic["postgresql"]["parameters"]["wal_sender_timeout"] == "5s"
+    assert "scope: firedrill\nnamespace: /service/\nname: db1\n" in text
+    assert "host replication replicator 192.0.2.22/32 scram-sha-256" in text
+    assert "host weather weather,firedrill 192.0.2.41/32 scram-sha-256" in text
+
+
+def test_haproxy_asks_patroni_and_names_servers_as_the_inventory_does(files):
+    text = content(files, "lb1", "/etc/haproxy/haproxy.cfg")
+    assert "inter 1000ms fastinter 500ms downinter 500ms rise 1 fall 2 on-marked-down shutdown-sessions" in text
+    for backend in ("postgres_write", "postgres_read", "weather"):
+        assert f"\nbackend {backend}\n" in text
+    assert text.count("    server db2 192.0.2.22:5432 check port 8008\n") == 2
+    assert "    server app1 192.0.2.41:8000 check\n" in text
+
+
+def test_keepalived_peers_and_priorities_differ(files):
+    one, two = (content(files, host, "/etc/keepalived/keepalived.conf") for host in ("lb1", "lb2"))
+    assert "unicast_src_ip 192.0.2.31" in one and "unicast_src_ip 192.0.2.32" in two
+    assert "        192.0.2.32\n" in one and "        192.0.2.31\n" in two
+    assert "priority 150" in one and "priority 140" in two
+    assert "192.0.2.100/32 dev eth0" in one
+
+
+def test_etcd_members_know_each_other(files):
+    text = content(files, "etcd2", "/etc/default/etcd")
+    assert "ETCD_NAME=etcd2\n" in text
+    assert (
+        "ETCD_INITIAL_CLUSTER=etcd1=http://192.0.2.11:2380,etcd2=http://192.0.2.12:2380,etcd3=http://192.0.2.13:2380\n"
+        in text
+    )
+
+
+def test_without_a_floating_address_there_is_no_keepalived(tmp_path):
+    text = (ROOT / "inventories" / "fake.py").read_text().replace('{"vip": "192.0.2.100"}', "{}")
+    (tmp_path / "plain.py").write_text(text)
+    (tmp_path / "group_data").symlink_to(ROOT / "inventories" / "group_data")
+    files = collect(tmp_path / "plain.py", "--data", f"secrets_file={tmp_path / 'secrets.json'}")
+    assert "/etc/keepalived/keepalived.conf" not in files["lb1"]
+    assert "WEATHER_HOST=192.0.2.31,192.0.2.32\n" in content(files, "app1", "/etc/weather/weather.env")
+
+
+def test_python_that_lands_on_hosts_compiles(files):
+    for path in ("/usr/local/sbin/firedrill-check", "/etc/weather/gunicorn.conf.py", "/opt/weather/weather/api.py"):
+        compile(io.StringIO(content(files, "app1", path)).read(), path, "exec")
