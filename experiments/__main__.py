@@ -181,7 +181,7 @@ def _n(count: int | None) -> str:
     return "?" if count is None else str(count)
 
 
-main = one_line(cli)
+main = one_line(cli, "experiments")
 
 if __name__ == "__main__":
     main()

@@ -164,7 +164,7 @@ def heal(get, ids: tuple[str, ...], everything: bool, after: float | None) -> No
         raise problems[0]
 
 
-main = one_line(cli)
+main = one_line(cli, "faults")
 
 if __name__ == "__main__":
     main()

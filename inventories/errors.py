@@ -26,12 +26,11 @@ class InventoryProblem(Problem):
     """The inventory cannot be read, or names hosts that cannot make a cluster."""
 
 
-def one_line(cli):
+def one_line(cli, name: str):
     """Make a click command a console script: a Problem becomes one line on stderr and exit 2, Ctrl-C exit 130."""
 
     @functools.wraps(cli)
     def run() -> None:
-        name = cli.callback.__module__.split(".")[0]
         try:
             sys.exit(cli.main(prog_name=name, standalone_mode=False))
         except Problem as problem:

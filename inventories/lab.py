@@ -19,10 +19,10 @@ all = (
         "ssh_key": "/var/lib/firedrill/lab/ssh_key",
         "ssh_known_hosts_file": "/var/lib/firedrill/lab/known_hosts",
         "power": {
-            "power_on": "lab start {name}",
-            "power_off": "lab cut {name}",
-            "pause": "lab pause {name}",
-            "resume": "lab resume {name}",
+            "power_on": "lab -i {inventory} start {name}",
+            "power_off": "lab -i {inventory} cut {name}",
+            "pause": "lab -i {inventory} pause {name}",
+            "resume": "lab -i {inventory} resume {name}",
         },
     },
 )

@@ -113,7 +113,7 @@ def image_(rebuild: bool, bare: bool, as_json: bool) -> None:
     click.echo(core.as_json(rows) if as_json else "\n".join(f"{r['path']}  {r['mib']} MiB" for r in rows))
 
 
-main = one_line(cli)
+main = one_line(cli, "lab")
 
 if __name__ == "__main__":
     main()

@@ -131,4 +131,5 @@ def veth_of(bridge: str, pid: int) -> str | None:
 
 def silence(port: str, *, silent: bool) -> None:
     """Drop every frame of a bridge port without a change of carrier: what a frozen machine's network looks like."""
-    run(["ip", "link", "set", "dev", port, "type", "bridge_slave", "state", "0" if silent else "3"])
+    # `ip link set ... type bridge_slave state` says nothing and does nothing without STP; `bridge` does it.
+    run(["bridge", "link", "set", "dev", port, "state", "disabled" if silent else "forwarding"])
