@@ -5,12 +5,15 @@ must be chosen before the first import.
 """
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
 
-import etcd3  # noqa: E402
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # its generated code calls what protobuf deprecates
+    import etcd3
 import grpc  # noqa: E402
 from etcd3.exceptions import Etcd3Exception  # noqa: E402
 

@@ -1,0 +1,163 @@
+"""Faults on real hosts: each bites, heals, and heals by itself when its controller is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from faults import ledger
+from inventories.read import ROOT, read
+
+pytestmark = pytest.mark.lab
+NAME, SUBNET = "t-faults", "10.99.2"
+SERVICE = "systemd-run --quiet --unit=victim --property=Restart=no sleep infinity"
+
+
+@pytest.fixture(scope="module")
+def inventory(like_lab, command):
+    file = like_lab(NAME, SUBNET, only=("etcd1", "db1"))
+    done = command("lab", "-i", file, "up")
+    assert done.returncode == 0, done.stderr
+    yield file
+    command("lab", "-i", file, "down")
+
+
+@pytest.fixture
+def faults(command, inventory):
+    yield lambda *words: command("faults", "-i", inventory, *words)
+    command("faults", "-i", inventory, "heal", "--all")
+    assert ledger.entries(read(inventory)) == []
+
+
+@pytest.fixture
+def shell(command, inventory) -> Callable[[str], str]:
+    return lambda text: command("lab", "-i", inventory, "shell", "db1", "--", text).stdout.strip()
+
+
+@pytest.fixture
+def victim(shell):
+    shell(f"systemctl reset-failed victim; {SERVICE}")
+    yield lambda: shell("systemctl is-active victim")
+    shell("systemctl stop victim")
+
+
+def state(command, inventory) -> str:
+    rows = json.loads(command("lab", "-i", inventory, "status", "--json").stdout)
+    return next(row["state"] for row in rows if row["name"] == "db1")
+
+
+def until(true: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not so within {seconds} s"
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("fault", ["power_cut", "poweroff"])
+def test_power_faults_bite_and_heal(faults, command, inventory, fault):
+    done = faults("inject", fault, "db1")
+    assert done.returncode == 0, done.stderr
+    assert "effective: db1 no longer answers SSH" in done.stderr
+    assert state(command, inventory) == "off"
+    rows = json.loads(faults("status", "--json").stdout)
+    assert [(row["fault"], row["host"], row["status"]) for row in rows] == [(fault, "db1", "off: does not answer SSH")]
+    healed = faults("heal", rows[0]["id"])
+    assert "clean: db1 booted and answers SSH" in healed.stderr
+    assert state(command, inventory) == "running"
+    assert json.loads(faults("status", "--json").stdout) == []
+
+
+def test_a_power_cut_heals_by_itself_when_the_controller_is_gone(faults, command, inventory):
+    assert faults("inject", "power_cut", "db1", "--for", "3s").returncode == 0
+    assert state(command, inventory) == "off"
+    until(lambda: state(command, inventory) == "running", 15)
+    until(lambda: json.loads(faults("status", "--json").stdout) == [], 10)
+
+
+def test_a_power_cut_heals_by_itself_when_its_controller_is_killed_at_any_step(command, inventory):
+    for moment in (0.9, 1.2, 1.6):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "faults", "-i", str(inventory), "inject", "power_cut", "db1", "--for", "3s"],
+            cwd=ROOT,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(moment)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        until(lambda: ledger.entries(read(inventory)) == [], 20)
+        assert state(command, inventory) == "running"
+
+
+def test_a_power_command_that_does_nothing_is_not_effective(faults, command, inventory, like_lab):
+    text = inventory.read_text().replace("lab -i {inventory} cut {name}", "true")
+    liar = inventory.with_name(f"{NAME}_liar.py")
+    liar.write_text(text)
+    done = command("faults", "-i", liar, "inject", "power_cut", "db1")
+    assert done.returncode == 2
+    assert "not_effective: db1 answers SSH still after 5 s" in done.stderr
+    assert ledger.entries(read(liar)) != [], "it could not be proven clean, so it stays in the ledger"
+    ledger.remove(read(liar), ledger.entries(read(liar))[0].id)
+
+
+def test_kill_bites_and_heals(faults, victim):
+    done = faults("inject", "kill", "db1", "--process", "victim.service")
+    assert done.returncode == 2, "a transient unit that failed cannot be started again"
+    assert victim() != "active"
+
+
+def test_kill_of_a_service(faults, shell):
+    before = shell("systemctl show -P MainPID systemd-networkd")
+    done = faults("inject", "kill", "db1", "--process", "systemd-networkd.service")
+    assert done.returncode == 0, done.stderr
+    assert f"(pid {before}) is gone" in done.stderr
+    assert "faults-" in shell("systemctl list-timers --no-legend")
+    healed = faults("heal", "--all")
+    assert "runs again" in healed.stderr
+    assert shell("systemctl show -P MainPID systemd-networkd") not in (before, "0")
+    assert "faults-" not in shell("systemctl list-timers --no-legend; ls /var/lib/faults")
+
+
+def test_kill_refuses_what_does_not_run(faults):
+    done = faults("inject", "kill", "db1", "--process", "app")
+    assert done.returncode == 2
+    assert "db1 runs no app: it has postgres" in done.stderr
+
+
+MARK = ("--do", "touch /root/mark", "--proof", "test -e /root/mark", "--undo", "rm -f /root/mark")
+
+
+def test_your_own_command_bites_and_heals(faults, shell):
+    assert faults("inject", "command", "db1", *MARK).returncode == 0
+    assert shell("ls /root") == "mark"
+    again = faults("inject", "command", "db1", *MARK)
+    assert again.returncode == 2
+    assert "succeeds already" in again.stderr
+    assert faults("heal", "--all").returncode == 0
+    assert shell("ls /root") == ""
+
+
+def test_your_own_command_heals_by_itself_on_the_host(faults, shell):
+    assert faults("inject", "command", "db1", "--for", "2s", *MARK).returncode == 0
+    until(lambda: shell("ls /root /var/lib/faults") == "/root:\n\n/var/lib/faults:", 10)
+    assert faults("heal", "--all").returncode == 0, "healing what healed itself is fine"
+
+
+def test_a_command_without_effect_is_healed_at_once(faults, shell):
+    done = faults("inject", "command", "db1", "--do", "touch /root/other", *MARK[2:])
+    assert done.returncode == 2
+    assert "not_effective" in done.stderr
+    assert shell("ls /var/lib/faults") == ""
+    shell("rm /root/other")
+
+
+def test_an_undo_that_does_not_undo_is_not_clean(faults, shell):
+    assert faults("inject", "command", "db1", *MARK[:4], "--undo", "true").returncode == 0
+    done = faults("heal", "--all")
+    assert done.returncode == 2
+    assert "not_clean" in done.stderr
+    shell("rm -f /root/mark")

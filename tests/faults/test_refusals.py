@@ -1,0 +1,116 @@
+"""What is refused is refused before anything is touched, in one line with cause and remedy."""
+
+import json
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from faults import engine
+from faults.catalogue import FAULTS
+from faults.command import Command
+from faults.kill import Kill
+from faults.power_cut import PowerCut
+from faults.protocol import Refused, Target
+from faults.targets import resolve
+from inventories.access import Access
+from inventories.errors import Problem
+from inventories.read import read
+from inventories.secrets import Secrets
+
+
+@pytest.fixture(scope="module")
+def ways() -> Access:
+    return Access(read(), Secrets())
+
+
+def without(ways: Access, *keys: str) -> Access:
+    hosts = tuple(
+        replace(host, data={key: value for key, value in host.data.items() if key not in keys})
+        for host in ways.inventory.hosts
+    )
+    return replace(ways, inventory=replace(ways.inventory, hosts=hosts))
+
+
+def target(ways: Access, **more) -> Target:
+    return Target("00000000", "db1", ways.inventory["db1"], ways, 60, **more)
+
+
+@pytest.mark.parametrize("fault", FAULTS.values())
+def test_a_fault_is_a_frozen_value(fault):
+    with pytest.raises(FrozenInstanceError):
+        fault().new_field = 1
+    assert fault() == fault()
+    assert fault.default_limit_s > 0
+
+
+def test_an_inventory_must_allow_faults(ways):
+    with pytest.raises(Refused, match="does not allow faults.*chaos_allowed"):
+        engine.plan(PowerCut(), "db1", without(ways, "chaos_allowed"))
+
+
+def test_the_blast_radius_is_kept(ways):
+    with pytest.raises(Refused, match=r"group:etcd is 3 hosts .*--max-hosts 3"):
+        engine.plan(PowerCut(), "group:etcd", ways)
+    assert len(engine.plan(PowerCut(), "group:etcd", ways, max_hosts=3).hosts) == 3
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_no_fault_is_endless(ways, limit):
+    with pytest.raises(Refused, match="give a positive duration"):
+        engine.plan(PowerCut(), "db1", ways, limit_s=limit)
+    assert engine.plan(PowerCut(), "db1", ways).limit_s == PowerCut.default_limit_s
+
+
+@pytest.mark.parametrize("spec", ["db9", "group:lab", "", "leader2"])
+def test_an_unknown_target_is_refused_with_those_there_are(ways, spec):
+    with pytest.raises(Problem, match="no target .*sync_standby.*group:postgres"):
+        resolve(spec, ways)
+
+
+def test_a_power_fault_needs_the_commands(ways):
+    with pytest.raises(Refused, match="db1 has no `power_off` command"):
+        PowerCut().refuse(target(without(ways, "power")))
+
+
+def test_a_host_that_is_off_cannot_lose_its_power(ways):
+    with pytest.raises(Refused, match="does not answer SSH"):
+        PowerCut().snapshot(target(ways))
+
+
+def test_kill_knows_its_signals(ways):
+    with pytest.raises(Refused, match="no signal 'FOO': take one of KILL"):
+        Kill(signal="FOO").refuse(target(ways))
+
+
+def test_a_command_needs_all_three_parts(ways):
+    with pytest.raises(Refused, match="give all three"):
+        Command(do="true", proof="true").refuse(target(ways))
+
+
+def test_a_dry_run_prints_the_exact_commands_and_runs_none(command):
+    done = command("faults", "inject", "kill", "app1", "--process", "app", "--for", "90s", "--dry-run", "--json")
+    lines = json.loads(done.stdout)["app1"]
+    assert "kill -KILL $(systemctl show -P MainPID weather.service)" in lines
+    assert any("--on-active=90s" in line and "systemctl start weather.service" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("inject", "power_cut"), "Missing argument 'TARGET'"),
+        (("inject", "earthquake", "db1"), "No such command 'earthquake'"),
+        (("inject", "kill", "db1", "--for", "soon"), "'soon' is no duration"),
+        (("heal",), "nothing to heal was named"),
+        (("heal", "00000000"), "no active injection 00000000"),
+    ],
+)
+def test_bad_usage_exits_2(command, words, said):
+    done = command("faults", *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_the_list_names_every_fault(command):
+    rows = json.loads(command("faults", "list", "--json").stdout)
+    assert [row["fault"] for row in rows] == list(FAULTS)
+    assert all(row["what"].endswith(".") for row in rows)
