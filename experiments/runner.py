@@ -23,7 +23,7 @@ from experiments.judge import judge, load_events
 from experiments.model import Experiment, Heal, Inject, Step, UntilWhole, UntilWrites, Wait
 from experiments.observers import process
 from experiments.report import write_report
-from faults import engine, etcd, remote
+from faults import cluster, engine, etcd, remote
 from faults import ledger as fault_ledger
 from faults.ledger import Entry
 from inventories.access import Access
@@ -46,6 +46,7 @@ class Run:
         self.tell = tell
         self.random = random.Random(seed)
         self.entries: list[Entry] = []
+        self.settings = access.profile
         self.parts = Path(tempfile.mkdtemp(prefix="parts-", dir=folder))
         self.write = Writer(self.parts / "runner.jsonl", "runner")
 
@@ -75,6 +76,7 @@ class Run:
 
     def _introduce(self) -> None:
         inventory, it = self.access.inventory, self.experiment
+        self.settings = cluster.settings(self.access)
         self.write(
             "run",
             format=1,
@@ -84,12 +86,12 @@ class Run:
             hypothesis=it.hypothesis,
             seed=self.seed,
             inventory=str(inventory.path.name),
-            profile=self.access.profile | {"name": inventory.data["profile"]},
+            profile=self.settings | {"name": inventory.data["profile"]},
             topology=[{"name": h.name, "address": h.address, "roles": list(h.roles)} for h in inventory.hosts],
             versions=_versions(self.access),
             load={"users": it.load.users, "file": "loadtests/weather.py", "text": str(it.load)},
             steps=[str(step) for step in it.steps],
-            expectations=[expectation.event(self.access.profile) for expectation in it.expectations],
+            expectations=[expectation.event(self.settings) for expectation in it.expectations],
         )
 
     def _walk(self) -> None:
@@ -175,7 +177,7 @@ class Run:
         self.tell(str(step))
         match step:
             case Wait(seconds, jitter):
-                time.sleep(seconds + self.random.uniform(0, self.access.profile[jitter] if jitter else 0))
+                time.sleep(seconds + self.random.uniform(0, self.settings[jitter] if jitter else 0))
             case Inject(fault, target):
                 plan = engine.plan(fault, target, self.access)
                 self.entries += engine.inject(plan, self.access, self._record)

@@ -1,6 +1,7 @@
 """What Patroni says of the cluster: who leads, who stands by synchronously, on which timeline."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -52,6 +53,21 @@ def view(access: Access) -> View:
         except httpx.HTTPError as problem:
             error = f"{host.name}: {problem or type(problem).__name__}"
     return View((), error)
+
+
+def settings(access: Access) -> dict[str, Any]:
+    """The timings that hold now: the inventory's profile, and over it Patroni's dynamic configuration if one answers.
+
+    Patroni leaves out what was never set, and says `true` for a synchronous mode that is `on`.
+    """
+    for host in access.inventory.role("postgres"):
+        try:
+            dynamic = httpx.get(f"{access.patroni_url(host)}/config", timeout=SECONDS).json()
+        except httpx.HTTPError:
+            continue
+        mode = dynamic.get("synchronous_mode", False)
+        return access.profile | dynamic | {"synchronous_mode": {True: "on", False: "off"}.get(mode, mode)}
+    return access.profile
 
 
 def _member(row: dict) -> Member:

@@ -6,16 +6,15 @@ from typing import Any, ClassVar
 from faults import remote, undo
 from faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
-PROOF_SECONDS = 30
-
 
 @dataclass(frozen=True)
 class Command:
-    """Run `do` on the host; `proof` must then succeed within 30 s; after `undo` it must fail again."""
+    """Run `do` on the host; `proof` must then succeed within `within_s`; after `undo` it must fail."""
 
     do: str = ""
     proof: str = ""
     undo: str = ""
+    within_s: float = 30
 
     kind: ClassVar[str] = "your own"
     default_limit_s: ClassVar[float] = 120
@@ -41,14 +40,14 @@ class Command:
         undo.arm(target, self.undo)
         target.record("inject", self.do)
         remote.sh(target.connection, self.do)
-        if not poll(lambda: self._proven(target), PROOF_SECONDS, step=0.2):
-            raise NotEffective(f"{target.host.name}: `{self.proof}` fails {PROOF_SECONDS} s after `{self.do}`", "")
+        if not poll(lambda: self._proven(target), self.within_s, step=0.2):
+            raise NotEffective(f"{target.host.name}: `{self.proof}` fails {self.within_s:g} s after `{self.do}`", "")
         return f"{target.host.name}: `{self.proof}` succeeds"
 
     def heal(self, target: Target) -> str:
         remote.sh(target.connection, self.undo)
-        if not poll(lambda: not self._proven(target), PROOF_SECONDS, step=0.2):
-            raise NotClean(f"{target.host.name}: `{self.proof}` succeeds {PROOF_SECONDS} s after `{self.undo}`", "")
+        if not poll(lambda: not self._proven(target), self.within_s, step=0.2):
+            raise NotClean(f"{target.host.name}: `{self.proof}` succeeds {self.within_s:g} s after `{self.undo}`", "")
         undo.disarm(target)
         return f"{target.host.name}: `{self.proof}` fails again"
 
