@@ -309,8 +309,8 @@ def outage(rec: Recording, name: str, acks: Sequence[int], words: Sequence[int])
 
     `acks` and `words` are sorted times (ns): of the successes, and of every attempt. An observer with a hole
     in the gap did not see it. Acks that stop for good (for over 1 s, and for longer than they ever paused
-    before the fault) are an outage without an end, if attempts failed for so long, and were watched to the end
-    of a run that ended well.
+    before the fault) are an outage without an end, if attempts failed for so long, and were watched until the
+    runner had waited for the steady state.
     """
     if rec.fault_at is None or interval(rec, name) is None or not acks or acks[0] > rec.fault_at:
         return Outage("unseen")
@@ -320,7 +320,8 @@ def outage(rec: Recording, name: str, acks: Sequence[int], words: Sequence[int])
     longest = max([SILENCE, *usual])
     if tail.length > longest:
         tried = words[-1] - acks[-1] > longest
-        return Outage("never" if tried and rec.ended and not rec.blind(name, tail) else "unseen", tail)
+        waited = rec.steady("after") is not None
+        return Outage("never" if tried and waited and not rec.blind(name, tail) else "unseen", tail)
     gap = longest_gap(acks, rec.fault_at)
     if gap is None or rec.blind(name, gap):
         return Outage("unseen", gap)
@@ -549,13 +550,13 @@ def phases(rec: Recording, when: Moments) -> dict[str, float | None]:
     }
 
 
-def disturbed_at(rec: Recording) -> int:
-    """When writes first suffered after the fault: a write that failed, or the last ack before 1 s without."""
-    writes, fault = rec.of("write_probe", "write"), rec.fault_at or 0
-    acks = _times(writes, "acked")
-    failed = [e["start"] for e in writes if e["outcome"] != "acked" and e["t"] > fault]
-    missing = [a for a, b in pairwise(acks) if b > fault and b - a > SILENCE]
-    return max(fault, min(failed + missing, default=fault))
+def recovering_from(rec: Recording, fault: int) -> int:
+    """When users may begin to recover: the end of an outage of writes over 1 s, else the first write that failed."""
+    found = write_outage(rec)
+    if found.state == "seen" and found.span and found.span.length > SILENCE:
+        return max(fault, found.span.end)
+    failed = (e["start"] for e in rec.of("write_probe", "write") if e["outcome"] != "acked" and e["t"] > fault)
+    return max(fault, min(failed, default=fault))
 
 
 def baseline(times: Sequence[int], fault: int) -> float | None:
@@ -571,10 +572,10 @@ def recover95(rec: Recording) -> float | None:
     fault = rec.fault_at
     times = [e["t"] for e in rec.of("locust", "request") if e["outcome"] in ("ok", "acked")]
     rate = baseline(times, fault) if fault else None
-    if rate is None or interval(rec, "locust") is None:
+    if rate is None or interval(rec, "locust") is None or write_outage(rec).state == "never":
         return None
     need = RECOVERED * rate * WINDOW / SECOND
-    for start in range(disturbed_at(rec), times[-1] - 2 * WINDOW + 1, STRIDE):
+    for start in range(recovering_from(rec, fault), times[-1] - 2 * WINDOW + 1, STRIDE):
         marks = [bisect_left(times, start + n * WINDOW) for n in range(3)]
         if marks[1] - marks[0] >= need and marks[2] - marks[1] >= need:
             return None if rec.blind("locust", Span(fault, start + 2 * WINDOW)) else ms(start - fault)
@@ -827,5 +828,5 @@ def summarise(verdicts: Sequence[dict]) -> dict[str, Any]:
         "phases": {name: spread(v["phases"][name] for v in verdicts) for name in verdicts[0]["phases"]},
         "lost": sum(filter(None, lost)) or (None if None in lost else 0),
         "dual_primary_ms": max(filter(None, dual), default=None if None in dual else 0.0),
-        "why": list(dict.fromkeys(f"Run {n}: {w}" for n, v in enumerate(verdicts, 1) for w in v["why"][:3])),
+        "why": [f"Run {n}: {w}" for n, v in enumerate(verdicts, 1) if v["verdict"] != "pass" for w in v["why"]],
     }

@@ -32,7 +32,7 @@ def test_passes_and_says_what_held(run):
     verdict = judge(run())
     assert verdict["verdict"] == "pass"
     assert [e["verdict"] for e in verdict["expectations"]] == ["pass"] * 6
-    assert said(verdict, "Writes come back in time: wanted rto_ms <= 24.00 s, found 21.08 s.")
+    assert said(verdict, "Writes come back in time: wanted rto_ms <= 24.00 s, found 21.10 s.")
     assert len(verdict["why"]) == 6
 
 
@@ -110,13 +110,14 @@ def test_a_post_tried_again_and_acked_once_is_acked(run):
 
 def test_a_failed_write_that_is_present_is_a_ghost_and_no_fault(run):
     events = run()
+    ghosts = judge(events)["ghost"]
     failed = next(e for e in events if e["source"] == "write_probe" and e.get("outcome") == "failed")
     page = next(e for e in events if e["kind"] == "present" and e["table"] == "probe")
     end = next(e for e in events if e["kind"] == "present_end" and e["table"] == "probe")
     page["ids"].append(failed["id"])
     end["count"] += 1
     verdict = judge(events)
-    assert (verdict["verdict"], verdict["ghost"]) == ("pass", 2)
+    assert (verdict["verdict"], verdict["ghost"]) == ("pass", ghosts + 1)
 
 
 @pytest.mark.parametrize("table", ["probe", "forecast"])
@@ -182,7 +183,11 @@ def test_writes_that_never_come_back_fail(run):
     assert verdict["phases"]["promote_ms"] is None
 
 
-def test_never_back_is_unknown_in_a_run_that_broke_off(run):
+def test_never_back_fails_though_the_ledger_found_no_leader_to_read_from(run):
+    assert by_name(judge(run(back=False, end_ok=False)), "rto_ms")["verdict"] == "fail"
+
+
+def test_never_back_is_unknown_in_a_run_that_broke_off_before_it_had_waited(run):
     verdict = judge(run(back=False, end_ok=False, steady_after_ok=None))
     assert by_name(verdict, "rto_ms")["verdict"] == "unknown"
     assert verdict["verdict"] == "unknown"
@@ -209,7 +214,7 @@ def test_a_gap_long_before_the_fault_does_not_count(run, builder):
     events = [
         e for e in run(begin=-60.0) if e["source"] != "write_probe" or not builder.at(-50) < e["t"] < builder.at(-20)
     ]
-    assert judge(events)["rto_ms"] == pytest.approx(21_076, abs=5)
+    assert judge(events)["rto_ms"] == pytest.approx(21_095, abs=10)
 
 
 def test_no_outage_is_a_short_gap_and_not_null(run):
@@ -343,8 +348,9 @@ def test_a_hole_outside_the_outage_leaves_the_figure(run):
     assert (verdict["rto_ms"] > 21_000, verdict["verdict"]) == (True, "unknown")
 
 
-def test_needs_no_users_without_a_load(run):
-    events = run(run={"load": None}, without=("locust",), unread=("forecast",))
+@pytest.mark.parametrize("load", [None, {}, {"users": 0}])
+def test_needs_no_users_without_a_load(run, load):
+    events = run(run={"load": load}, without=("locust",), unread=("forecast",))
     assert judge(events)["lost"] == 0
 
 
@@ -532,7 +538,7 @@ def test_sums_up_with_the_worst_verdict_and_the_spread(run):
 def test_sums_up_harm(run):
     summary = summarise([judge(run()), judge(run(lost_probe=(11,))), judge(run(second_primary=(44.0, 46.0)))])
     assert (summary["verdict"], summary["lost"], summary["dual_primary_ms"]) == ("fail", 1, 1998.0)
-    assert summary["why"][0].startswith("Run 1: ")
+    assert [why[:8] for why in summary["why"]] == ["Run 2: N", "Run 3: N"]
 
 
 def test_sums_up_one_experiment_only(run):

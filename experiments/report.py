@@ -1,0 +1,512 @@
+"""Write what a run measured for people: report.md with its picture, and report.html, which is one file by itself.
+
+The promise: every sentence is made from the events and the verdict, nothing is judged here, and what was not
+observed is called that. Times are told from the first fault's injection, and in UTC.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from experiments import plots
+from experiments.judge import SECOND, Recording, holder, leader_history, moments, record, text_of, write_outage
+
+OPS = {"<=": "≤ ", ">=": "≥ ", "!=": "not ", "==": "", "is": ""}
+WORDS = {"pass": "Pass", "fail": "Fail", "unknown": "Unknown"}
+SAYINGS = {
+    "pass": "All that was expected held.",
+    "fail": "The cluster fell short.",
+    "unknown": "This run proves nothing either way.",
+}
+TIERS = (
+    ("proxy", "HAProxy"),
+    ("postgres", "PostgreSQL"),
+    ("etcd", "etcd"),
+    ("app", "Application"),
+    ("monitor", "Monitor"),
+)
+MOST_TURNS = 60
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A headline figure; `verdict` is the worst of the expectations about it, or empty."""
+
+    label: str
+    value: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Box:
+    """A host in the picture of the cluster, with what it was and whether the fault hit it."""
+
+    name: str
+    address: str
+    role: str
+    hit: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A turning point: when (ns), what, who saw it, and whether it is one of the failover's own."""
+
+    t: int
+    text: str
+    source: str
+    main: bool = False
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Tells moments as people do: from the first fault, and in UTC."""
+
+    zero: int
+
+    def since(self, t: int) -> str:
+        return f"{(t - self.zero) / SECOND:+.2f} s".replace("-", "−")
+
+    def utc(self, t: int) -> str:
+        return datetime.fromtimestamp(t // 1000 / 1e6, UTC).strftime("%H:%M:%S.%f")[:-3]
+
+    def day(self, t: int) -> str:
+        return datetime.fromtimestamp(t // SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def write_report(events: list[dict], verdict: dict[str, Any], folder: Path) -> None:
+    """Write report.md, report.png and report.html for a judged run into an existing or new folder."""
+    rec = record(events)
+    folder.mkdir(parents=True, exist_ok=True)
+    page = content(rec, verdict) | {"commands": commands(rec.run, folder)}
+    plots.png(plots.figure(rec), folder / "report.png")
+    pictures = {name: picture(rec, name, verdict["title"]) for name in ("wide", "narrow")}
+    palettes = {"light": plots.css(plots.LIGHT), "dark": plots.css(plots.DARK)}
+    (folder / "report.md").write_text(render("report.md.j2", page), encoding="utf-8")
+    (folder / "report.html").write_text(render("report.html.j2", page | pictures | palettes), encoding="utf-8")
+
+
+def picture(rec: Recording, name: str, title: str) -> Markup:
+    """The plot for the page, in the page's colours; `wide` or `narrow`."""
+    drawn = plots.figure(rec, plots.THEMED, narrow=name == "narrow")
+    return Markup(plots.svg(drawn, f"plot-{name}", str(Markup.escape(f"{title}: the run over time"))))
+
+
+def render(template: str, page: Mapping[str, Any]) -> str:
+    """Fill a template of this folder; HTML is escaped, in Markdown the table's own signs."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters["cell"] = lambda text: " ".join(str(text).replace("|", "\\|").split())
+    return env.get_template(template).render(page)
+
+
+def content(rec: Recording, verdict: dict[str, Any]) -> dict[str, Any]:
+    """Everything the templates show."""
+    clock = Clock(rec.fault_at or rec.events[0]["t"])
+    run = rec.run
+    return {
+        "verdict": verdict,
+        "word": WORDS[verdict["verdict"]],
+        "saying": SAYINGS[verdict["verdict"]],
+        "tiles": tiles(verdict),
+        "question": run.get("question"),
+        "hypothesis": run.get("hypothesis"),
+        "when": clock.day(run["t"]),
+        "stages": [("Before", stage(rec, "before")), ("After", stage(rec, "after"))],
+        "actions": actions(rec, clock),
+        "steps": run.get("steps") or [],
+        "expectations": [expectation(entry, verdict) for entry in verdict["expectations"]],
+        "turns": told(turns(rec, verdict), clock),
+        "shares": shares(verdict),
+        "analysis": analysis(rec, verdict, clock),
+        "notes": [e["text"] for e in rec.of("runner", "note")],
+        "tables": [("Versions", table(run.get("versions"))), ("Profile", table(run.get("profile")))],
+        "seed": verdict.get("seed"),
+        "inventory": run.get("inventory"),
+        "load": ", ".join(f"{key} {value}" for key, value in (run.get("load") or {}).items()) or "none",
+    }
+
+
+def commands(run: Mapping[str, Any], folder: Path) -> list[str]:
+    """What to type, at the root of the repository, to run it again, and to judge these very events again."""
+    inventory, seed = run.get("inventory") or "", run.get("seed")
+    where = f"-i {inventory if '/' in inventory else f'inventories/{inventory}'} " if inventory else ""
+    chance = f" --seed {seed}" if seed is not None else ""
+    return [f"experiments {where}run {run['experiment']}{chance}", f"experiments judge {folder / 'events.jsonl'}"]
+
+
+# -- headline and expectations ---------------------------------------------------------------------------
+
+
+def tiles(verdict: dict[str, Any]) -> list[Tile]:
+    """The figures for people in a hurry."""
+    shown = [
+        ("Writes out", "rto_ms"),
+        ("Lost writes", "lost"),
+        ("Two primaries", "dual_primary_ms"),
+        ("Reads out", "read_outage_ms"),
+        ("Users’ errors", "user_errors"),
+    ]
+    return [Tile(label, headline(verdict, key), worst(verdict, key)) for label, key in shown]
+
+
+def headline(verdict: dict[str, Any], metric: str) -> str:
+    """A headline figure: its value, `never` for no two primaries, `no end` for an outage that did not end."""
+    value = verdict[metric]
+    if metric == "dual_primary_ms" and value == 0:
+        return "never"
+    if value is None and worst(verdict, metric) == "fail":
+        return "no end"
+    if metric == "user_errors" and value is not None and verdict["user_requests"]:
+        return f"{value:,} ({100 * value / verdict['user_requests']:.1f} %)"
+    return text_of(metric, value)
+
+
+def worst(verdict: dict[str, Any], metric: str) -> str:
+    """The worst verdict of the expectations about a figure; empty where none is."""
+    found = [e["verdict"] for e in verdict["expectations"] if e["metric"] == metric]
+    return next((v for v in ("fail", "unknown", "pass") if v in found), "")
+
+
+def expectation(entry: dict[str, Any], verdict: dict[str, Any]) -> dict[str, str]:
+    """One row of the table: name, wanted, found, verdict."""
+    metric, wanted = str(entry["metric"]), entry["wanted"]
+    if isinstance(wanted, str) and wanted in verdict:
+        wanted = verdict[wanted]
+    never = entry["found"] is None and entry["verdict"] == "fail"
+    return {
+        "name": str(entry["name"]),
+        "metric": metric,
+        "wanted": OPS.get(str(entry["op"]), f"{entry['op']} ") + text_of(metric, wanted),
+        "found": "no end" if never else text_of(metric, entry["found"]),
+        "verdict": entry["verdict"],
+    }
+
+
+# -- the cluster -----------------------------------------------------------------------------------------
+
+
+def stage(rec: Recording, phase: str) -> list[tuple[str, list[Box]]]:
+    """The cluster before or after, tier by tier; a host with several roles stands in each."""
+    steady = rec.steady(phase) or {}
+    hits = {e["host"]: e["fault"].replace("_", " ") for e in rec.injected if phase == "before" and e.get("host")}
+    found = []
+    for role, title in TIERS:
+        hosts = [host for host in rec.run["topology"] if role in (host.get("roles") or ())]
+        boxes = [_box(host, part(steady, host["name"]) if role == "postgres" else "", hits) for host in hosts]
+        found += [(title, boxes)] if boxes else []
+    return found
+
+
+def _box(host: dict[str, Any], role: str, hits: Mapping[str, str]) -> Box:
+    return Box(host["name"], host.get("address") or "", role, hits.get(host["name"], ""))
+
+
+def part(steady: Mapping[str, Any], name: str) -> str:
+    """What a PostgreSQL node was in a steady state."""
+    if not steady:
+        return "not observed"
+    if name == steady.get("leader"):
+        return "leader"
+    return "sync standby" if name in (steady.get("sync_standbys") or ()) else "replica" if steady["ok"] else "?"
+
+
+# -- what was done, what happened ------------------------------------------------------------------------
+
+
+def actions(rec: Recording, clock: Clock) -> list[dict[str, str]]:
+    """Every step and every word about a fault, with the exact commands or the evidence."""
+    found = []
+    for event in rec.events:
+        if event["source"] != "runner" or event["kind"] not in ("fault", "step"):
+            continue
+        what = event.get("text") or ""
+        if event["kind"] == "fault":
+            what = f"{event['phase'].replace('_', ' ')}: {event['fault'].replace('_', ' ')} of {_whom(event)}"
+        detail = event.get("detail") or ""
+        found.append({"since": clock.since(event["t"]), "utc": clock.utc(event["t"]), "what": what, "detail": detail})
+    return found
+
+
+def _whom(event: Mapping[str, Any]) -> str:
+    host, target = event.get("host"), event.get("target")
+    return f"{host} ({target})" if host and target and host != target else str(host or target)
+
+
+def turns(rec: Recording, verdict: dict[str, Any]) -> list[Turn]:
+    """The turning points after the first fault, in order; without a fault there are none."""
+    if rec.fault_at is None:
+        return []
+    found = [*fault_turns(rec), *failover_turns(rec), *client_turns(rec, verdict), *node_turns(rec), *proxy_turns(rec)]
+    return sorted((turn for turn in found if turn.t >= rec.fault_at), key=lambda turn: turn.t)
+
+
+def fault_turns(rec: Recording) -> list[Turn]:
+    phases = {
+        "inject": "{} is injected",
+        "effective": "{} is proven effective",
+        "not_effective": "{} shows no effect",
+        "heal": "{} is healed",
+        "clean": "{}: the host is clean again",
+        "not_clean": "{}: the host is not clean",
+    }
+    told = rec.of("runner", "fault")
+    found = [
+        Turn(
+            e["t"],
+            phases[e["phase"]].format(f"{e['fault'].replace('_', ' ')} of {e.get('host')}"),
+            "runner",
+            e["phase"] in ("inject", "clean"),
+        )  # fmt: skip
+        for e in told
+    ]
+    steady = rec.steady("after")
+    text = "the cluster is steady again" if steady and steady["ok"] else "the cluster is not steady"
+    return [*found, Turn(steady["t"], text, "runner", True)] if steady else found
+
+
+def failover_turns(rec: Recording) -> list[Turn]:
+    """The leader key, and the first write on the node that took it."""
+    history, when = leader_history(rec), moments(rec)
+    found = [
+        Turn(t, f"the leader key goes to {who}" if who else "the leader key is gone", "etcd", True)
+        for t, who in history
+        if rec.fault_at and t > rec.fault_at
+    ]
+    if when.promoted is not None and when.new_leader:
+        found.append(Turn(when.promoted, f"{when.new_leader} takes its first write", "node_probe", True))
+    return found
+
+
+def client_turns(rec: Recording, verdict: dict[str, Any]) -> list[Turn]:
+    """What clients saw: the end of the outage, and users at 95 %."""
+    found, outage, recovered = [], write_outage(rec), verdict["phases"]["recover95_ms"]
+    if outage.span:
+        found.append(Turn(outage.span.begin, "the last write before the outage is acknowledged", "write_probe"))
+    if outage.span and outage.state == "seen":
+        found.append(Turn(outage.span.end, "writes are acknowledged again", "write_probe", True))
+    if recovered is not None and rec.fault_at is not None:
+        t = rec.fault_at + round(recovered * 1e6)
+        found.append(Turn(t, "users are back at 95 % of their rate", "locust", True))
+    return found
+
+
+def node_turns(rec: Recording) -> list[Turn]:
+    """Each change of what Patroni said of a node."""
+    found, last = [], {}
+    for event in rec.of("patroni", "member"):
+        now = plots.role(event)
+        if last.get(event["host"], now) != now:
+            found.append(Turn(event["t"], f"{event['host']} is {now}", "patroni"))
+        last[event["host"]] = now
+    return found
+
+
+def proxy_turns(rec: Recording) -> list[Turn]:
+    """Each change of a server's state in a proxy's backend for writes."""
+    found, last = [], {}
+    for event in rec.of("haproxy", "server"):
+        if event.get("backend") != "postgres_write":
+            continue
+        key, now = (event["host"], event["server"]), event.get("status")
+        if last.get(key, now) != now:
+            found.append(Turn(event["t"], f"{event['host']} marks {event['server']} {now}", "haproxy"))
+        last[key] = now
+    return found
+
+
+def told(found: Sequence[Turn], clock: Clock) -> list[dict[str, Any]]:
+    """Turning points as rows: at most MOST_TURNS, of which the failover's own are kept."""
+    kept = found if len(found) <= MOST_TURNS else [turn for turn in found if turn.main][:MOST_TURNS]
+    return [{"since": clock.since(t.t), "utc": clock.utc(t.t), "text": _capital(t.text), "source": t.source,
+             "main": t.main} for t in kept]  # fmt: skip
+
+
+def _capital(text: str) -> str:
+    """Sentences begin with a capital, host names stay as they are."""
+    return text if any(sign.isdigit() for sign in text.split()[0]) else text[0].upper() + text[1:]
+
+
+# -- the analysis ----------------------------------------------------------------------------------------
+
+
+def shares(verdict: dict[str, Any]) -> list[dict[str, Any]]:
+    """How the time from the fault to the first write on the new leader divides; empty unless all of it was seen."""
+    parts = {name: verdict["phases"][f"{name}_ms"] for name in ("detect", "promote", "route")}
+    if None in parts.values():
+        return []
+    total = sum(parts.values())
+    return [
+        {"name": name, "text": text_of("_ms", value), "percent": round(100 * value / total, 1)}
+        for name, value in parts.items()
+    ]
+
+
+def analysis(rec: Recording, verdict: dict[str, Any], clock: Clock) -> list[str]:
+    """What the figures say, one sentence or two each."""
+    said = [
+        outage_sentence(rec, verdict, clock),
+        phase_sentence(verdict),
+        prediction_sentence(rec, verdict),
+        loss_sentence(verdict),
+        ghost_sentence(verdict),
+        primary_sentence(verdict, clock),
+        users_sentence(rec, verdict, clock),
+        recovery_sentence(rec, verdict, clock),
+        etcd_sentence(rec),
+    ]
+    return [sentence for sentence in said if sentence]
+
+
+def outage_sentence(rec: Recording, verdict: dict[str, Any], clock: Clock) -> str:
+    found = write_outage(rec)
+    if found.span is None or found.state == "unseen":
+        return "How long writes were out was not observed."
+    last = f"the last one was acknowledged at {clock.since(found.span.begin)}"
+    if found.state == "never":
+        return f"Writes never came back: {last}, and attempts went on failing until {clock.since(found.span.end)}."
+    out = text_of("rto_ms", verdict["rto_ms"])
+    return f"Writes were out for {out}: {last}, the next one at {clock.since(found.span.end)}."
+
+
+def phase_sentence(verdict: dict[str, Any]) -> str:
+    parts = shares(verdict)
+    if not parts:
+        missing = [name for name in ("detect", "promote", "route") if verdict["phases"][f"{name}_ms"] is None]
+        return f"How the outage divides was not observed in full: {', '.join(missing)} missing."
+    doing = {
+        "detect": "noticing that the leader was gone",
+        "promote": "promoting another",
+        "route": "leading clients to it",
+    }
+    texts = [f"{doing[p['name']]} took {p['text']} ({p['percent']:.0f} %)" for p in parts]
+    total = text_of("_ms", sum(verdict["phases"][f"{name}_ms"] for name in doing))
+    return f"Of the {total} from the fault to the first write on the new leader, {', '.join(texts[:2])} and {texts[2]}."
+
+
+def prediction_sentence(rec: Recording, verdict: dict[str, Any]) -> str:
+    if not verdict["predicted"]:
+        return ""
+    low, high = verdict["predicted"]["rto_ms"]
+    profile = rec.run["profile"]
+    model = (
+        f"The timing model (ttl {profile['ttl']} s, loop_wait {profile['loop_wait']} s) predicts "
+        f"{text_of('_ms', low)} to {text_of('_ms', high)}"
+    )
+    found = verdict["rto_ms"]
+    if found is None:
+        return f"{model}; there is no measured outage to compare with."
+    if low <= found <= high:
+        return f"{model}; {text_of('_ms', found)} is within that."
+    off = text_of("_ms", low - found if found < low else found - high)
+    return f"{model}; {text_of('_ms', found)} is {off} {'less' if found < low else 'more'}."
+
+
+def loss_sentence(verdict: dict[str, Any]) -> str:
+    if verdict["lost"] is None:
+        return "Whether acknowledged writes were lost was not observed in full."
+    acked = "Of the acknowledged writes" if verdict["acked"] is None else f"Of {verdict['acked']:,} acknowledged writes"
+    if not verdict["lost"]:
+        return f"{acked}, none is missing from the tables."
+    ids = [f"{table} {i}" for table, found in verdict["lost_ids"].items() for i in found]
+    named = ", ".join(ids[:10]) + (f" and {len(ids) - 10:,} more" if len(ids) > 10 else "")
+    return f"{acked}, {verdict['lost']:,} {'is' if len(ids) == 1 else 'are'} missing from the tables: {named}."
+
+
+def ghost_sentence(verdict: dict[str, Any]) -> str:
+    if verdict["failed"] is None or verdict["unknown_writes"] is None:
+        return ""
+    told = f"{verdict['failed']:,} writes failed, and the outcome of {verdict['unknown_writes']:,} stayed unknown"
+    if verdict["ghost"] is None:
+        return f"{told}."
+    number = f"{verdict['ghost'] or 'none'} of these {'are' if verdict['ghost'] > 1 else 'is'}"
+    return f"{told}; {number} in the tables all the same (ghosts, which are no fault of the cluster)."
+
+
+def primary_sentence(verdict: dict[str, Any], clock: Clock) -> str:
+    if verdict["dual_primary_ms"] is None:
+        return "Whether two nodes took writes at once was not observed in full."
+    if not verdict["dual_primary"]:
+        return "At no time did two nodes take writes."
+    first = verdict["dual_primary"][0]
+    both, total = " and ".join(first["nodes"]), text_of("_ms", verdict["dual_primary_ms"])
+    return f"{both} both took writes, from {clock.since(first['from'])}; two primaries lasted {total} in all."
+
+
+def users_sentence(rec: Recording, verdict: dict[str, Any], clock: Clock) -> str:
+    requests = rec.of("locust", "request")
+    if verdict["user_errors"] is None or not requests:
+        return "What the users got was not observed in full." if requests else ""
+    slow, reads = max(requests, key=lambda e: e["t"] - e["start"]), verdict["read_outage_ms"]
+    share = 100 * verdict["user_errors"] / max(verdict["user_requests"], 1)
+    took = text_of("_ms", (slow["t"] - slow["start"]) / 1e6)
+    said = (
+        f"Users made {verdict['user_requests']:,} requests, of which {verdict['user_errors']:,} ({share:.1f} %) did "
+        f"not succeed; the longest wait was {took} for a {slow['method']} sent at {clock.since(slow['start'])} "
+        f"({slow['outcome']})."
+    )
+    return said if reads is None else f"{said} The longest time without a successful read was {text_of('_ms', reads)}."
+
+
+def recovery_sentence(rec: Recording, verdict: dict[str, Any], clock: Clock) -> str:
+    recovered, steady = verdict["phases"]["recover95_ms"], rec.steady("after")
+    told = []
+    if recovered is not None:
+        told.append(f"users were back at 95 % of their rate {text_of('_ms', recovered)} after the fault")
+    if steady and steady["ok"]:
+        told.append(f"the cluster was steady again at {clock.since(steady['t'])}, led by {steady.get('leader')}")
+    return _capital(" and ".join(told)) + "." if told else ""
+
+
+def etcd_sentence(rec: Recording) -> str:
+    """A leader that went without its key being deleted, or none that went."""
+    history, when = leader_history(rec), moments(rec)
+    if rec.fault_at is None or not history or when.key_gone is not None:
+        return ""
+    who = holder(history, rec.fault_at)
+    return f"The leader key stayed with {who}: no failover took place." if who else "Nobody held the leader key."
+
+
+def table(values: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    return [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in (values or {}).items()]
+
+
+# -- a run repeated --------------------------------------------------------------------------------------
+
+
+def write_summary(verdicts: Sequence[dict], summary: dict[str, Any], folder: Path) -> None:
+    """Write summary.md and summary.png for verdicts and `judge.summarise` of them into an existing or new folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plots.png(plots.strip_plot(verdicts), folder / "summary.png")
+    page = {
+        "summary": summary,
+        "word": WORDS[summary["verdict"]],
+        "saying": SAYINGS[summary["verdict"]],
+        "spreads": [*_spreads(summary, ("rto_ms", "read_outage_ms")), *_spreads(summary["phases"], summary["phases"])],
+        "harm": {key: text_of(key, summary[key]) for key in ("lost", "dual_primary_ms")},
+        "runs": [_run_row(number, verdict) for number, verdict in enumerate(verdicts, 1)],
+    }
+    (folder / "summary.md").write_text(render("summary.md.j2", page), encoding="utf-8")
+
+
+def _spreads(found: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, str]]:
+    return [
+        {"name": name, "observed": f"{found[name]['observed']} of {found[name]['runs']}"}
+        | {key: text_of("_ms", found[name][key]) for key in ("min", "median", "max")}
+        for name in names
+    ]
+
+
+def _run_row(number: int, verdict: dict[str, Any]) -> dict[str, str]:
+    shown = {key: headline(verdict, key) for key in ("rto_ms", "lost", "dual_primary_ms")}
+    return {"number": str(number), "verdict": verdict["verdict"], "seed": str(verdict.get("seed"))} | shown
