@@ -27,18 +27,25 @@ class Refused(PyinfraError, CliError):
 
 
 def preflight() -> None:
-    """Check the inventory and its timings; exit 2 where they cannot work."""
-    # Without this, pyinfra would go on with the hosts that are left when a wait passed its deadline.
-    if state.config.FAIL_PERCENT is None:
-        state.config.FAIL_PERCENT = 0
+    """Check the inventory, its timings and that all hosts were reached; exit 2 otherwise."""
+    _stop_at_the_first_failure()
     try:
         hosts = topology.hosts()
         read.check(topology.path(), hosts)
         check_addresses(hosts)
         check_roles(hosts)
         check_timings(hosts[0].data)
+        check_reached(hosts, {topology.plain(host.name) for host in state.failed_hosts})
     except Problem as problem:
         raise Refused(str(problem)) from None
+
+
+def _stop_at_the_first_failure() -> None:
+    """pyinfra would go on with the hosts that are left when a wait passed its deadline."""
+    if state.config.FAIL_PERCENT is None:
+        state.config.FAIL_PERCENT = 0
+        # It forgets what a deploy file sets when the file ends; what is locked stays.
+        state.config.lock_current_state()
 
 
 def check_addresses(hosts: tuple[Host, ...]) -> None:
@@ -80,3 +87,15 @@ def check_timings(data: dict[str, Any]) -> None:
             f"profile {name} has loop_wait + 2 * retry_timeout = {needed}, more than its ttl {timings['ttl']}",
             "raise ttl or lower one of the others, or Patroni adjusts them silently",
         )
+
+
+def check_reached(hosts: tuple[Host, ...], failed: set[str]) -> None:
+    """pyinfra itself goes on without a host that it cannot connect to, and exits 0."""
+    for host in hosts:
+        if host.name in failed:
+            command = host.data.get("power", {}).get("power_on", "")
+            start = command.format(name=host.name, address=host.address, inventory=topology.path())
+            raise InventoryProblem(
+                f"{host.name} ({host.address}) cannot be reached over SSH",
+                f"start it{f' (`{start}`)' if start else ''}, or leave it out with --exclude {host.name}",
+            )

@@ -37,13 +37,18 @@ def _host(item, everyone: set[str]) -> Host:
             f"{item.name} in {path()} has the unknown role {unknown[0]!r}",
             f"the roles are {', '.join(ROLES)}; begin the names of helpers with an underscore",
         )
-    name = item.name.removeprefix("@fake/")
+    name = plain(item.name)
     return Host(
         name=name,
         address=item.data.get("ssh_hostname") or name,
         roles=tuple(role for role in ROLES if role in groups),
         data=item.data.dict(),
     )
+
+
+def plain(name: str) -> str:
+    """The inventory's name of a host, without the connector that pyinfra may have put before it."""
+    return name.removeprefix("@fake/")
 
 
 def path() -> Path:
@@ -58,7 +63,7 @@ def members(role: str) -> tuple[Host, ...]:
 
 def me() -> Host:
     """The host that is being planned or worked on."""
-    name = host.name.removeprefix("@fake/")
+    name = plain(host.name)
     return next(one for one in hosts() if one.name == name)
 
 

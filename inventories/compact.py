@@ -19,10 +19,10 @@ all = (
         "ssh_key": "/var/lib/firedrill/compact/ssh_key",
         "ssh_known_hosts_file": "/var/lib/firedrill/compact/known_hosts",
         "power": {
-            "power_on": "lab -i inventories/compact.py start {name}",
-            "power_off": "lab -i inventories/compact.py cut {name}",
-            "pause": "lab -i inventories/compact.py pause {name}",
-            "resume": "lab -i inventories/compact.py resume {name}",
+            "power_on": "lab -i {inventory} start {name}",
+            "power_off": "lab -i {inventory} cut {name}",
+            "pause": "lab -i {inventory} pause {name}",
+            "resume": "lab -i {inventory} resume {name}",
         },
     },
 )

@@ -55,6 +55,8 @@ class WeatherUser(FastHttpUser):
             t = time.time_ns()
             status, text = answer.status_code or 0, answer.text
             cause = getattr(answer, "error", None)
+            # The HTTP client wraps a timeout, with the URL in its text.
+            cause = getattr(cause, "original", cause)
             outcome = write_outcome(status, text, cause) if method == "POST" else read_outcome(status)
             error = _error(status, text, cause)
             if error:

@@ -68,9 +68,17 @@ class Database:
         self.read_pool = read
 
     def read(self, statement: str, parameters: Sequence = ()) -> list[tuple]:
-        """All rows of a SELECT. Raises psycopg.Error."""
-        with self.read_pool.connection() as connection:
-            return connection.execute(statement, parameters).fetchall()
+        """All rows of a SELECT, asked once more where the connection dies under it. Raises psycopg.Error."""
+        for tries_left in (1, 0):
+            sent = False
+            try:
+                with self.read_pool.connection() as connection:
+                    sent = True
+                    return connection.execute(statement, parameters).fetchall()
+            except psycopg.Error as error:
+                if not (tries_left and sent and died(error)):
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def write(self, statement: str, parameters: Sequence) -> tuple:
         """The row that a statement returns, once it is committed and confirmed. Raises WriteError."""
@@ -92,11 +100,16 @@ def classify(error: psycopg.Error, *, sent: bool) -> WriteError:
     text = f"{error.sqlstate or type(error).__name__}: {str(error).strip() or 'no message'}"
     if not sent:
         return Failed(text)
-    if error.sqlstate is None or error.sqlstate in SHUTDOWNS or error.sqlstate.startswith("08"):
+    if died(error):
         return Unknown(text)
     if isinstance(error, psycopg.IntegrityError | psycopg.DataError):
         return Invalid(str(error).splitlines()[0])
     return Failed(text)
+
+
+def died(error: psycopg.Error) -> bool:
+    """Whether the connection ended before the answer was had."""
+    return error.sqlstate is None or error.sqlstate in SHUTDOWNS or error.sqlstate.startswith("08")
 
 
 def answers(pool: Pool, timeout: float) -> bool:

@@ -188,6 +188,28 @@ def test_a_read_without_a_database_says_so():
     assert answer.status_code == 503
 
 
+class DyingOnce(FakeConnection):
+    def execute(self, statement, parameters=()):
+        first = not self.statements
+        answer = super().execute(statement, parameters)
+        if first:
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return answer
+
+
+def test_a_read_whose_connection_dies_is_asked_once_more():
+    connection = DyingOnce([])
+    assert client(read=FakePool(connection)).get("/cities").json == []
+    assert len(connection.statements) == 2
+
+
+def test_a_read_is_asked_no_more_than_twice_and_a_refused_one_once():
+    for state, asked in ((None, 2), ("42P01", 1)):
+        connection = FakeConnection(error=refused(state))
+        assert client(read=FakePool(connection)).get("/cities").status_code == 503
+        assert len(connection.statements) == asked
+
+
 def test_the_health_check_is_200_without_a_database_and_says_so():
     gone = FakePool(error=psycopg.OperationalError("gone"))
     database = Database(gone, FakePool(FakeConnection([(1,)])))
