@@ -559,20 +559,27 @@ def recovering_from(rec: Recording, fault: int) -> int:
     return max(fault, min(failed, default=fault))
 
 
-def baseline(times: Sequence[int], fault: int) -> float | None:
-    """Mean rate a second of these events (sorted, ns) over up to 10 s before the fault; null under 2 s."""
-    lead = min(BASELINE, fault - times[0]) if times else 0
-    if lead < WINDOW:
+def successes(rec: Recording) -> list[int]:
+    """When users' requests succeeded, ns, in order."""
+    return [e["t"] for e in rec.of("locust", "request") if e["outcome"] in ("ok", "acked")]
+
+
+def baseline(rec: Recording) -> float | None:
+    """Mean rate a second of users' successes over up to 10 s before the fault, with all users there; null under 2 s."""
+    times, fault = successes(rec), rec.fault_at
+    users = [(e["t"], e.get("users") or 0) for e in rec.of("locust", "alive") if fault and e["t"] < fault]
+    most = max((count for _, count in users), default=0)
+    whole = next((t for t, count in users if count == most), 0)
+    lead = min(BASELINE, fault - max(whole, times[0])) if fault and times else 0
+    if fault is None or lead < WINDOW:
         return None
     return (bisect_left(times, fault) - bisect_left(times, fault - lead)) / (lead / SECOND)
 
 
 def recover95(rec: Recording) -> float | None:
     """The first fault to the first of two 2 s windows on end with 95 % of the users' rate before, ms."""
-    fault = rec.fault_at
-    times = [e["t"] for e in rec.of("locust", "request") if e["outcome"] in ("ok", "acked")]
-    rate = baseline(times, fault) if fault else None
-    if rate is None or interval(rec, "locust") is None or write_outage(rec).state == "never":
+    fault, times, rate = rec.fault_at, successes(rec), baseline(rec)
+    if fault is None or rate is None or interval(rec, "locust") is None or write_outage(rec).state == "never":
         return None
     need = RECOVERED * rate * WINDOW / SECOND
     for start in range(recovering_from(rec, fault), times[-1] - 2 * WINDOW + 1, STRIDE):

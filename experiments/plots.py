@@ -368,8 +368,7 @@ def _throughput(axes: Axes, view: View) -> None:
     axes.grid(axis="y")
     names = {"GET": "GET ok", "POST": "POST ok", "error": "errors"}
     handles: list[Any] = [Patch(color=colours[k], label=v) for k, v in names.items()]
-    good = [e["t"] for e in view.rec.of("locust", "request") if e["outcome"] in ("ok", "acked")]
-    if view.rec.fault_at and (rate := baseline(good, view.rec.fault_at)):
+    if rate := baseline(view.rec):
         look = {"color": view.ink.ink, "linewidth": 0.9, "linestyle": (0, (4, 2))}
         axes.axhline(RECOVERED * rate, zorder=3, **look)
         handles.append(Line2D([], [], label="95 % of before", **look))
