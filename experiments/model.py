@@ -8,7 +8,7 @@ from faults.protocol import Fault
 
 @dataclass(frozen=True)
 class Wait:
-    """Let time pass: `seconds`, and up to a profile's `jitter` (such as "loop_wait") more, drawn from the run's seed."""
+    """Let time pass: `seconds`, and up to `jitter` (a timing, such as "loop_wait") more, drawn from the seed."""
 
     seconds: float
     jitter: str | None = None

@@ -6,7 +6,6 @@ SIGKILL the host's own undo, and the next run, do it. It records and does not in
 
 import contextlib
 import json
-import multiprocessing
 import random
 import subprocess
 import tempfile
@@ -141,14 +140,13 @@ class Run:
             self._wait_for_words()
             yield
         finally:
-            for name, observer in running:
-                process.stop(observer)
-                self.write("observer", phase="stop", name=name, interval_ms=process.INTERVAL_MS[name])
+            process.stop([observer for _, observer in running])
             if users:
                 load.stop(users)
-                self.write("observer", phase="stop", name="locust", interval_ms=process.INTERVAL_MS["locust"])
+            for name in [*(name for name, _ in running), *(["locust"] if users else [])]:
+                self.write("observer", phase="stop", name=name, interval_ms=process.INTERVAL_MS[name])
 
-    def _start_observer(self, name: str) -> multiprocessing.Process:
+    def _start_observer(self, name: str) -> subprocess.Popen:
         self.write("observer", phase="start", name=name, interval_ms=process.INTERVAL_MS[name])
         return process.start(name, self.access, self.parts / f"{name}.jsonl")
 
@@ -257,12 +255,11 @@ def _words(error: BaseException) -> str:
 
 
 def _versions(access: Access) -> dict[str, str]:
-    """Ours, and those of the packages on the first host of each role that answers."""
+    """Ours, and those of the packages on the first host of each role, as far as it answers."""
     found = {"firedrill": version("firedrill")}
     for role in ("postgres", "etcd", "proxy"):
         for host in access.inventory.role(role)[:1]:
-            if remote.answers(host):
-                with remote.connect(host) as connection:
-                    shown = remote.sh(connection, f"dpkg-query -W {' '.join(PACKAGES)} 2>/dev/null", check=False)
-                found |= dict(line.split("\t") for line in shown.splitlines() if "\t" in line and line.split("\t")[1])
+            with contextlib.suppress(remote.Unreachable), remote.connect(host) as connection:
+                shown = remote.sh(connection, f"dpkg-query -W {' '.join(PACKAGES)} 2>/dev/null", check=False)
+                found |= dict(line.split("\t") for line in shown.splitlines() if line.rstrip("\t").count("\t"))
     return found
