@@ -5,22 +5,25 @@ must be chosen before the first import.
 """
 
 import os
+import queue
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # its generated code calls what protobuf deprecates
     import etcd3
+    from etcd3 import etcdrpc
 import grpc  # noqa: E402
 from etcd3.exceptions import Etcd3Exception  # noqa: E402
 
 from inventories.access import Access  # noqa: E402
 
 # What a client may meet while members die; anything else is a defect of ours.
-ERRORS = (Etcd3Exception, grpc.RpcError)
+ERRORS = (Etcd3Exception, grpc.RpcError, grpc.FutureCancelledError)
 SECONDS = 2
 
 
@@ -33,6 +36,47 @@ def client(endpoint: tuple[str, int], seconds: float = SECONDS) -> Iterator[etcd
         yield it
     finally:
         it.close()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One key as an event of etcd's left it; `value` is None where it was deleted."""
+
+    key: str
+    value: str | None
+    revision: int
+
+
+class Watch:
+    """The changes below a prefix from one member, from a revision on. Iterating raises ERRORS when the stream breaks.
+
+    The client's own watcher is not used: it hands a broken stream to a callback, and goes on as if it stood.
+    """
+
+    def __init__(self, it: etcd3.Etcd3Client, prefix: str, revision: int) -> None:
+        last = prefix.encode()
+        create = etcdrpc.WatchCreateRequest(
+            key=last, range_end=last[:-1] + bytes([last[-1] + 1]), start_revision=revision
+        )
+        self._requests: queue.SimpleQueue = queue.SimpleQueue()
+        self._requests.put(etcdrpc.WatchRequest(create_request=create))
+        self._call = etcdrpc.WatchStub(it.channel).Watch(iter(self._requests.get, None))
+
+    def __iter__(self) -> Iterator[Change]:
+        for answer in self._call:
+            for event in answer.events:
+                value = None if event.type == event.DELETE else event.kv.value.decode(errors="replace")
+                yield Change(event.kv.key.decode(), value, event.kv.mod_revision)
+
+    @property
+    def stands(self) -> bool:
+        """Whether the stream is still open."""
+        return self._call.is_active()
+
+    def cancel(self) -> None:
+        """End the stream, from any thread; iterating then raises."""
+        self._requests.put(None)
+        self._call.cancel()
 
 
 def leader(access: Access) -> str | None:

@@ -21,8 +21,6 @@ async def until_terminated(name: str, access: Access, write: Writer) -> None:
         await task
     except asyncio.CancelledError:
         return
-    finally:
-        write.close()
 
 
 if __name__ == "__main__":

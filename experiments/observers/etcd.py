@@ -10,6 +10,7 @@ from inventories.access import Access
 
 ALIVE_S = 1.0
 ANSWER_S = 1.0
+PAUSE_S = 0.1
 
 
 async def observe(access: Access, write: Writer) -> None:
@@ -22,53 +23,48 @@ async def observe(access: Access, write: Writer) -> None:
 
 
 def _watch(access: Access, write: Writer, stop: threading.Event) -> None:
-    revision = 0
+    """Member after member; each goes on from the last revision that was seen, so that no change is missed."""
+    seen = 0
     for endpoint in itertools.cycle(access.etcd):
         if stop.is_set():
             return
         try:
             with etcd.client(endpoint, ANSWER_S) as client:
-                revision = _watch_one(client, endpoint, access.patroni_prefix, revision, write, stop)
+                seen = seen or _snapshot(client, access.patroni_prefix, write)
+                watch = etcd.Watch(client, access.patroni_prefix, seen + 1)
+                pulse = threading.Thread(target=_pulse, args=(client, endpoint, watch, write, stop))
+                pulse.start()
+                try:
+                    for change in watch:
+                        _write_key(write, access.patroni_prefix, change, "delete" if change.value is None else "put")
+                        seen = max(seen, change.revision)
+                finally:
+                    watch.cancel()
+                    pulse.join()
         except etcd.ERRORS:
-            stop.wait(0.1)
+            stop.wait(PAUSE_S)
 
 
-def _watch_one(client, endpoint: tuple[str, int], prefix: str, seen: int, write: Writer, stop: threading.Event) -> int:
-    """Watch on one member until it fails; return the last revision seen, from which the next one goes on."""
-    if not seen:
-        seen = _snapshot(client, prefix, write)
-    last = [seen]
-
-    def changed(response) -> None:
-        for event in getattr(response, "events", ()):
-            _write_key(write, prefix, event.key, _action(event), event.value, event.mod_revision)
-            last[0] = max(last[0], event.mod_revision)
-
-    watch = client.add_watch_prefix_callback(prefix, changed, start_revision=seen + 1)
+def _pulse(client, endpoint: tuple[str, int], watch: etcd.Watch, write: Writer, stop: threading.Event) -> None:
+    """Say that the watch stands for as long as its member answers; end it when that is over, or we are."""
     try:
-        while not stop.is_set():
+        while watch.stands and not stop.wait(ALIVE_S):
             client.status()
             write("alive", endpoint=f"{endpoint[0]}:{endpoint[1]}")
-            stop.wait(ALIVE_S)
     except etcd.ERRORS:
-        return last[0]
+        return
     finally:
-        client.cancel_watch(watch)
-    return last[0]
+        watch.cancel()
 
 
 def _snapshot(client, prefix: str, write: Writer) -> int:
     revision = 0
     for value, meta in client.get_prefix(prefix):
-        _write_key(write, prefix, meta.key, "snapshot", value, meta.mod_revision)
-        revision = max(revision, meta.response_header.revision)
+        change = etcd.Change(meta.key.decode(), value.decode(errors="replace"), meta.mod_revision)
+        _write_key(write, prefix, change, "snapshot")
+        revision = meta.response_header.revision
     return revision
 
 
-def _action(event) -> str:
-    return "delete" if type(event).__name__ == "DeleteEvent" else "put"
-
-
-def _write_key(write: Writer, prefix: str, key: bytes, action: str, value: bytes, revision: int) -> None:
-    text = None if action == "delete" else value.decode(errors="replace")
-    write("key", key=key.decode().removeprefix(prefix), action=action, value=text, revision=revision)
+def _write_key(write: Writer, prefix: str, change: etcd.Change, action: str) -> None:
+    write("key", key=change.key.removeprefix(prefix), action=action, value=change.value, revision=change.revision)

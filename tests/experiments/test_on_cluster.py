@@ -1,0 +1,342 @@
+"""The whole of it on real hosts: provisioned, measured, and found out when it is broken on purpose."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from experiments import ledger, runner, whole
+from experiments.drills.leader_power_cut import EXPERIMENT
+from experiments.events import Writer
+from experiments.judge import judge, load_events, lost_and_ghost
+from experiments.model import Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
+from faults import cluster, etcd, remote
+from faults import ledger as fault_ledger
+from faults.command import Command
+from faults.power_cut import PowerCut
+from inventories.access import Access, access
+from inventories.read import ROOT, read
+
+pytestmark = pytest.mark.lab
+NAME, SUBNET = "t-cluster", "10.99.3"
+WHOLE_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def inventory(like_lab, command):
+    file = like_lab(NAME, SUBNET)
+    done = command("lab", "-i", file, "up")
+    assert done.returncode == 0, done.stderr
+    yield file
+    command("lab", "-i", file, "down")
+
+
+@pytest.fixture(scope="module")
+def deployed(inventory, command):
+    done = command("pyinfra", "-y", inventory, "deploy/cluster.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return inventory
+
+
+@pytest.fixture(scope="module")
+def ways(deployed) -> Access:
+    return access(read(deployed))
+
+
+@pytest.fixture
+def sound(ways):
+    """A cluster that is whole before the test, and again after it."""
+    state, _ = whole.wait(ways, WHOLE_SECONDS, print)
+    assert state.ok, state.detail
+    yield ways
+    state, _ = whole.wait(ways, WHOLE_SECONDS, print)
+    assert state.ok, state.detail
+
+
+@pytest.fixture(scope="module")
+def drill(deployed, command, tmp_path_factory) -> tuple[subprocess.CompletedProcess, dict, Path]:
+    """`experiments run leader_power_cut`, once: what it said, its verdict and its folder."""
+    reports = tmp_path_factory.mktemp("reports")
+    done = command(
+        "experiments", "-i", deployed, "run", "leader_power_cut", "--json", "--seed", 7, "--reports", reports
+    )
+    assert done.stdout, done.stderr
+    verdict = json.loads(done.stdout)
+    return done, verdict, Path(verdict["report"])
+
+
+def on(ways: Access, name: str, text: str) -> str:
+    with remote.connect(ways.inventory[name]) as connection:
+        return remote.sh(connection, text)
+
+
+def test_a_second_deploy_changes_nothing(deployed, command):
+    done = command("pyinfra", "-y", deployed, "deploy/cluster.py")
+    assert done.returncode == 0, done.stderr
+    said = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+    assert "Grand total" in said or "No change" in said
+    changed = [line for line in said.splitlines() if line.strip().startswith("Grand total")]
+    numbers = [word for line in changed for word in line.split("|")[0:0] or re.findall(r"\d+|-", line)]
+    assert "[Success" not in said.replace("[Success, no changes", ""), numbers
+
+
+def test_the_cluster_is_what_the_inventory_says(sound):
+    view = cluster.view(sound)
+    assert sorted(member.name for member in view.members) == ["db1", "db2", "db3"]
+    assert len(view.sync_standbys) >= 1
+    assert etcd.leader(sound) in ("etcd1", "etcd2", "etcd3")
+    settings = cluster.settings(sound)
+    assert (settings["ttl"], settings["loop_wait"], settings["retry_timeout"]) == (20, 2, 8)
+
+
+def test_the_app_stores_a_forecast_once(sound):
+    city = httpx.get(f"{sound.http_url}/cities").json()[0]["name"]
+    body = {"id": str(uuid.uuid4()), "city": city, "day": "2030-01-31", "temperature_c": -3.5, "summary": "snow"}
+    first, second = (httpx.post(f"{sound.http_url}/forecasts", json=body) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 200), first.text
+    assert body["id"] in httpx.get(f"{sound.http_url}/forecasts", params={"city": city}).text
+
+
+@pytest.mark.parametrize("name", ["db1", "lb1", "app1", "etcd1"])
+def test_passwords_lie_on_no_command_line_and_in_no_readable_file(sound, name):
+    shown = on(sound, name, "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '")
+    readable = "find /etc /usr/local /var/lib -xdev -type f -perm -o+r -size -64k -newer /etc/machine-id -exec cat {} +"
+    shown += on(sound, name, f"{readable} 2>/dev/null | tr -d '\\0'")
+    assert len(shown) > 1000
+    assert [key for key, password in sound.passwords.items() if password in shown] == []
+
+
+def test_a_power_cut_of_the_leader_is_measured_and_held(drill):
+    done, verdict, folder = drill
+    assert verdict["verdict"] == "pass", verdict["why"]
+    assert done.returncode == 0
+    assert verdict["leader_before"] != verdict["leader_after"]
+    assert verdict["timeline_after"] == verdict["timeline_before"] + 1
+    assert verdict["acked"] > 1000
+    phases = verdict["phases"]
+    assert verdict["rto_ms"] == pytest.approx(
+        sum(phases[f"{name}_ms"] for name in ("detect", "promote", "route")), abs=500
+    )
+    assert phases["recover95_ms"] >= verdict["rto_ms"] * 0.8
+    assert sorted(path.name for path in folder.iterdir() if path.suffix in (".html", ".json", ".jsonl", ".md")) == [
+        "events.jsonl",
+        "report.html",
+        "report.md",
+        "verdict.json",
+    ]
+    assert "the cluster is whole" in done.stderr, "progress is told"
+
+
+def test_judging_again_gives_the_same_verdict(drill, command):
+    _, verdict, folder = drill
+    again = command("experiments", "judge", folder / "events.jsonl", "--json")
+    assert again.returncode == 0
+    assert json.loads(again.stdout) == {key: value for key, value in verdict.items() if key != "report"}
+
+
+@pytest.mark.parametrize("missing", ["write_probe", "node_probe", "etcd", "patroni", "haproxy", "locust", "ledger"])
+def test_without_one_observer_the_same_run_is_unknown(drill, command, tmp_path, missing):
+    _, _, folder = drill
+    kept = [
+        line for line in (folder / "events.jsonl").read_text().splitlines() if json.loads(line)["source"] != missing
+    ]
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join(kept) + "\n")
+    done = command("experiments", "judge", file)
+    assert done.returncode == 3, done.stdout
+    assert "UNKNOWN" in done.stdout
+
+
+def test_an_id_absent_from_the_table_is_found_among_a_million(sound, tmp_path):
+    """The app acked it and the table has it not: found within 2 s of having the rows."""
+    ledger.prepare(sound)
+    with psycopg.connect(**sound.sql_front()) as connection:
+        connection.execute("INSERT INTO firedrill.probe (id) SELECT generate_series(1, 1000000)")
+        connection.execute("DELETE FROM firedrill.probe WHERE id = 123456")
+    ledger.read(sound, Writer(tmp_path / "ledger.jsonl", "ledger"))
+    events = [json.loads(line) for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
+    present = [row for event in events if event["table"] == "probe" for row in event.get("ids", [])]
+    began = time.monotonic()
+    lost, ghost = lost_and_ghost(dict.fromkeys(range(1, 1_000_001), "acked"), present)
+    took = time.monotonic() - began
+    assert (lost, ghost) == ([123456], [])
+    assert took < 2
+    ledger.prepare(sound)
+
+
+def run(ways: Access, experiment: Experiment, folder: Path) -> tuple[dict, list[dict]]:
+    verdict = runner.Run(experiment, ways, seed=1, folder=folder, tell=print).run()
+    return verdict, load_events(folder / "events.jsonl")
+
+
+def configure(ways: Access, **settings) -> None:
+    """Change Patroni's dynamic configuration and wait until the leader took it over."""
+    host = ways.inventory.role("postgres")[0]
+    answer = httpx.patch(f"{ways.patroni_url(host)}/config", json=settings, auth=ways.patroni_auth)
+    answer.raise_for_status()
+
+
+def test_asynchronous_replication_loses_acknowledged_writes_and_is_told(sound, tmp_path):
+    """Synchronous mode off and the standbys held back: the leader's death loses what only it had."""
+    configure(sound, synchronous_mode="off", maximum_lag_on_failover=2**30)
+    try:
+        deadline = time.monotonic() + 30
+        while cluster.view(sound).sync_standbys:
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        view = cluster.view(sound)
+        address = sound.inventory[view.leader.name].address
+        rule = f"INPUT -s {address} -p tcp --sport 5432 -j DROP"
+        hold = Command(f"iptables -w -I {rule}", f"iptables -w -C {rule}", f"iptables -w -D {rule}")
+        experiment = replace(
+            EXPERIMENT,
+            name="held_back",
+            steps=(
+                Wait(3),
+                *(Inject(hold, name) for name in view.replicas),
+                Wait(3),
+                Inject(PowerCut(), "leader"),
+                UntilWrites(60),
+                Wait(2),
+                Heal(),
+                UntilWhole(90),
+            ),
+        )
+        verdict, events = run(sound, experiment, tmp_path)
+    finally:
+        configure(sound, synchronous_mode="quorum", maximum_lag_on_failover=1048576)
+    assert verdict["verdict"] == "fail"
+    assert verdict["lost"] > 0
+    ids = verdict["lost_ids"]["probe"]
+    acked = {
+        e["id"] for e in events if e["source"] == "write_probe" and e["kind"] == "write" and e["outcome"] == "acked"
+    }
+    present = {i for e in events if e["kind"] == "present" and e["table"] == "probe" for i in e["ids"]}
+    assert ids
+    assert set(ids) <= acked - present
+    assert any("lost" in sentence for sentence in verdict["why"])
+
+
+def test_two_primaries_are_seen_and_told(sound, tmp_path):
+    """Patroni stopped on a standby, which is promoted by hand beside the leader."""
+    patroni = "$(systemctl show -P MainPID patroni)"
+    promote = Command(
+        do=f"kill -STOP {patroni}; runuser -u postgres -- psql -qtAc 'SELECT pg_promote()'",
+        proof="runuser -u postgres -- psql -tAc 'SELECT pg_is_in_recovery()' | grep -q f",
+        undo=f"kill -CONT {patroni}",
+    )
+    experiment = replace(
+        EXPERIMENT,
+        name="two_primaries",
+        steps=(Wait(3), Inject(promote, "replica"), Wait(4), Heal(), UntilWhole(90)),
+        expectations=(Expect("never two primaries", "dual_primary_ms", "==", 0),),
+    )
+    verdict, _ = run(sound, experiment, tmp_path)
+    assert verdict["verdict"] == "fail"
+    assert verdict["dual_primary_ms"] > 1000
+    nodes = verdict["dual_primary"][0]["nodes"]
+    assert len(set(nodes)) == 2
+    assert any("primar" in sentence for sentence in verdict["why"])
+
+
+def test_a_killed_runner_leaves_a_cluster_that_the_next_run_heals(sound, deployed, command, tmp_path):
+    child = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "experiments",
+            "-i",
+            str(deployed),
+            "run",
+            "leader_power_cut",
+            "--reports",
+            str(tmp_path),
+        ],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stderr
+    next(line for line in child.stderr if "effective" in line)
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+    entry = fault_ledger.entries(sound.inventory)[0]
+    assert entry.fault == "power_cut"
+    assert not remote.answers(sound.inventory[entry.host])
+    healed = command("faults", "-i", deployed, "heal", "--all")
+    assert "clean" in healed.stderr
+    assert fault_ledger.entries(sound.inventory) == []
+    assert _observers(deployed) == [], "observers end with their runner"
+
+
+def _observers(inventory: Path) -> list[str]:
+    found = []
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = line.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if "experiments.observers" in text or "loadtests/weather.py" in text:
+            found.append(text)
+    return found
+
+
+def test_ctrl_c_heals_and_still_writes_a_report(sound, deployed, tmp_path):
+    child = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "experiments",
+            "-i",
+            str(deployed),
+            "run",
+            "leader_power_cut",
+            "--reports",
+            str(tmp_path),
+        ],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stderr
+    next(line for line in child.stderr if "effective" in line)
+    child.send_signal(signal.SIGINT)
+    said = child.communicate(timeout=120)[1]
+    assert child.returncode == 130, said
+    assert fault_ledger.entries(sound.inventory) == []
+    verdict = judge(load_events(next(tmp_path.glob("*/events.jsonl"))))
+    assert verdict["verdict"] == "unknown"
+
+
+def test_a_cluster_that_is_not_whole_is_inconclusive(sound, deployed, command, tmp_path, monkeypatch):
+    """A standby that is down before the run: nothing is broken on top of it."""
+    name = cluster.view(sound).replicas[0]
+    assert command("lab", "-i", deployed, "stop", name).returncode == 0
+    monkeypatch.setattr(runner, "STEADY_SECONDS", 3)
+    try:
+        verdict, events = run(sound, EXPERIMENT, tmp_path)
+    finally:
+        assert command("lab", "-i", deployed, "start", name).returncode == 0
+    assert verdict["verdict"] == "unknown"
+    assert not [event for event in events if event["kind"] == "fault"]
+
+
+@pytest.mark.parametrize("process", ["postgres", "patroni"])
+def test_kill_of_a_database_process_bites_and_heals(sound, deployed, command, process):
+    name = cluster.view(sound).replicas[0]
+    done = command("faults", "-i", deployed, "inject", "kill", name, "--process", process)
+    assert done.returncode == 0, done.stderr
+    assert "is gone" in done.stderr
+    healed = command("faults", "-i", deployed, "heal", "--all")
+    assert healed.returncode == 0, healed.stderr
+    assert "runs again" in healed.stderr
