@@ -5,6 +5,7 @@ is not to be had.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import uuid
@@ -40,6 +41,8 @@ def boot(guest: Guest, image: Path, authorized_key: str) -> None:
     guest.folder.mkdir(parents=True, exist_ok=True)
     disk.make(guest.folder / "disk.ext4", guest.disk_gib)
     root = disk.mount(image, guest.folder / "disk.ext4", guest.folder)
+    # Left by a guest that was cut, it can stop the next one: "Attempted to remove disk file system under ...".
+    shutil.rmtree(PROPAGATE / guest.machine, ignore_errors=True)
     _identify(guest, root, authorized_key)
     groups = [str(group) for group in cgroups.folders(guest.lab, guest.name)]
     command = [
