@@ -1,0 +1,110 @@
+"""What of a host must be the same after a fault as before it: qdiscs, firewall, links, units, stopped processes, clock.
+
+What carries the id of any injection of ours is left out, so that two at once do not blame each other. So is what means
+nothing: counters, and chains that are empty and let everything pass, which iptables leaves where it once had rules.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+
+from fabric import Connection
+
+from faults import remote
+
+SETTLE_SECONDS = 6
+CLOCK_SECONDS = 0.5
+HANDLE = "fd0d:"  # of our own root qdisc, in hexadecimal
+OURS = re.compile(rf"\b(FD-[0-9a-f]{{8}}|faults-(boot-)?[0-9a-f]{{8}}|fd[0-9a-f]{{8}})|{HANDLE}")
+LOOK = r"""
+echo @qdiscs; tc qdisc show 2>/dev/null | sed 's/ refcnt [0-9]*//'
+echo @filters; for one in /sys/class/net/*; do for at in root ingress; do
+  tc filter show dev ${one##*/} $at 2>/dev/null | sed "s/^/${one##*/} $at /"; done; done
+echo @links; ls /sys/class/net
+echo @firewall; for one in iptables ip6tables; do $one-save 2>/dev/null | sed "s/^/$one /"; done
+echo @nftables; nft -s list ruleset 2>/dev/null
+echo @failed; systemctl list-units --failed --plain --no-legend | cut -d' ' -f1
+echo @stopped; grep -lE '^State:.T' /proc/[0-9]*/status 2>/dev/null
+echo @ntp; for one in systemd-timesyncd chrony ntpsec; do systemctl is-active --quiet $one && echo $one; done
+echo @clock; date +%s.%N
+"""
+
+State = dict[str, list[str]]
+
+
+def take(connection: Connection) -> State:
+    """The host's state, by section."""
+    began = time.time()
+    shown = remote.script(connection, LOOK, check=False)
+    middle = (began + time.time()) / 2
+    sections: State = {}
+    for line in shown.splitlines():
+        if line.startswith("@"):
+            lines = sections.setdefault(line[1:], [])
+        else:
+            lines.append(line.rstrip())
+    clock = float(sections.pop("clock")[0])
+    sections["qdiscs"] = _without_ours(sections["qdiscs"])
+    sections["filters"] = _without_ours(sections["filters"])
+    sections["links"] = _without_ours(sections["links"])
+    sections["failed"] = _without_ours(sections["failed"])
+    sections["nftables"] = list(_nftables(sections["nftables"], _shown_by_iptables(sections["firewall"])))
+    sections["firewall"] = list(_iptables(sections["firewall"]))
+    return sections | {"clock": [f"{clock - middle:.3f}"]}
+
+
+def _without_ours(lines: list[str]) -> list[str]:
+    return [line for line in lines if not OURS.search(line)]
+
+
+def _iptables(lines: list[str]) -> Iterator[str]:
+    """Each rule and chain with its table, without counters and without open, empty chains of the system's own."""
+    table = ""
+    for line in lines:
+        program, _, text = line.partition(" ")
+        if text.startswith("*"):
+            table = text[1:]
+        elif text.startswith((":", "-")) and not OURS.search(text) and not re.match(r":\w+ ACCEPT ", text):
+            yield f"{program} {table} {re.sub(r' ?[[][0-9]+:[0-9]+[]]', '', text)}"
+
+
+def _shown_by_iptables(lines: list[str]) -> set[str]:
+    """The tables, by nft's names, that iptables made: it shows them itself."""
+    families = {"iptables": "ip", "ip6tables": "ip6"}
+    words = (line.split() for line in lines)
+    return {f"table {families[word[0]]} {word[1][1:]} {{" for word in words if word[1].startswith("*")}
+
+
+def _nftables(lines: list[str], shown: set[str]) -> Iterator[str]:
+    """The rules in the other tables."""
+    foreign = True
+    for line in lines:
+        if line.startswith("table "):
+            foreign = line not in shown
+        if foreign and line and not line.startswith("#"):
+            yield line
+
+
+def differences(before: State, after: State) -> list[str]:
+    """Each difference, named."""
+    found = []
+    for section in before:
+        if section == "clock":
+            continue
+        was, now = before[section], after[section]
+        found += [f"{section}: `{line.strip()}` is new" for line in now if line not in was]
+        found += [f"{section}: `{line.strip()}` is gone" for line in was if line not in now and section != "failed"]
+        if section in ("firewall", "nftables") and sorted(was) == sorted(now) and was != now:
+            found.append(f"{section}: the order of rules is another")
+    off = float(after["clock"][0]) - float(before["clock"][0])
+    if abs(off) > CLOCK_SECONDS:
+        found.append(f"clock: off by {off:+.2f} s")
+    return found
+
+
+def settle(before: State, connection: Connection, identity: str) -> list[str]:
+    """What differs, once the host had a little time to settle."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while (found := differences(before, take(connection))) and time.monotonic() < deadline:
+        time.sleep(0.3)
+    return found
