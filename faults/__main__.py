@@ -74,20 +74,10 @@ def inject() -> None:
 
 
 def _add_inject(name: str, kind: type) -> None:
-    def act(
-        get,
-        target: str,
-        limit_s: float | None,
-        max_hosts: int,
-        allow_quorum_loss: bool,
-        dry_run: bool,
-        as_json: bool,
-        **given,
-    ) -> None:
+    def act(get, target: str, limit_s: float | None, dry_run: bool, as_json: bool, **given) -> None:
+        rails = {key: given.pop(key) for key in ("max_hosts", "allow_quorum_loss")}
         ways: Access = get()
-        plan = engine.plan(
-            kind(**given), target, ways, limit_s=limit_s, max_hosts=max_hosts, allow_quorum_loss=allow_quorum_loss
-        )
+        plan = engine.plan(kind(**given), target, ways, limit_s=limit_s, **rails)
         if dry_run:
             _print_dry_run(engine.dry_run(plan, ways), as_json)
             return
