@@ -71,6 +71,8 @@ class OnHost:
         return Waiting(target, self.harm_text(target), condition=armed)
 
     def heal(self, target: Target) -> str:
+        if "state" in target.before and state.made_anew(target.before["state"], state.take(target.ssh)):
+            return f"{target.host.name} was made anew since: nothing of it is there"
         remote.script(target.ssh, self.undo_text(target), seconds=HEAL_SECONDS)
         more = self.prove_clean(target)
         differs = state.settle(target.before["state"], target.ssh, target.id) if "state" in target.before else []

@@ -13,19 +13,22 @@ from fabric import Connection
 from faults import remote
 
 SETTLE_SECONDS = 6
+COME_AND_GO = ("failed", "stopped")  # what was there before may be gone: the host got better
 CLOCK_SECONDS = 0.5
 HANDLE = "fd0d:"  # of our own root qdisc, in hexadecimal
+COUNTERS = re.compile(r" ?\[\d+:\d+\]")
 OURS = re.compile(rf"\b(FD-[0-9a-f]{{8}}|faults-(boot-)?[0-9a-f]{{8}}|fd[0-9a-f]{{8}})|{HANDLE}")
 LOOK = r"""
 echo @qdiscs; tc qdisc show 2>/dev/null | sed 's/ refcnt [0-9]*//'
 echo @filters; for one in /sys/class/net/*; do for at in root ingress; do
   tc filter show dev ${one##*/} $at 2>/dev/null | sed "s/^/${one##*/} $at /"; done; done
-echo @links; ls /sys/class/net
+echo @links; ip -o link show type ifb 2>/dev/null
 echo @firewall; for one in iptables ip6tables; do $one-save 2>/dev/null | sed "s/^/$one /"; done
 echo @nftables; nft -s list ruleset 2>/dev/null
 echo @failed; systemctl list-units --failed --plain --no-legend | cut -d' ' -f1
 echo @stopped; grep -lE '^State:.T' /proc/[0-9]*/status 2>/dev/null
 echo @ntp; for one in systemd-timesyncd chrony ntpsec; do systemctl is-active --quiet $one && echo $one; done
+echo @machine; cat /etc/machine-id
 echo @clock; date +%s.%N
 """
 
@@ -65,7 +68,7 @@ def _iptables(lines: list[str]) -> Iterator[str]:
         if text.startswith("*"):
             table = text[1:]
         elif text.startswith((":", "-")) and not OURS.search(text) and not re.match(r":\w+ ACCEPT ", text):
-            yield f"{program} {table} {re.sub(r' ?[[][0-9]+:[0-9]+[]]', '', text)}"
+            yield f"{program} {table} {COUNTERS.sub('', text)}"
 
 
 def _shown_by_iptables(lines: list[str]) -> set[str]:
@@ -85,6 +88,11 @@ def _nftables(lines: list[str], shown: set[str]) -> Iterator[str]:
             yield line
 
 
+def made_anew(before: State, after: State) -> bool:
+    """Whether it is another machine by now, under the same name."""
+    return before["machine"] != after["machine"]
+
+
 def differences(before: State, after: State) -> list[str]:
     """Each difference, named."""
     found = []
@@ -93,7 +101,8 @@ def differences(before: State, after: State) -> list[str]:
             continue
         was, now = before[section], after[section]
         found += [f"{section}: `{line.strip()}` is new" for line in now if line not in was]
-        found += [f"{section}: `{line.strip()}` is gone" for line in was if line not in now and section != "failed"]
+        lost = [line for line in was if line not in now and section not in COME_AND_GO]
+        found += [f"{section}: `{line.strip()}` is gone" for line in lost]
         if section in ("firewall", "nftables") and sorted(was) == sorted(now) and was != now:
             found.append(f"{section}: the order of rules is another")
     off = float(after["clock"][0]) - float(before["clock"][0])

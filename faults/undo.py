@@ -47,7 +47,8 @@ def _forget(target: Target) -> str:
 def _timer(target: Target, name: str, seconds: str) -> str:
     return (
         f"systemd-run --quiet --collect --unit={name} --on-active={seconds}s --timer-property=AccuracySec=100ms "
-        f"{RETRY} /bin/sh -c 'sh {file(target, 'undo')} && {_forget(target)}'"
+        f"{RETRY} /bin/sh -c 'sh {file(target, 'undo')} && {_forget(target)} && "
+        f"{{ systemctl stop {unit(target)}.timer {unit(target)}-guard.timer 2>/dev/null || true; }}'"
     )
 
 
