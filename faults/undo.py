@@ -66,7 +66,7 @@ def commands(
     again = (
         f"left=$(( $(cat {file(target, 'until')}) - $(date +%s) ))\n"
         f"[ $left -gt 0 ] || left=1\n[ $left -le {whole} ] || left={whole}\n"
-        f"exec {_timer(target, unit(target), '$left')}\n"
+        f"exec {_timer(target, unit(target), '${left}')}\n"
     )
     lines = [
         f"mkdir -p {FOLDER} {wants}",
@@ -76,6 +76,8 @@ def commands(
         f"echo $(( $(date +%s) + {whole} )) > {file(target, 'until')}",
         _write(f"{UNITS}/{boot}", BOOT_UNIT.format(id=target.id, folder=FOLDER)),
         f"ln -sf ../{boot} {wants}/{boot}",
+        # A power cut loses what was not written out yet, and with it the undo.
+        f"sync {FOLDER}/{target.id}.* {FOLDER} {UNITS}/{boot} {wants}",
         _timer(target, unit(target), limit),
     ]
     if guarded:
