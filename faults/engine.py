@@ -20,6 +20,8 @@ from inventories.errors import Problem
 from inventories.read import ROOT, Host
 
 MAX_HOSTS = 2
+# The processes started here that heal at the limit, so that they are reaped when they are not needed after all.
+_DEADMEN: dict[int, subprocess.Popen] = {}
 Tell = Callable[[Entry, str, str, int | None], None]
 
 
@@ -73,22 +75,22 @@ def _connected(hosts: tuple[Host, ...]) -> Iterator[dict[str, remote.Connection 
 
 def inject(it: Plan, access: Access, tell: Tell) -> list[Entry]:
     """Inject on every host of the plan; on any failure heal what was done and raise."""
-    done: list[Entry] = []
     with _connected(it.hosts) as connections:
         targets = [Target(new_id(), it.spec, host, access, it.limit_s, connections[host.name]) for host in it.hosts]
         for target in targets:
             it.fault.refuse(target)
         try:
-            for target in targets:
-                done.append(_inject_one(it.fault, target, tell, done))
+            done = [_inject_one(it.fault, target, tell) for target in targets]
         except BaseException:
-            for entry in done:
-                heal(entry, access, tell)
+            mine = {target.id for target in targets}
+            for entry in ledger.entries(access.inventory):
+                if entry.id in mine:
+                    heal(entry, access, tell)
             raise
     return done
 
 
-def _inject_one(fault: Fault, target: Target, tell: Tell, done: list[Entry]) -> Entry:
+def _inject_one(fault: Fault, target: Target, tell: Tell) -> Entry:
     target = replace(target, before=fault.snapshot(target))
     entry = _entry(fault, target)
     ledger.write(target.access.inventory, entry)
@@ -99,10 +101,6 @@ def _inject_one(fault: Fault, target: Target, tell: Tell, done: list[Entry]) -> 
         evidence = fault.inject(replace(target, record=lambda phase, detail, t=None: tell(entry, phase, detail, t)))
     except NotEffective as problem:
         tell(entry, "not_effective", str(problem), None)
-        done.append(entry)
-        raise
-    except BaseException:
-        done.append(entry)
         raise
     tell(entry, "effective", evidence, None)
     return entry
@@ -129,6 +127,7 @@ def _arm_deadman(entry: Entry) -> int:
     command = [sys.executable, "-m", "faults", "-i", entry.inventory, "heal", entry.id, "--after", f"{wait:.1f}"]
     quiet = subprocess.DEVNULL
     child = subprocess.Popen(command, cwd=ROOT, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+    _DEADMEN[child.pid] = child
     return child.pid
 
 
@@ -138,9 +137,10 @@ def _disarm_deadman(entry: Entry) -> None:
     try:
         if entry.id.encode() in Path(f"/proc/{entry.deadman}/cmdline").read_bytes():
             os.kill(entry.deadman, signal.SIGKILL)
-            os.waitpid(entry.deadman, 0)
-    except (FileNotFoundError, ProcessLookupError, ChildProcessError):
-        return
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    if child := _DEADMEN.pop(entry.deadman, None):
+        child.wait()
 
 
 def heal(entry: Entry, access: Access, tell: Tell) -> None:
