@@ -46,5 +46,5 @@ clean:
 	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("make: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": name one with PYTHON=")'
 	@echo "making the Python environment in .venv"
 	@{ $(PYTHON) -m venv --upgrade-deps .venv && $(BIN)/python -m pip install -q -e '.[test]'; } >$(LOG) 2>&1 \
-	  || { echo "make: the Python environment cannot be made ($$(grep -m1 '^ERROR' $(LOG) || tail -1 $(LOG))): check network and DNS; see $(LOG)" >&2; exit 2; }
+	  || { echo "make: the Python environment cannot be made ($$(grep -m1 -E '^ *(ERROR|error): ' $(LOG) || tail -1 $(LOG))): check network and DNS; see $(LOG)" >&2; exit 2; }
 	@touch $@
