@@ -17,8 +17,8 @@ from lab.guest import Guest
 from lab.run import run
 
 COMMANDS = {
-    "ip": "iproute2", "bridge": "iproute2", "nft": "nftables", "mmdebstrap": "mmdebstrap", "ssh-keygen": "openssh-client",
-    "mount": "mount", "unshare": "util-linux",
+    "ip": "iproute2", "bridge": "iproute2", "nft": "nftables", "mmdebstrap": "mmdebstrap",
+    "ssh-keygen": "openssh-client", "mount": "mount", "unshare": "util-linux",
 }  # fmt: skip
 NSPAWN_COMMANDS = {"systemd-nspawn": "systemd-container", "mkfs.ext4": "e2fsprogs", "nsenter": "util-linux"}
 UML_COMMANDS = {"mke2fs": "e2fsprogs", "apt-get": "apt", "dpkg-deb": "dpkg", "bash": "bash"}
@@ -77,7 +77,7 @@ def look(*, ask_apt: bool = False) -> Machine:
         architecture=platform.machine(),
         commands=frozenset(name for name in wanted if shutil.which(name)),
         cgroups=frozenset(word for key in cgroups.hierarchies() for word in key.split(",")),
-        filesystems=frozenset(name for name in ("overlay", "ext4") if _has_filesystem(name)),
+        filesystems=frozenset(name for name in ("overlay",) if _has_filesystem(name)),
         loop=Path("/dev/loop-control").exists(),
         trials={name: _trial(command) if root else "only root may try" for name, command in TRIALS.items()},
         shm_type=shm[0],
@@ -140,7 +140,7 @@ def nspawn(machine: Machine, memory_mib: int = 0) -> list[Check]:
     return [
         *_common(machine),
         *_commands(machine, NSPAWN_COMMANDS),
-        Check("overlay", "overlay" in machine.filesystems, _there(machine, "overlay"), "load the module: modprobe overlay"),
+        _overlay(machine),
         Check("loop devices", machine.loop, "/dev/loop-control" if machine.loop else "no /dev/loop-control",
               "load the module: modprobe loop; in a container, pass the device in"),
     ]  # fmt: skip
@@ -153,8 +153,8 @@ def uml(machine: Machine, memory_mib: int = 512) -> list[Check]:
               "user-mode Linux is built for x86_64 alone: use such a machine"),
         *_common(machine),
         *_commands(machine, UML_COMMANDS),
-        Check("overlay", "overlay" in machine.filesystems, _there(machine, "overlay"), "load the module: modprobe overlay"),
-        _trial_check(machine, "tap", "tap device", "load the module: modprobe tun; in a container, pass /dev/net/tun in"),
+        _overlay(machine),
+        _trial_check(machine, "tap", "tap", "load the module: modprobe tun; in a container, pass in /dev/net/tun"),
         _kernel(machine),
         _loader(machine),
         *_shm(machine, memory_mib),
@@ -168,8 +168,8 @@ CHECKS: dict[str, Callable[[Machine, int], list[Check]]] = {"nspawn": nspawn, "u
 
 def _common(machine: Machine) -> list[Check]:
     grouped = {"freezer", "cpu"} <= machine.cgroups or "unified" in machine.cgroups
-    disk = f"{machine.cache_free_gib:.1f} GiB free in {paths.CACHE}, {NEEDED_GIB} needed"
-    enough = machine.cache_free_gib >= NEEDED_GIB
+    disk = f"{machine.cache_free_gib:.1f} GiB free in {paths.CACHE}, {NEEDED_GIB} needed to build the image"
+    enough = bool(machine.image) or machine.cache_free_gib >= NEEDED_GIB
     return [
         Check("root", machine.root, "root" if machine.root else "not root", "run it with sudo or as root"),
         Check("cgroups", grouped, ", ".join(sorted(machine.cgroups)) or "none mounted",
@@ -193,8 +193,10 @@ def _commands(machine: Machine, wanted: dict[str, str]) -> list[Check]:
     ]
 
 
-def _there(machine: Machine, name: str) -> str:
-    return "supported" if name in machine.filesystems else f"this kernel has no {name}"
+def _overlay(machine: Machine) -> Check:
+    there = "overlay" in machine.filesystems
+    found = "supported" if there else "this kernel has no overlay file system"
+    return Check("overlay", there, found, "load the module: modprobe overlay")
 
 
 def _trial_check(machine: Machine, trial: str, name: str, remedy: str) -> Check:

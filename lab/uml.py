@@ -21,12 +21,11 @@ from lab.run import run
 
 NAME = Path(__file__).with_name("uml-guest")
 COW_MAGIC = b"OOOM"
-CONSOLE = "umid"  # of the management console below the host's folder
+CONSOLE = "console"  # the folder of the management console, below the host's
 MCONSOLE_MAGIC, MCONSOLE_VERSION, MCONSOLE_DATA = 0xCAFEBABE, 2, 512
 POWER_BUTTON = b"cad"
-# gro=1: buffers for frames of 64 KiB. Without, a peer's segmentation offload makes TCP crawl at 0.3 MB/s.
 KERNEL = (
-    "con=null", "con0=null,fd:1", "con1=fd:0,fd:1", "seccomp=auto",
+    "con=null", "con0=null,fd:1", "seccomp=auto",
     "root=/dev/ubda", "rootfstype=ext4", "rw", "init=/usr/lib/firedrill/init",
 )  # fmt: skip
 
@@ -49,6 +48,7 @@ def boot(guest: Guest, image_: Path, authorized_key: str) -> None:
     base = _base(guest, image_)
     _identify(guest, authorized_key)
     _plug(guest)
+    # gro=1: buffers for frames of 64 KiB. Without, a peer's segmentation offload makes TCP crawl at 0.3 MB/s.
     arguments = [
         f"umid={CONSOLE}", f"uml_dir={guest.folder}/", f"mem={guest.memory_mib}M",
         f"ubd0={disk_of(guest)},{base / 'root.ext4'}", f"ubd1r={guest.folder / 'identity.tar'}",
