@@ -204,6 +204,9 @@ class Lab:
             cgroups.remove(self.name, name)
             mounts.unmount(self.folder / "hosts" / name)
             shutil.rmtree(self.folder / "hosts" / name, ignore_errors=True)
+        for guest in self.guests:
+            if guest.name not in keep:
+                network.forget(self.network, guest.address)
 
     def _known_names(self) -> set[str]:
         made = self.folder / "hosts"
