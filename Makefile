@@ -3,40 +3,48 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-PACKAGES := mmdebstrap debian-archive-keyring systemd-container nftables iproute2 e2fsprogs openssh-client
+PACKAGES := mmdebstrap debian-archive-keyring systemd-container nftables iproute2 e2fsprogs openssh-client util-linux
+# What is started here ends with us, also when we are killed.
+WITH_US := setpriv --pdeathsig KILL
+LOG := .venv/setup.log
 
-.PHONY: demo test unit setup lint clean
+.PHONY: demo test unit lint setup clean
 
 demo: setup
-	lab up
-	pyinfra -y inventories/lab.py deploy/cluster.py
-	experiments run leader_power_cut
+	@$(WITH_US) lab up
+	@$(WITH_US) pyinfra -y inventories/lab.py deploy/cluster.py
+	@$(WITH_US) experiments run leader_power_cut
+	@echo "The lab runs on. Look around: . $(BIN)/activate; lab status; experiments list. Remove it: lab down"
 
 test: setup
-	pytest
+	@$(WITH_US) pytest
 
 unit: setup
-	pytest -m "not lab"
+	@pytest -m "not lab"
 
 lint: setup
-	ruff check .
+	ruff check . && ruff format --check .
 
-setup: .venv/.packages .venv/.installed
+setup: .venv/packages .venv/installed
 
 clean:
-	-lab down
+	-$(BIN)/lab down
 	rm -rf .venv
 
-.venv/.installed: pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("make: Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends python3-venv; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
+.venv/packages: Makefile
+	@[ "$$(id -u)" = 0 ] || { echo "make: hosts can only be made by root: run it with sudo or as root" >&2; exit 2; }
+	@mkdir -p .venv
+	@missing=$$(for name in $(PACKAGES); do \
+	    dpkg-query -W -f '$${db:Status-Status}\n' $$name 2>/dev/null | grep -qx installed || echo $$name; done); \
+	  $(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
+	  [ -z "$$missing" ] || { echo "installing" $$missing; \
+	    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; } >$(LOG) 2>&1; } \
+	  || { echo "make: packages cannot be installed ($$(grep -m1 '^E:' $(LOG) || tail -1 $(LOG))): check network and DNS; see $(LOG)" >&2; exit 2; }
 	@touch $@
 
-.venv/.packages: Makefile
-	@[ "$$(id -u)" = 0 ] || { echo "make: root is needed to make hosts: run it with sudo or as root" >&2; exit 2; }
-	@dpkg-query -W -f '$${db:Status-Abbrev}\n' $(PACKAGES) 2>/dev/null | grep -qv '^ii' \
-	  || [ "$$(dpkg-query -W $(PACKAGES) 2>/dev/null | wc -l)" != $(words $(PACKAGES)) ] \
-	  && { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(PACKAGES); } || true
-	@mkdir -p .venv && touch $@
+.venv/installed: pyproject.toml .venv/packages
+	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("make: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": name one with PYTHON=")'
+	@echo "making the Python environment in .venv"
+	@{ $(PYTHON) -m venv --upgrade-deps .venv && $(BIN)/python -m pip install -q -e '.[test]'; } >$(LOG) 2>&1 \
+	  || { echo "make: the Python environment cannot be made ($$(grep -m1 '^ERROR' $(LOG) || tail -1 $(LOG))): check network and DNS; see $(LOG)" >&2; exit 2; }
+	@touch $@

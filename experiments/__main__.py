@@ -15,6 +15,7 @@ from experiments import runner
 from experiments.catalogue import EXPERIMENTS, find
 from experiments.judge import summarise
 from experiments.report import write_summary
+from faults.ledger import only_one
 from inventories.access import access
 from inventories.errors import Problem, one_line
 from inventories.read import read
@@ -84,12 +85,13 @@ def run(get, name: str, repeat: int, seed: int | None, reports: Path, as_json: b
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     verdicts, folders = [], []
-    for number in range(repeat):
-        folder = _folder(reports, name)
-        folders.append(folder)
-        if repeat > 1:
-            tell(f"run {number + 1} of {repeat}")
-        verdicts.append(runner.Run(experiment, ways, seed=seed + number, folder=folder, tell=tell).run())
+    with only_one(ways.inventory):
+        for number in range(repeat):
+            folder = _folder(reports, name)
+            folders.append(folder)
+            if repeat > 1:
+                tell(f"run {number + 1} of {repeat}")
+            verdicts.append(runner.Run(experiment, ways, seed=seed + number, folder=folder, tell=tell).run())
     summary = summarise(verdicts)
     if repeat > 1:
         place = _folder(reports, f"{name}-x{repeat}")

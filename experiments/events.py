@@ -18,6 +18,12 @@ class Writer:
         event = {"t": time.time_ns() if t is None else t, "source": self.source, "host": host, "kind": kind} | fields
         self._file.write(json.dumps(event, separators=(",", ":")) + "\n")
 
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         self._file.close()
 

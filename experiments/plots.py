@@ -37,6 +37,7 @@ from experiments.judge import (
 )
 
 BIN, RATE_BIN = 0.5, 1.0  # seconds: for how long requests took, and for how many there were
+UNBROKEN = 2.0  # seconds without a request over which a line goes on: a user asks once a second
 STALE = 5.0  # seconds after which a state nobody repeated is no longer known
 
 
@@ -399,7 +400,7 @@ def _latency(axes: Axes, view: View) -> None:
 def _line(axes: Axes, view: View, events: list[dict], share: float, name: str, look: dict[str, Any]) -> Line2D:
     x, y = latencies(view, events, share)
     points = sorted(zip(x, y, strict=True))
-    gaps = [(a[0] + BIN / 2, float("nan")) for a, b in pairwise(points) if b[0] - a[0] > 1.5 * BIN]
+    gaps = [(a[0] + BIN / 2, float("nan")) for a, b in pairwise(points) if b[0] - a[0] > UNBROKEN]
     points = sorted(points + gaps, key=lambda point: point[0])
     axes.plot([p[0] for p in points], [p[1] for p in points], markeredgewidth=0.9, zorder=3, **look)
     return Line2D([], [], label=name, markeredgewidth=0.9, **look)

@@ -108,7 +108,8 @@ class Run:
                 self._heal_all()
             self._steady("after", STEADY_SECONDS)
         self.tell("counting the rows")
-        ledger.read(self.access, Writer(self.parts / "ledger.jsonl", "ledger"))
+        with Writer(self.parts / "ledger.jsonl", "ledger") as write:
+            ledger.read(self.access, write)
 
     def _steady(self, phase: str, seconds: float) -> bool:
         self.tell(f"waiting until the cluster is whole ({phase})")

@@ -1,11 +1,15 @@
 """The controller's ledger: one file for each active injection, written before the harm and removed when clean."""
 
+import contextlib
+import fcntl
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from inventories.errors import Problem
 from inventories.read import Inventory
 
 
@@ -29,6 +33,26 @@ def folder(inventory: Inventory) -> Path:
     """Beside the secrets, a folder a cluster."""
     data = inventory.data
     return Path(data["secrets_file"]).expanduser().parent / "faults" / f"{data['cluster']}-{inventory.path.stem}"
+
+
+@contextlib.contextmanager
+def only_one(inventory: Inventory) -> Iterator[None]:
+    """Hold the lock of this cluster's drills: two at once would measure each other. Raises Problem."""
+    file = folder(inventory) / "lock"
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(file, "a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            who = lock.read().strip() or "unknown"
+            raise Problem(
+                f"another drill is under way on this cluster (process {who})", "wait until it is over"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
 
 
 def write(inventory: Inventory, entry: Entry) -> None:

@@ -72,7 +72,7 @@ def prove_off(target: Target, seconds: float = OFF_SECONDS) -> str:
 
 
 def power_on(target: Target) -> str:
-    """Switch the host on unless it answers, and prove that it booted anew and no unit failed. Raises NotClean."""
+    """Switch the host on unless it answers, and prove that no unit failed since; say whether it booted. NotClean."""
     if not remote.answers(target.host):
         press(target, "power_on")
     try:
@@ -80,16 +80,15 @@ def power_on(target: Target) -> str:
     except TimeoutError as error:
         raise NotClean(str(error), "look at its console") from None
     with remote.connect(target.host) as connection:
-        _prove_clean(target, connection)
-    return f"{target.host.name} booted and answers SSH (waited {took:.1f} s), no failed unit"
+        how = _prove_clean(target, connection)
+    return f"{target.host.name} {how} and answers SSH (waited {took:.1f} s), no failed unit"
 
 
-def _prove_clean(target: Target, connection: Connection) -> None:
-    name = target.host.name
-    if boot_mark(connection) == target.before.get("boot"):
-        raise NotClean(f"{name} answers, and never went down", "was it another host that lost its power?")
+def _prove_clean(target: Target, connection: Connection) -> str:
     if new := sorted(set(failed_units(connection)) - set(target.before.get("failed", []))):
-        raise NotClean(f"{name}: failed units after the boot: {', '.join(new)}", "look at their journal")
+        raise NotClean(f"{target.host.name}: failed units: {', '.join(new)}", "look at their journal")
+    anew = boot_mark(connection) != target.before.get("boot")
+    return "booted anew" if anew else "never went down"
 
 
 def failed_units(connection: Connection) -> list[str]:

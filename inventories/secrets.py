@@ -6,7 +6,7 @@ import os
 import secrets as random
 from pathlib import Path
 
-NAMES = ("superuser", "replication", "rewind", "weather", "firedrill", "patroni_rest", "keepalived")
+NAMES = ("superuser", "replication", "rewind", "weather", "firedrill", "patroni_rest")
 
 
 class Secrets(dict):

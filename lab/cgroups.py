@@ -76,10 +76,10 @@ def processes(lab: str, host: str) -> set[int]:
     """The ids of all processes of the host, its supervisor included."""
     found: set[int] = set()
     for folder in folders(lab, host):
-        for file in folder.rglob("cgroup.procs"):
+        for group, _, _ in os.walk(folder):  # which passes over groups that go away under it
             try:
-                found.update(int(pid) for pid in file.read_text().split())
-            except OSError as error:  # the group went away under us, or is a threaded one (EOPNOTSUPP)
+                found.update(int(pid) for pid in Path(group, "cgroup.procs").read_text().split())
+            except OSError as error:  # gone, or a threaded one (EOPNOTSUPP)
                 if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):
                     raise
     return found - {0}

@@ -33,6 +33,8 @@ def boot(guest: Guest, image: Path, authorized_key: str) -> None:
     guest.folder.mkdir(parents=True, exist_ok=True)
     disk.make(disk_of(guest), guest.disk_gib)
     root = disk.mount(image, disk_of(guest), guest.folder)
+    # Left by a guest that was cut, it can stop the next one: "Attempted to remove disk file system under ...".
+    clear(guest.lab, guest.name)
     _identify(guest, root, authorized_key)
     command = [
         "systemd-nspawn", "--quiet", "--boot", f"--directory={root}", f"--machine={guest.machine}",

@@ -1,4 +1,7 @@
-"""Defaults of every inventory. A group's file, a group's data and a host's data override them, in that order."""
+"""Defaults of every inventory. A role's file here, a role's data and a host's own data override them.
+
+The data of the group `all` in an inventory file does not: pyinfra lets this file win over it.
+"""
 
 ssh_user = "root"
 disk_gib = 8

@@ -1,0 +1,130 @@
+"""The checks that waits are made of, against a small HTTP server in place of etcd, Patroni and the app."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from deploy.on_host import check
+
+PROGRAM = Path(check.__file__)
+
+
+class Stub(BaseHTTPRequestHandler):
+    """Answers each path with the server's `answers`: (status, object)."""
+
+    def do_GET(self):
+        status, body = self.server.answers.get(self.path, (404, {}))
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stub) as server:
+        server.answers = {}
+        server.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def cluster(**members):
+    return 200, {"members": [{"name": name, "role": role, "state": state} for name, (role, state) in members.items()]}
+
+
+WHOLE = cluster(db1=("leader", "running"), db2=("quorum_standby", "streaming"), db3=("replica", "streaming"))
+HEADLESS = cluster(db1=("replica", "running"), db2=("replica", "start failed"))
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "answer", "arguments", "wanted"),
+    [
+        ("quorum", "/health", (200, {"health": "true"}), {}, None),
+        ("quorum", "/health", (503, {"health": "false", "reason": "QGET ERROR"}), {}, "HTTP 503"),
+        ("quorum", "/health", (200, {"health": "false", "reason": "ALARM NOSPACE"}), {}, "ALARM NOSPACE"),
+        ("leader", "/cluster", WHOLE, {}, None),
+        ("leader", "/cluster", HEADLESS, {}, "no running leader: db1 replica running, db2 replica start failed"),
+        ("leader", "/cluster", (200, {}), {}, "no running leader: no members"),
+        ("streaming", "/cluster", WHOLE, {"member": "db1"}, None),
+        ("streaming", "/cluster", WHOLE, {"member": "db3"}, None),
+        ("streaming", "/cluster", HEADLESS, {"member": "db2"}, "db2 is replica start failed"),
+        ("streaming", "/cluster", WHOLE, {"member": "db9"}, "db9 is no member"),
+        ("standby", "/cluster", WHOLE, {}, None),
+        ("standby", "/cluster", HEADLESS, {}, "no synchronous standby"),
+        ("answers", "/", (200, {}), {}, None),
+        ("answers", "/", (503, {}), {}, "HTTP 503"),
+        ("app", "/", (200, {"database": {"write": True, "read": True}}), {}, None),
+        ("app", "/", (200, {"database": {"write": False, "read": True}}), {}, "does not answer for writes"),
+    ],
+)
+def test_a_check(server, name, path, answer, arguments, wanted):
+    server.answers[path] = answer
+    found = check.poll(check.CHECKS[name], {"url": server.url, **arguments}, 0)
+    assert found is None if wanted is None else wanted in found
+
+
+def test_nobody_there():
+    assert "refused" in check.poll(check.CHECKS["leader"], {"url": "http://127.0.0.1:9"}, 0)
+
+
+@pytest.mark.parametrize(("answer", "wanted"), [(b"N", None), (b"S", None), (b"", "no PostgreSQL behind it")])
+def test_a_proxy_that_accepts_is_not_a_database(answer, wanted):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            with listener.accept()[0] as connection:
+                connection.recv(8)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address, port = listener.getsockname()
+        found = check.poll(check.CHECKS["postgres"], {"address": address, "port": port}, 0)
+        thread.join()
+    assert found == (wanted and f"{address}:{port}: {wanted}")
+
+
+def test_polling_goes_on_until_the_state_is_there(server):
+    server.answers["/cluster"] = HEADLESS
+    threading.Timer(0.5, server.answers.update, [{"/cluster": WHOLE}]).start()
+    began = time.monotonic()
+    assert check.poll(check.CHECKS["leader"], {"url": server.url}, 10) is None
+    assert 0.4 < time.monotonic() - began < 3
+
+
+def test_past_the_deadline_it_says_what_for_how_long_and_what_was_found(server):
+    server.answers["/cluster"] = HEADLESS
+    command = [sys.executable, PROGRAM, "leader", json.dumps({"url": server.url}), "--seconds", "0.3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    first, second = done.stderr.splitlines()
+    assert first.endswith("waited 0.3 s for: The cluster has a leader that runs")
+    assert second.endswith("found last: no running leader: db1 replica running, db2 replica start failed")
+
+
+def test_what_holds_is_silent(server):
+    server.answers["/cluster"] = WHOLE
+    done = subprocess.run([sys.executable, PROGRAM, "leader", json.dumps({"url": server.url})], capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_the_journal_explains_with_its_errors_or_else_its_end(monkeypatch):
+    journal = "started\nERROR: no space left\nworking\nFATAL: giving up\nbye\n"
+    answer = subprocess.CompletedProcess([], 0, stdout=journal)
+    monkeypatch.setattr(check.subprocess, "run", lambda *_, **__: answer)
+    assert check.explain("patroni") == ["ERROR: no space left", "FATAL: giving up"]
+    answer.stdout = "one\ntwo\n"
+    assert check.explain("patroni") == ["one", "two"]
