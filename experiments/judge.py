@@ -565,12 +565,16 @@ def successes(rec: Recording) -> list[int]:
 
 
 def baseline(rec: Recording) -> float | None:
-    """Mean rate a second of users' successes over up to 10 s before the fault, with all users there; null under 2 s."""
+    """Mean rate a second of users' successes over up to 10 s before the fault, with all users there; null under 2 s.
+
+    Over whole windows of the length that recovery is measured with, or users who act in step count once too often.
+    """
     times, fault = successes(rec), rec.fault_at
     users = [(e["t"], e.get("users") or 0) for e in rec.of("locust", "alive") if fault and e["t"] < fault]
     most = max((count for _, count in users), default=0)
     whole = next((t for t, count in users if count == most), 0)
     lead = min(BASELINE, fault - max(whole, times[0])) if fault and times else 0
+    lead -= lead % WINDOW
     if fault is None or lead < WINDOW:
         return None
     return (bisect_left(times, fault) - bisect_left(times, fault - lead)) / (lead / SECOND)

@@ -48,10 +48,7 @@ def _what_is_missing(view: cluster.View, access: Access) -> str | None:
             return f"{host.name} is {member.state}, wanted streaming"
         if member.timeline != leader.timeline:
             return f"{host.name} is on timeline {member.timeline}, the leader {leader.name} on {leader.timeline}"
-    if (
-        not view.sync_standbys
-        and access.inventory.data["profiles"][access.inventory.data["profile"]]["synchronous_mode"] != "off"
-    ):
+    if not view.sync_standbys and cluster.settings(access)["synchronous_mode"] != "off":
         return "no synchronous standby"
     return None
 

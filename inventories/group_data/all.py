@@ -108,6 +108,9 @@ postgres_parameters = {
     "password_encryption": "scram-sha-256",
     "log_line_prefix": "%m [%p] %q%u@%d ",
     "log_checkpoints": "off",
+    # A standby that asked the new primary before it was promoted asks again at once, not after 5 s: until one
+    # streams, the new primary's commits wait.
+    "wal_retrieve_retry_interval": "500ms",
     # A client or a host that vanished is noticed in seconds, and its locks are freed.
     "tcp_keepalives_idle": 5,
     "tcp_keepalives_interval": 1,
