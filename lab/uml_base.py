@@ -59,7 +59,7 @@ LINKS = {f"etc/systemd/system/{unit}": "/dev/null" for unit in MASKED} | {
 # Newer than /usr: what systemd would do on the first start after an update is done in the image.
 UPDATED = ("etc/.updated", "var/.updated")
 FAR = 2_000_000_000
-# In a mount namespace of its own, so that no mount outlives it, and it ends with us even by SIGKILL.
+# In namespaces of its own, so that no mount outlives it, and all of it ends with us, even by SIGKILL.
 MAKE = """\
 set -e
 mount -t overlay -o "lowerdir=$1/added:$2:$3" overlay "$1/merged"
@@ -115,7 +115,7 @@ def _build(image: Path, unpacked: Path, gib: float, partial: Path) -> None:
         os.truncate(disk.fileno(), int(gib * 2**30))
     run(
         [
-            "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--kill-child=KILL", "--fork",
+            "setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--mount", "--fork", "--kill-child=KILL",
             "sh", "-c", MAKE, "make", str(partial), str(unpacked / "tree"), str(image),
         ]
     )  # fmt: skip

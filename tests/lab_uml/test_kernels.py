@@ -362,3 +362,22 @@ def test_without_the_package_the_cause_is_named_and_nothing_is_left(inventory, t
     assert "user-mode-linux cannot be fetched" in done.stderr.splitlines()[-1]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([ours.name, "lock"])
     assert not (paths.STATE / NAME).exists()
+
+
+def test_a_base_whose_making_was_killed_is_swept_by_the_next(inventory_file, inventory):
+    """One of an odd size, so that it is not there yet."""
+    file = inventory_file(INVENTORY.replace('"memory_mib": 256', '"memory_mib": 256, "disk_gib": 3.5'), NAME)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "lab", "-i", str(file), "up"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    next(line for line in child.stderr if "making the disk" in line)
+    time.sleep(1)
+    child.kill()
+    child.communicate()
+    partial = list(paths.CACHE.glob("uml-*.partial"))
+    assert len(partial) == 1
+    wait_for("the making ends", lambda: not [line for line in command_lines() if str(partial[0]) in line], 5)
+    assert not (paths.STATE / NAME).exists()
+    with image.locked():
+        image.sweep()
+    assert not partial[0].exists()
