@@ -1,6 +1,7 @@
 """What tests share: inventories written on the spot, and the commands run as a user runs them."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,12 +49,16 @@ def inventory_file(tmp_path_factory) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def like_lab(inventory_file) -> Callable[..., Path]:
-    """inventories/lab.py under another name and on another network, so that tests never touch a user's lab."""
+    """A local inventory under another name and on another network, so that tests never touch a user's lab."""
 
-    def write(name: str, subnet: str, only: tuple[str, ...] = ()) -> Path:
-        text = (ROOT / "inventories/lab.py").read_text()
-        text = text.replace("10.77.0.", f"{subnet}.").replace("firedrill0", f"fd{name}")
-        text = text.replace('"name": "lab"', f'"name": "{name}"').replace("firedrill/lab/", f"firedrill/{name}/")
+    def write(name: str, subnet: str, only: tuple[str, ...] = (), source: str = "lab") -> Path:
+        text = (ROOT / f"inventories/{source}.py").read_text()
+        text = re.sub(r"10\.\d+\.0\.", f"{subnet}.", text)
+        text = re.sub(r'"bridge": "\w+"', f'"bridge": "fd{name}"', text)
+        text = text.replace(f'"name": "{source}"', f'"name": "{name}"').replace(
+            f"firedrill/{source}/", f"firedrill/{name}/"
+        )
+        text = text.replace(f"inventories/{source}.py", "{inventory}")
         if only:
             text += f"\n_only = {only!r}\nfor _group in ('etcd', 'postgres', 'proxy', 'app'):\n"
             text += "    globals()[_group] = [_host for _host in globals()[_group] if _host[0] in _only]\n"

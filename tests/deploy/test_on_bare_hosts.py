@@ -1,0 +1,77 @@
+"""Hosts with nothing but sshd and Python: the deploy installs everything itself, from Debian's packages."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from experiments import whole
+from faults import cluster, remote
+from inventories.access import access
+from inventories.read import read
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def inventory(like_lab, command):
+    file = like_lab("t-bare", "10.99.5", source="compact")
+    done = command("lab", "-i", file, "up", "--bare", seconds=600)
+    assert done.returncode == 0, done.stderr
+    yield file
+    command("lab", "-i", file, "down")
+
+
+def deploy(command, inventory: Path, *more: str) -> dict:
+    done = command("pyinfra", "-y", "--json", *more, inventory, "deploy/cluster.py", seconds=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)["results"]["totals"]
+
+
+def test_bare_hosts_become_a_cluster_and_stay_one(command, inventory):
+    with remote.connect(read(inventory)["db1"]) as connection:
+        assert remote.sh(connection, "dpkg-query -W patroni 2>/dev/null || echo bare") == "bare"
+    assert deploy(command, inventory)["error"] == 0
+    ways = access(read(inventory))
+    state, _ = whole.wait(ways, 60, print)
+    assert state.ok, state.detail
+    health = httpx.get(f"{ways.http_url}/healthz")
+    assert health.status_code == 200
+    totals = deploy(command, inventory)
+    assert (totals["success"], totals["error"]) == (0, 0), "a second run changes nothing"
+
+
+def test_one_changed_setting_changes_only_what_needs_it(command, inventory):
+    totals = deploy(command, inventory, "--data", "etcd_heartbeat_ms=120")
+    assert 0 < totals["success"] < 10
+    deploy(command, inventory)
+
+
+def test_a_host_that_is_off_is_named_in_one_line(command, inventory):
+    assert command("lab", "-i", inventory, "stop", "db2").returncode == 0
+    try:
+        done = command("pyinfra", "-y", inventory, "deploy/cluster.py")
+        assert done.returncode == 2
+        assert "db2" in done.stderr.strip().splitlines()[-1]
+        assert "cannot be reached over SSH" in done.stderr.strip().splitlines()[-1]
+    finally:
+        assert command("lab", "-i", inventory, "start", "db2").returncode == 0
+
+
+def test_a_deadline_that_passes_prints_what_the_service_said(command, inventory):
+    """PostgreSQL's program is taken away from the replica: the wait says who, what, how long, and the journal."""
+    ways = access(read(inventory))
+    replica = cluster.view(ways).replicas[0]
+    program = "/usr/lib/postgresql/17/bin/postgres"
+    with remote.connect(ways.inventory[replica]) as connection:
+        remote.sh(connection, f"systemctl stop patroni && mv {program} {program}.away")
+        deadlines = json.dumps({"quorum": 10, "leader": 20, "streaming": 8, "standby": 10, "proxy": 10, "app": 10})
+        try:
+            done = command("pyinfra", "-y", "--data", f"deadlines={deadlines}", inventory, "deploy/cluster.py")
+        finally:
+            remote.sh(connection, f"mv {program}.away {program}")
+    assert done.returncode == 1
+    assert "8 s" in done.stderr + done.stdout
+    assert "patroni" in done.stderr + done.stdout
+    deploy(command, inventory)
