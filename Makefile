@@ -8,7 +8,7 @@ PACKAGES := mmdebstrap debian-archive-keyring systemd-container nftables iproute
 WITH_US := setpriv --pdeathsig KILL
 LOG := .venv/setup.log
 
-.PHONY: demo test unit lint setup clean
+.PHONY: demo test unit bench lint setup clean
 
 demo: setup
 	@$(WITH_US) lab up
@@ -21,6 +21,9 @@ test: setup
 
 unit: setup
 	@pytest -m "not lab"
+
+bench: setup
+	@$(WITH_US) python -m lab.bench
 
 lint: setup
 	ruff check . && ruff format --check .
