@@ -9,14 +9,14 @@ import shutil
 import signal
 from pathlib import Path
 
-from lab import disk, identity, network, supervise
+from lab import disk, identity, mounts, network, supervise
 from lab.guest import Guest, Tell
 from lab.run import run
 
 # Debian 13's systemd refuses cgroup v1, whichever hierarchy this machine runs on.
 ENVIRONMENT = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
 POWEROFF = signal.SIGRTMIN + 4
-PROPAGATE = Path("/run/systemd/nspawn/propagate")  # systemd-nspawn leaves a folder a machine here
+RUN = Path("/run/systemd/nspawn")  # a guest that was cut leaves propagate/NAME here and, since systemd 256, mounts
 
 
 def disk_of(guest: Guest) -> Path:
@@ -33,7 +33,7 @@ def boot(guest: Guest, image: Path, authorized_key: str) -> None:
     guest.folder.mkdir(parents=True, exist_ok=True)
     disk.make(disk_of(guest), guest.disk_gib)
     root = disk.mount(image, disk_of(guest), guest.folder)
-    # Left by a guest that was cut, it can stop the next one: "Attempted to remove disk file system under ...".
+    # What a guest that was cut left stops the next one: "Mount point '.../unix-export/NAME' exists already".
     clear(guest.lab, guest.name)
     _identify(guest, root, authorized_key)
     command = [
@@ -88,4 +88,6 @@ def silence(guest: Guest, *, silent: bool) -> None:
 
 def clear(lab: str, name: str) -> None:
     """Remove what a host that is off leaves on this machine outside its folder."""
-    shutil.rmtree(PROPAGATE / f"{lab}-{name}", ignore_errors=True)
+    for folder in RUN.glob(f"*/{lab}-{name}"):
+        mounts.unmount(folder)
+        shutil.rmtree(folder, ignore_errors=True)

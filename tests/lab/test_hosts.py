@@ -31,7 +31,7 @@ def footprint() -> dict[str, object]:
         "cgroups": sorted(str(p) for m in cgroups.hierarchies().values() for p in m.glob(f"firedrill/{NAME}")),
         "sysctls": shown("sysctl", "-a"),
         "folder": sorted(str(path) for path in paths.STATE.glob(f"{NAME}*")),
-        "propagate": sorted(str(path) for path in Path("/run/systemd/nspawn").glob(f"propagate/{NAME}*")),
+        "propagate": sorted(str(path) for path in Path("/run/systemd/nspawn").glob(f"*/{NAME}-*")),
     }
 
 
