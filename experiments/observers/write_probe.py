@@ -1,8 +1,8 @@
 """What a client sees: a write every 20 ms through the proxy, each with an id of its own.
 
 A write that hangs does not hold up the next tick, which takes another connection: the moment at which writes return is
-seen to within a tick and a connect. At most LANES hang at once, and at most CONNECTING connect: a database that has just
-come back must not be kept down by those who ask whether it has. A tick without a lane is left out.
+seen to within a tick and a connect. At most LANES hang at once, and at most CONNECTING connect: a database that has
+just come back must not be kept down by those who ask whether it has. A tick without a lane is left out.
 """
 
 import asyncio
