@@ -8,7 +8,7 @@ PACKAGES := mmdebstrap debian-archive-keyring systemd-container nftables iproute
 WITH_US := setpriv --pdeathsig KILL
 LOG := .venv/setup.log
 
-.PHONY: demo test unit lint setup clean
+.PHONY: demo test unit bench lint setup clean
 
 demo: setup
 	@$(WITH_US) lab up
@@ -21,6 +21,9 @@ test: setup
 
 unit: setup
 	@pytest -m "not lab"
+
+bench: setup
+	@$(WITH_US) python -m lab.bench
 
 lint: setup
 	ruff check . && ruff format --check .
@@ -46,5 +49,5 @@ clean:
 	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("make: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": name one with PYTHON=")'
 	@echo "making the Python environment in .venv"
 	@{ $(PYTHON) -m venv --upgrade-deps .venv && $(BIN)/python -m pip install -q -e '.[test]'; } >$(LOG) 2>&1 \
-	  || { echo "make: the Python environment cannot be made ($$(grep -m1 '^ERROR' $(LOG) || tail -1 $(LOG))): check network and DNS; see $(LOG)" >&2; exit 2; }
+	  || { echo "make: the Python environment cannot be made ($$(grep -m1 -E '^ *(ERROR|error): ' $(LOG) || tail -1 $(LOG))): check network and DNS; see $(LOG)" >&2; exit 2; }
 	@touch $@

@@ -44,7 +44,6 @@ class Run:
         self.folder = folder
         self.tell = tell
         self.random = random.Random(seed)
-        self.entries: list[Entry] = []
         self.settings = access.profile
         self.parts = Path(tempfile.mkdtemp(prefix="parts-", dir=folder))
         self.write = Writer(self.parts / "runner.jsonl", "runner")
@@ -179,7 +178,7 @@ class Run:
                 time.sleep(seconds + self.random.uniform(0, self.settings[jitter] if jitter else 0))
             case Inject(fault, target):
                 plan = engine.plan(fault, target, self.access)
-                self.entries += engine.inject(plan, self.access, self._record)
+                engine.inject(plan, self.access, self._record)
             case UntilWrites(within_s):
                 self._until_writes(within_s)
             case Heal():
@@ -201,8 +200,9 @@ class Run:
         self.tell(f"no write was acknowledged within {within_s:g} s")
 
     def _heal_all(self) -> None:
-        while self.entries:
-            engine.heal(self.entries.pop(), self.access, self._record)
+        """All that the ledger holds: it was written before the harm, so Ctrl-C at any moment leaves nothing out."""
+        for entry in fault_ledger.entries(self.access.inventory):
+            engine.heal(entry, self.access, self._record)
 
     def _record(self, entry: Entry, phase: str, detail: str, t: int | None) -> None:
         self.write(

@@ -22,6 +22,8 @@ from inventories.errors import Problem
 from inventories.read import ROOT, Host
 
 MAX_HOSTS = 2
+# The processes started here that heal at the limit, so that they are reaped when they are not needed after all.
+_DEADMEN: dict[int, subprocess.Popen] = {}
 Tell = Callable[[Entry, str, str, int | None], None]
 Connections = dict[str, remote.Connection | None]
 
@@ -124,7 +126,10 @@ def inject(it: Plan, access: Access, tell: Tell) -> list[Entry]:
             entries = _arm(it.fault, targets, entries)
             _strike(it.fault, targets, entries, tell)
         except BaseException:
-            _heal_each(entries, access, tell, connections)
+            # The ledger says what was begun, at whatever moment that was.
+            mine = {target.id for target in targets}
+            begun = [entry for entry in ledger.entries(access.inventory) if entry.id in mine]
+            _heal_each(begun, access, tell, connections)
             raise
     return entries
 
@@ -178,7 +183,10 @@ def _heal_each(entries: list[Entry], access: Access, tell: Tell, connections: Co
     """Heal all, whatever became of some; what was not healed was told, and stays in the ledger."""
     for entry in entries:
         with contextlib.suppress(Problem):
-            heal(entry, access, tell, connections)
+            try:
+                heal(entry, access, tell, connections)
+            except remote.Unreachable:
+                heal(entry, access, tell)
 
 
 def _entry(fault: Fault, target: Target) -> Entry:
@@ -202,6 +210,7 @@ def _arm_deadman(entry: Entry) -> int:
     command = [sys.executable, "-m", "faults", "-i", entry.inventory, "heal", entry.id, "--after", f"{wait:.1f}"]
     quiet = subprocess.DEVNULL
     child = subprocess.Popen(command, cwd=ROOT, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+    _DEADMEN[child.pid] = child
     return child.pid
 
 
@@ -211,9 +220,10 @@ def _disarm_deadman(entry: Entry) -> None:
     try:
         if entry.id.encode() in Path(f"/proc/{entry.deadman}/cmdline").read_bytes():
             os.kill(entry.deadman, signal.SIGKILL)
-            os.waitpid(entry.deadman, 0)
-    except (FileNotFoundError, ProcessLookupError, ChildProcessError):
-        return
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    if child := _DEADMEN.pop(entry.deadman, None):
+        child.wait()
 
 
 def heal(entry: Entry, access: Access, tell: Tell, connections: Connections | None = None) -> None:

@@ -7,9 +7,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from inventories.errors import one_line
+from inventories.errors import USAGE, one_line
 from inventories.read import read
-from lab import core, image
+from lab import core, doctor, image
 
 _BEGAN = time.monotonic()
 _COLOURS = {"running": "green", "booting": "yellow", "paused": "yellow", "off": "red", "absent": "dim"}
@@ -111,6 +111,22 @@ def image_(rebuild: bool, bare: bool, as_json: bool) -> None:
     image.ensure(bare=bare, rebuild=rebuild, tell=tell)
     rows = image.listing()
     click.echo(core.as_json(rows) if as_json else "\n".join(f"{r['path']}  {r['mib']} MiB" for r in rows))
+
+
+@cli.command("doctor")
+@click.option("--json", "as_json", is_flag=True)
+def doctor_(as_json: bool) -> None:
+    """Say which kinds of hosts this machine can run, and why not. Exit 2 when none can."""
+    rows = doctor.report(doctor.look(ask_apt=True))
+    if as_json:
+        click.echo(core.as_json(rows))
+    else:
+        for row in rows:
+            click.echo(f"{row['provider']}: {'can run here' if row['ok'] else 'cannot run here'}")
+            for check in row["checks"]:
+                remedy = "" if check["ok"] else f": {check['remedy']}"
+                click.echo(f"  {'ok ' if check['ok'] else 'NOT'}  {check['name']}: {check['found']}{remedy}")
+    raise SystemExit(0 if any(row["ok"] for row in rows) else USAGE)
 
 
 main = one_line(cli, "lab")

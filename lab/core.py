@@ -10,21 +10,20 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from inventories.errors import Problem
 from inventories.read import Inventory
-from lab import cgroups, image, mounts, network, nspawn, paths
-from lab.guest import Guest, cpu_seconds, guest_of
+from lab import cgroups, doctor, image, mounts, network, paths, providers
+from lab.guest import Guest, Tell, cpu_seconds, guest_of
 from lab.run import run
 
 BOOT_SECONDS = 60
 STOP_SECONDS = 60
 PARALLEL = 8
-Tell = Callable[[str], None]
 
 
 class Lab:
@@ -52,7 +51,10 @@ class Lab:
         """Make and boot every host that is not running, and wait until all answer SSH."""
         need_root()
         network.check(self.network)
+        self._check_machine(self.guests)
         base = image.ensure(bare=bare, tell=tell)
+        for name, guests in providers.group(self.guests).items():
+            providers.PROVIDERS[name].prepare(guests, base, tell)
         with self._locked():
             self._check_image(base, tell)
             self._sweep_strangers()
@@ -72,10 +74,8 @@ class Lab:
 
     def _remove(self, tell: Tell) -> None:
         for name in self._known_names():
-            cgroups.kill(self.name, name)
+            self._off(name)
         mounts.unmount(self.folder)
-        for target in self.guests:
-            shutil.rmtree(nspawn.PROPAGATE / target.machine, ignore_errors=True)
         last = not [other for other in _other_labs(self.name)]
         network.down(self.network, paths.STATE / "ip_forward", last=last)
         cgroups.remove(self.name)
@@ -94,8 +94,9 @@ class Lab:
         """Power a host on and wait until it answers SSH. On already: nothing to do."""
         need_root()
         target = self[name]
-        if not (target.folder / "disk.ext4").exists():
+        if not _made(target):
             raise Problem(f"{name} was never made", "run `lab up` first")
+        self._check_machine([target])
         with self._locked():
             self._start([target], tell)
 
@@ -103,37 +104,38 @@ class Lab:
         """An orderly poweroff, as by the power button. Raises Problem when it takes too long."""
         need_root()
         target = self[name]
-        nspawn.poweroff(target)
+        providers.of(target).poweroff(target)
         deadline = time.monotonic() + STOP_SECONDS
         while target.processes:
             if time.monotonic() > deadline:
                 raise Problem(f"{name} is still on {STOP_SECONDS} s after its poweroff", f"run `lab cut {name}`")
             time.sleep(0.05)
+        providers.of(target).clear(self.name, name)
 
     def cut(self, name: str) -> str:
         """Instant death, as by a pulled plug. Returns the UTC time of it, to the nanosecond."""
         need_root()
         target = self[name]
         moment = time.time_ns()
-        if pid := nspawn.init(target):
+        if pid := _init(target):
             _kill(pid)
-        cgroups.kill(self.name, name)
+        self._off(name)
         return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment // 10**9))}.{moment % 10**9:09d}Z"
 
     def pause(self, name: str) -> None:
         """Freeze the whole host; its network falls silent, and its clock goes on."""
         need_root()
         target = self[name]
-        if nspawn.init(target) is None:
+        if _init(target) is None:
             raise Problem(f"{name} is off", f"run `lab start {name}` first")
-        nspawn.silence(target, silent=True)
+        providers.of(target).silence(target, silent=True)
         cgroups.freeze(self.name, name, frozen=True)
 
     def resume(self, name: str) -> None:
         """Thaw a paused host."""
         need_root()
         cgroups.freeze(self.name, name, frozen=False)
-        nspawn.silence(self[name], silent=False)
+        providers.of(self[name]).silence(self[name], silent=False)
 
     # How
 
@@ -149,7 +151,7 @@ class Lab:
         began = time.monotonic()
         base = Path((self.folder / "image").read_text())
         key = (self.folder / "ssh_key.pub").read_text()
-        todo = [guest for guest in guests if nspawn.init(guest) is None]
+        todo = [guest for guest in guests if _init(guest) is None]
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(lambda guest: self._boot(guest, base, key), todo))
             list(pool.map(lambda guest: _wait_for_ssh(guest), guests))
@@ -158,10 +160,23 @@ class Lab:
             tell(f"{names}: up after {time.monotonic() - began:.1f} s")
 
     def _boot(self, guest: Guest, base: Path, key: str) -> None:
-        cgroups.kill(self.name, guest.name)  # a supervisor whose container died, or the reverse
+        cgroups.kill(self.name, guest.name)  # a supervisor whose guest died, or the reverse
         cgroups.remove(self.name, guest.name)
         cgroups.prepare(self.name, guest.name, len(self.guests))
-        nspawn.boot(guest, base, key)
+        providers.of(guest).boot(guest, base, key)
+
+    def _off(self, name: str) -> None:
+        """End every process of the host, whichever provider made it, and take it off the network."""
+        cgroups.kill(self.name, name)
+        for provider in providers.PROVIDERS.values():
+            provider.clear(self.name, name)
+
+    def _check_machine(self, guests: list[Guest]) -> None:
+        """Refuse what this machine cannot run, before anything is made."""
+        for guest in guests:
+            providers.of(guest)  # says which providers there are
+        if todo := [guest for guest in guests if _init(guest) is None]:
+            doctor.require(doctor.look(), providers.group(todo))
 
     def _check_image(self, base: Path, tell: Tell) -> None:
         """Hosts keep the image they were made from, also when a newer one was built since."""
@@ -169,7 +184,7 @@ class Lab:
         made_from = Path(file.read_text()) if file.exists() else None
         if made_from is None or not made_from.exists():
             for name in self._known_names():
-                cgroups.kill(self.name, name)
+                self._off(name)
             mounts.unmount(self.folder)
             shutil.rmtree(self.folder / "hosts", ignore_errors=True)
             file.write_text(str(base))
@@ -182,12 +197,16 @@ class Lab:
             tell(f"{self.name}: hosts stay on the image {made_from.name}; `lab down`, `lab up` give them {base.name}")
 
     def _sweep_strangers(self) -> None:
-        """Hosts that an earlier version of the inventory named."""
-        for name in self._known_names() - {guest.name for guest in self.guests}:
-            cgroups.kill(self.name, name)
+        """Hosts that an earlier version of the inventory named, or gave another provider."""
+        keep = {guest.name for guest in self.guests if _made(guest) or not _made_otherwise(guest)}
+        for name in self._known_names() - keep:
+            self._off(name)
             cgroups.remove(self.name, name)
             mounts.unmount(self.folder / "hosts" / name)
             shutil.rmtree(self.folder / "hosts" / name, ignore_errors=True)
+        for guest in self.guests:
+            if guest.name not in keep:
+                network.forget(self.network, guest.address)
 
     def _known_names(self) -> set[str]:
         made = self.folder / "hosts"
@@ -232,8 +251,8 @@ class Lab:
         }
 
     def _state(self, target: Guest) -> str:
-        if nspawn.init(target) is None:
-            return "off" if (target.folder / "disk.ext4").exists() else "absent"
+        if _init(target) is None:
+            return "off" if _made(target) else "absent"
         if cgroups.frozen(self.name, target.name):
             return "paused"
         return "running" if _answers_ssh(target, 0.3) else "booting"
@@ -243,6 +262,18 @@ def need_root() -> None:
     """Refuse early who may not make hosts."""
     if os.geteuid() != 0:
         raise Problem("hosts can only be made by root", "run it with sudo or as root")
+
+
+def _init(target: Guest) -> int | None:
+    return providers.of(target).init(target)
+
+
+def _made(target: Guest) -> bool:
+    return providers.of(target).disk_of(target).exists()
+
+
+def _made_otherwise(target: Guest) -> bool:
+    return any(provider.disk_of(target).exists() for provider in providers.PROVIDERS.values())
 
 
 def _kill(pid: int) -> None:
@@ -279,7 +310,7 @@ def _wait_for_ssh(target: Guest) -> None:
 
 
 def _hold_known_hosts(file: Path, guests: list[Guest]) -> None:
-    lines = [f"{guest.address} {nspawn.host_key(guest)}" for guest in guests]
+    lines = [f"{guest.address} {providers.of(guest).host_key(guest)}" for guest in guests]
     file.write_text("".join(lines))
 
 

@@ -1,14 +1,14 @@
-"""One local host: its folder, its processes, and the verbs that every provider has.
-
-A provider is a module with `boot(guest, image, address)`, `init(guest)`, `poweroff(guest)`: `nspawn` today.
-"""
+"""One local host as the lab sees it: its names, its size, its folder and its processes."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from inventories.read import Host, Inventory
 from lab import cgroups, paths
+
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Guest:
     gateway: str
     prefix: int
     disk_gib: float
+    memory_mib: int
+    provider: str
 
     @property
     def folder(self) -> Path:
@@ -48,6 +50,8 @@ def guest_of(inventory: Inventory, host: Host) -> Guest:
         gateway=address,
         prefix=int(prefix),
         disk_gib=host.data["disk_gib"],
+        memory_mib=host.data["memory_mib"],
+        provider=host.data.get("provider", lab["provider"]),
     )
 
 

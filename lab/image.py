@@ -73,7 +73,7 @@ def kind(image: Path) -> str:
 def ensure(*, bare: bool, rebuild: bool = False, tell: Callable[[str], None]) -> Path:
     """The image's folder, built first if it is not there. Raises Problem with the cause."""
     target = folder(bare=bare)
-    with _locked():
+    with locked():
         sweep()
         if rebuild and target.exists():
             _discard(target)
@@ -83,7 +83,7 @@ def ensure(*, bare: bool, rebuild: bool = False, tell: Callable[[str], None]) ->
 
 
 @contextmanager
-def _locked() -> Iterator[None]:
+def locked() -> Iterator[None]:
     paths.CACHE.mkdir(parents=True, exist_ok=True)
     with open(paths.CACHE / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

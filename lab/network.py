@@ -129,6 +129,11 @@ def veth_of(bridge: str, pid: int) -> str | None:
     return None
 
 
+def forget(network: Network, address: str) -> None:
+    """Drop what this machine learned of a host's hardware address; it may believe it for 45 s after a change."""
+    run(["ip", "neighbour", "flush", "to", address, "dev", network.bridge], check=False)
+
+
 def silence(port: str, *, silent: bool) -> None:
     """Drop every frame of a bridge port without a change of carrier: what a frozen machine's network looks like."""
     # `ip link set ... type bridge_slave state` says nothing and does nothing without STP; `bridge` does it.

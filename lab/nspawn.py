@@ -7,85 +7,58 @@ is not to be had.
 import os
 import shutil
 import signal
-import subprocess
-import uuid
 from pathlib import Path
 
-from lab import cgroups, disk, network
-from lab.guest import Guest
+from lab import disk, identity, mounts, network, supervise
+from lab.guest import Guest, Tell
 from lab.run import run
 
 # Debian 13's systemd refuses cgroup v1, whichever hierarchy this machine runs on.
 ENVIRONMENT = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
 POWEROFF = signal.SIGRTMIN + 4
-SUPERVISE = Path(__file__).with_name("supervise.sh")
-REBOOTED = "133"  # how systemd-nspawn --keep-unit ends when its guest rebooted
-PROPAGATE = Path("/run/systemd/nspawn/propagate")  # systemd-nspawn leaves a folder a machine here
-NETWORK = """\
-[Match]
-Name=host0
+RUN = Path("/run/systemd/nspawn")  # a guest that was cut leaves propagate/NAME here and, since systemd 256, mounts
 
-[Network]
-Address={address}/{prefix}
-Gateway={gateway}
-DHCP=no
-LinkLocalAddressing=no
-IPv6AcceptRA=no
-LLMNR=no
-MulticastDNS=no
-"""
+
+def disk_of(guest: Guest) -> Path:
+    """The file that is the host's disk, and is there once the host was made."""
+    return guest.folder / "disk.ext4"
+
+
+def prepare(guests: list[Guest], image: Path, tell: Tell) -> None:
+    """Make what these hosts boot from: nothing, it is the image itself."""
 
 
 def boot(guest: Guest, image: Path, authorized_key: str) -> None:
     """Mount the disk and start the container. It goes on when we end; its console is in the host's folder."""
     guest.folder.mkdir(parents=True, exist_ok=True)
-    disk.make(guest.folder / "disk.ext4", guest.disk_gib)
-    root = disk.mount(image, guest.folder / "disk.ext4", guest.folder)
-    # Left by a guest that was cut, it can stop the next one: "Attempted to remove disk file system under ...".
-    shutil.rmtree(PROPAGATE / guest.machine, ignore_errors=True)
+    disk.make(disk_of(guest), guest.disk_gib)
+    root = disk.mount(image, disk_of(guest), guest.folder)
+    # What a guest that was cut left stops the next one: "Mount point '.../unix-export/NAME' exists already".
+    clear(guest.lab, guest.name)
     _identify(guest, root, authorized_key)
-    groups = [str(group) for group in cgroups.folders(guest.lab, guest.name)]
     command = [
-        "sh", str(SUPERVISE), REBOOTED, *groups, "--",
         "systemd-nspawn", "--quiet", "--boot", f"--directory={root}", f"--machine={guest.machine}",
         f"--hostname={guest.name}", f"--network-bridge={guest.bridge}", "--keep-unit", "--register=no",
         "--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=pipe",
         "--", "systemd.journald.forward_to_console=no",
     ]  # fmt: skip
-    with open(guest.folder / "console.log", "ab") as console:
-        subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=console,
-            start_new_session=True,
-            env=os.environ | ENVIRONMENT,
-        )
+    supervise.start(guest, command, **ENVIRONMENT)
 
 
 def _identify(guest: Guest, root: Path, authorized_key: str) -> None:
     """Give the host its name, address, identity and keys: once, so that they last over restarts."""
-    (root / "etc/hostname").write_text(f"{guest.name}\n")
-    unit = NETWORK.format(address=guest.address, prefix=guest.prefix, gateway=guest.gateway)
-    # Sorts before 80-container-host0.network, which would ask for DHCP.
-    (root / "etc/systemd/network/10-host0.network").write_text(unit)
-    resolver = Path("/run/systemd/resolve/resolv.conf")
-    source = resolver if resolver.exists() else Path("/etc/resolv.conf")
-    (root / "etc/resolv.conf").write_text(source.read_text())
-    keys = root / "root/.ssh/authorized_keys"
-    keys.parent.mkdir(mode=0o700, exist_ok=True)
-    keys.write_text(authorized_key)
-    if not (root / "etc/machine-id").exists():
-        # An empty one would mean a first boot, on which systemd enables every service there is.
-        (root / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n")
-        (root / "etc/hosts").write_text(f"127.0.0.1 localhost\n{guest.address} {guest.name}\n")
-        key = root / "etc/ssh/ssh_host_ed25519_key"
-        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", guest.name, "-f", str(key)])
+    (root / "root/.ssh").mkdir(mode=0o700, exist_ok=True)
+    for path, content in identity.every_boot(guest, authorized_key).items():
+        (root / path).write_text(content)
+    if not (root / identity.MACHINE_ID).exists():
+        for path, content in identity.once(guest).items():
+            (root / path).write_text(content)
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", guest.name, "-f", str(root / identity.HOST_KEY)])
 
 
 def host_key(guest: Guest) -> str:
     """The host's public SSH key."""
-    return (guest.folder / "root/etc/ssh/ssh_host_ed25519_key.pub").read_text()
+    return (guest.folder / "root" / f"{identity.HOST_KEY}.pub").read_text()
 
 
 def init(guest: Guest) -> int | None:
@@ -111,3 +84,10 @@ def silence(guest: Guest, *, silent: bool) -> None:
     """Stop, or restart, all traffic from and to the host. A frozen container's kernel would answer in its place."""
     if (pid := init(guest)) and (port := network.veth_of(guest.bridge, pid)):
         network.silence(port, silent=silent)
+
+
+def clear(lab: str, name: str) -> None:
+    """Remove what a host that is off leaves on this machine outside its folder."""
+    for folder in RUN.glob(f"*/{lab}-{name}"):
+        mounts.unmount(folder)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -7,7 +7,9 @@ from inventories.errors import Problem
 
 
 class CommandFailed(Problem):
-    """A command of this machine ended with an error."""
+    """A command of this machine ended with an error; `said` is its last line."""
+
+    said = ""
 
 
 def run(command: Sequence[str], *, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -18,5 +20,7 @@ def run(command: Sequence[str], *, check: bool = True, stdin: str | None = None)
         raise CommandFailed(f"no command {command[0]!r}", "run `make setup`, which installs what is needed") from None
     if check and done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise CommandFailed(f"`{' '.join(command)}` failed ({said})", "mend the cause and run it again")
+        failed = CommandFailed(f"`{' '.join(command)}` failed ({said})", "mend the cause and run it again")
+        failed.said = said
+        raise failed
     return done

@@ -30,7 +30,7 @@ class Answer:
 
 
 class Lane:
-    """One connection, opened when first used and given up after any error."""
+    """One connection, opened when first used and given up after any error but the refusal to write."""
 
     def __init__(self, arguments: dict[str, Any], connect_s: float, deadline_s: float) -> None:
         self._arguments = arguments
@@ -59,7 +59,7 @@ class Lane:
             answer = Answer(UNKNOWN, error=f"no answer within {self._deadline_s:g} s")
         else:
             answer = task.result()
-        if answer.outcome != ACKED:
+        if answer.outcome != ACKED and answer.sqlstate != READ_ONLY:
             await self.close()
         return answer
 

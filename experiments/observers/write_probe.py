@@ -1,7 +1,8 @@
 """What a client sees: a write every 20 ms through the proxy, each with an id of its own.
 
 A write that hangs does not hold up the next tick, which takes another connection: the moment at which writes return is
-seen to within a tick and a connect. At most LANES hang at once.
+seen to within a tick and a connect. At most LANES hang at once, and at most CONNECTING connect: a database that has
+just come back must not be kept down by those who ask whether it has. A tick without a lane is left out.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ DEADLINE_S = 2.0
 CONNECT_S = 1.0
 LANES = 60
 SPARE = 4
+CONNECTING = 4
 INSERT = "INSERT INTO firedrill.probe (id) VALUES (%s) RETURNING host(inet_server_addr())"
 
 
@@ -24,10 +26,9 @@ async def observe(access: Access, write: Writer) -> None:
     """Write until cancelled."""
     names = {host.address: host.name for host in access.inventory.hosts}
     spare: list[Lane] = []
-    busy: set[asyncio.Task] = set()
+    busy: dict[asyncio.Task, Lane] = {}
 
-    async def one(identity: int) -> None:
-        lane = spare.pop() if spare else Lane(access.sql_front(), CONNECT_S, DEADLINE_S)
+    async def one(identity: int, lane: Lane) -> None:
         start = time.time_ns()
         answer = await lane.insert(INSERT, (identity,))
         server = names.get(answer.row[0]) if answer.row else None
@@ -41,7 +42,9 @@ async def observe(access: Access, write: Writer) -> None:
     began = loop.time()
     for identity in itertools.count(1):
         await asyncio.sleep(max(0.0, began + identity * INTERVAL_S - loop.time()))
-        if len(busy) < LANES:
-            task = asyncio.create_task(one(identity))
-            busy.add(task)
-            task.add_done_callback(busy.discard)
+        connecting = sum(not lane.open for lane in busy.values())
+        if spare or (len(busy) < LANES and connecting < CONNECTING):
+            lane = spare.pop() if spare else Lane(access.sql_front(), CONNECT_S, DEADLINE_S)
+            task = asyncio.create_task(one(identity, lane))
+            busy[task] = lane
+            task.add_done_callback(busy.pop)

@@ -5,6 +5,8 @@ The data of the group `all` in an inventory file does not: pyinfra lets this fil
 
 ssh_user = "root"
 disk_gib = 8
+# Of a local host with a kernel of its own; containers share the machine's memory.
+memory_mib = 512
 
 # Versions are Debian 13's; the deploy asks apt for these packages by name.
 postgres_version = "17"

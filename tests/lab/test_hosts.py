@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from inventories.read import ROOT, read
-from lab import cgroups, core, image, network, paths
+from lab import cgroups, core, image, network, nspawn, paths
 
 pytestmark = pytest.mark.lab
 NAME, SUBNET = "t-hosts", "10.99.1"
@@ -31,7 +31,7 @@ def footprint() -> dict[str, object]:
         "cgroups": sorted(str(p) for m in cgroups.hierarchies().values() for p in m.glob(f"firedrill/{NAME}")),
         "sysctls": shown("sysctl", "-a"),
         "folder": sorted(str(path) for path in paths.STATE.glob(f"{NAME}*")),
-        "propagate": sorted(str(path) for path in Path("/run/systemd/nspawn").glob(f"propagate/{NAME}*")),
+        "propagate": sorted(str(path) for path in Path("/run/systemd/nspawn").glob(f"*/{NAME}-*")),
     }
 
 
@@ -132,10 +132,10 @@ def test_a_poweroff_is_orderly_and_a_cut_is_not(up, command):
 
 def test_a_host_that_reboots_comes_back(up, command):
     lab = core.Lab(read(up))
-    first = core.nspawn.init(lab["db1"])
+    first = nspawn.init(lab["db1"])
     command("lab", "-i", up, "shell", "db1", "--", "systemctl reboot")
     deadline = time.monotonic() + 30
-    while core.nspawn.init(lab["db1"]) in (None, first) or states(command, up)["db1"] != "running":
+    while nspawn.init(lab["db1"]) in (None, first) or states(command, up)["db1"] != "running":
         assert time.monotonic() < deadline, "db1 did not come back from its reboot within 30 s"
         time.sleep(0.2)
 
@@ -184,7 +184,7 @@ def test_a_lab_killed_in_the_middle_of_up_is_repaired_by_the_next(up, command):
 
 def test_a_killed_supervisor_is_repaired_by_the_next_up(up, command):
     lab = core.Lab(read(up))
-    init = core.nspawn.init(lab["db1"])
+    init = nspawn.init(lab["db1"])
     for pid in lab["db1"].processes:
         command_line = Path(f"/proc/{pid}/cmdline").read_bytes()
         if b"systemd-nspawn" in command_line and pid != init:
@@ -237,7 +237,7 @@ def test_a_full_disk_is_named_and_nothing_is_left(like_lab, command, tmp_path):
         done = command("lab", "-i", like_lab(NAME, SUBNET), "up", FIREDRILL_CACHE=str(cache))
         assert done.returncode == 2
         assert "free" in done.stderr.splitlines()[-1]
-        assert [path.name for path in cache.iterdir()] == ["lock"]
+        assert {path.name for path in cache.iterdir()} <= {"lock"}
     finally:
         subprocess.run(["umount", str(cache)], check=True)
     assert not (paths.STATE / NAME).exists()

@@ -1,0 +1,30 @@
+"""The compact five on this machine, each with a kernel of its own: netem, a watchdog, a clock, power cuts that bite.
+
+Runs wherever the containers do, without KVM. A host's own data `"provider": "nspawn"` makes that one a container.
+"""
+
+
+def _host(name, last):
+    return name, {"ssh_hostname": f"10.79.0.{last}", "cluster": "vms"}
+
+
+etcd = [_host("etcd1", 11), _host("etcd2", 12), _host("lb1", 31)]
+postgres = [_host("db1", 21), _host("db2", 22)]
+proxy = [_host("lb1", 31)]
+app = [_host("lb1", 31)]
+
+all = (
+    etcd + postgres,
+    {
+        "lab": {"name": "vms", "provider": "uml", "bridge": "firedrill2", "address": "10.79.0.1/24"},
+        "chaos_allowed": True,
+        "ssh_key": "/var/lib/firedrill/vms/ssh_key",
+        "ssh_known_hosts_file": "/var/lib/firedrill/vms/known_hosts",
+        "power": {
+            "power_on": "lab -i {inventory} start {name}",
+            "power_off": "lab -i {inventory} cut {name}",
+            "pause": "lab -i {inventory} pause {name}",
+            "resume": "lab -i {inventory} resume {name}",
+        },
+    },
+)
