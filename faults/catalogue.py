@@ -1,11 +1,14 @@
 """Every fault there is: one explicit table."""
 
 from faults.command import Command
+from faults.corrupt import Corrupt
 from faults.cpu import Cpu
+from faults.delay import Delay
 from faults.disk_full import DiskFull
 from faults.disk_io import DiskIo
 from faults.dns import Dns
 from faults.drop import Drop
+from faults.duplicate import Duplicate
 from faults.etcd_quorum_loss import EtcdQuorumLoss
 from faults.freeze import Freeze
 from faults.kill import Kill
@@ -15,13 +18,23 @@ from faults.partition import Partition
 from faults.pause import Pause
 from faults.power_cut import PowerCut
 from faults.poweroff import Poweroff
+from faults.rate import Rate
 from faults.reboot import Reboot
 from faults.reject import Reject
+from faults.reorder import Reorder
 from faults.stop_service import StopService
 
 POWER = {"power_cut": PowerCut, "poweroff": Poweroff, "reboot": Reboot, "pause": Pause}
 PROCESSES = {"kill": Kill, "freeze": Freeze, "stop_service": StopService}
-NETWORK = {"partition": Partition, "drop": Drop, "reject": Reject, "dns": Dns, "loss": Loss}
+NETEM = {
+    "corrupt": Corrupt,
+    "loss": Loss,
+    "delay": Delay,
+    "duplicate": Duplicate,
+    "reorder": Reorder,
+    "rate": Rate,
+}
+FIREWALL = {"partition": Partition, "drop": Drop, "reject": Reject, "dns": Dns}
 RESOURCES = {"cpu": Cpu, "memory": Memory, "disk_io": DiskIo, "disk_full": DiskFull}
 CLUSTER = {"etcd_quorum_loss": EtcdQuorumLoss}
-FAULTS = {**POWER, **PROCESSES, **NETWORK, **RESOURCES, **CLUSTER, "command": Command}
+FAULTS = {**POWER, **PROCESSES, **NETEM, **FIREWALL, **RESOURCES, **CLUSTER, "command": Command}

@@ -1,84 +1,87 @@
-"""Packets lost at random: by netem, or by the firewall's statistic match where the kernel has no netem."""
+"""Packets lost at random: by netem, or by the firewall where the kernel has none."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from faults import firewall, peers, remote
-from faults.firewall import DIRECTIONS, Cut
+from faults import capability, netem
+from faults.loss_by_firewall import LossByFirewall
 from faults.on_host import OnHost
-from faults.protocol import NotEffective, Refused, Target
-
-PROBES = 250
-PROBE_SECONDS = 15
-# Seen may differ from asked by chance: four standard deviations of as many packets, and never less than this.
-SIGMAS = 4
+from faults.protocol import Refused, Target
+from faults.stream import Measured
 
 
 @dataclass(frozen=True)
-class Loss(OnHost):
-    """Lose `percent` of the packets from and to `peers` (or all) and `ports`, in `direction` in, out or both."""
+class LossByNetem(netem.Netem):
+    """The way of netem."""
 
     percent: float = 30
     peers: str = ""
     ports: str = ""
     direction: str = "out"
 
+    def netem(self) -> str:
+        return f"loss {self.percent:g}%"
+
+    def judge(self, seen: Measured) -> tuple[bool, str]:
+        return netem.near(
+            self.percent, seen.lost, seen.sent
+        ), f"loss asked {self.percent:g} %, seen {seen.share(seen.lost)}"
+
+
+@dataclass(frozen=True)
+class Loss(OnHost):
+    """Lose `percent` of the packets from and to `peers` (or all) and `ports`, in `direction` in, out or both.
+
+    `by` netem, firewall, or auto: the firewall where the kernel has no netem.
+    """
+
+    percent: float = 30
+    peers: str = ""
+    ports: str = ""
+    direction: str = "out"
+    by: str = "auto"
+
     kind: ClassVar[str] = "network"
     default_limit_s: ClassVar[float] = 60
     may_lock_out: ClassVar[bool] = True
 
+    def _way(self, target: Target) -> OnHost:
+        by = target.before.get("by") or self.by
+        kind = LossByFirewall if by == "firewall" else LossByNetem
+        return kind(self.percent, self.peers, self.ports, self.direction)
+
+    def _chosen(self, target: Target) -> str:
+        if self.by != "auto":
+            return self.by
+        return "firewall" if capability.missing(target, "netem", "classful") else "netem"
+
     def check(self) -> None:
-        if not 0 < self.percent <= 100:
-            raise Refused(f"a loss of {self.percent:g} %", "give more than 0 and at most 100")
-        if self.direction not in DIRECTIONS:
-            raise Refused(f"no direction {self.direction!r}", f"take one of {', '.join(DIRECTIONS)}")
-        peers.ports(self.ports)
+        if self.by not in ("auto", "netem", "firewall"):
+            raise Refused(f"no way {self.by!r} to lose packets", "take auto, netem or firewall")
+        netem.check_percent(self.percent)
+        netem.check_scope(self.peers, self.ports, self.direction)
 
     def refuse_host(self, target: Target) -> None:
-        firewall.need(target, peers.addresses(target, self.peers), "statistic")
+        self._way(netem.with_before(target, by=self._chosen(target))).refuse_host(target)
+
+    def note(self, target: Target) -> dict[str, Any]:
+        by = self._chosen(target)
+        return {"by": by} | self._way(netem.with_before(target, by=by)).note(target)
+
+    def files(self, target: Target) -> dict[str, str]:
+        return self._way(target).files(target)
 
     def harm_text(self, target: Target) -> str:
-        verdict = f"-m statistic --mode random --probability {self.percent / 100:.6f} -j DROP"
-        found = tuple(peers.addresses(target, self.peers))
-        cut = Cut(found, verdict, DIRECTIONS[self.direction], tuple(peers.ports(self.ports)))
-        return firewall.harm_text(target, [cut], seen=True)
+        return self._way(target).harm_text(target)
 
     def undo_text(self, target: Target) -> str:
-        return firewall.undo_text(target)
+        return self._way(target).undo_text(target)
 
     def prove(self, target: Target) -> str:
-        self._send(target)
-        seen, lost = self._measured(target)
-        asked = self.percent / 100
-        chance = SIGMAS * (asked * (1 - asked) / max(seen, 1)) ** 0.5
-        if not seen or not lost or abs(lost / seen - asked) > max(chance, 0.01):
-            raise NotEffective(
-                f"{target.host.name}: asked for a loss of {self.percent:g} %, {lost} of {seen} packets were lost",
-                "is somebody at home there?",
-            )
-        return (
-            f"{target.host.name}: loss asked {self.percent:g} %, seen {lost / seen:.1%} of {seen} packets, "
-            "by the firewall (statistic match)"
-        )
+        return self._way(target).prove(target)
 
-    def _send(self, target: Target) -> None:
-        """Packets that meet our rules, to the first peer."""
-        found = next((address for address in peers.addresses(target, self.peers) if "/" not in address), None)
-        if found and self.ports:
-            text = (
-                f"python3 -c 'import socket; link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
-                f'for _ in range({PROBES}):\n  try: link.sendto(b"", ("{found}", {peers.ports(self.ports)[0]}))\n'
-                "  except OSError: pass'"
-            )
-        else:
-            text = f"ping -n -q -i 0.002 -W 0.2 -c {PROBES} {found}"
-        remote.sh(target.ssh, text, seconds=PROBE_SECONDS, check=False)
-
-    def _measured(self, target: Target) -> tuple[int, int]:
-        """Packets that came to our rules, and those that were dropped."""
-        rules = firewall.counters(target)
-        return sum(one.packets for one in rules if not one.verdict), firewall.hits(target)
+    def prove_clean(self, target: Target) -> str:
+        return self._way(target).prove_clean(target)
 
     def status(self, target: Target) -> str:
-        seen, lost = self._measured(target)
-        return f"{lost} of {seen} packets lost" if seen else firewall.describe(target)
+        return self._way(target).status(target)

@@ -20,8 +20,10 @@ COUNTERS = re.compile(r" ?\[\d+:\d+\]")
 OURS = re.compile(rf"\b(FD-[0-9a-f]{{8}}|faults-(boot-)?[0-9a-f]{{8}}|fd[0-9a-f]{{8}})|{HANDLE}")
 LOOK = r"""
 echo @qdiscs; tc qdisc show 2>/dev/null | sed 's/ refcnt [0-9]*//'
-echo @filters; for one in /sys/class/net/*; do for at in root ingress; do
-  tc filter show dev ${one##*/} $at 2>/dev/null | sed "s/^/${one##*/} $at /"; done; done
+echo @filters; for one in $(ls /sys/class/net); do
+  tc qdisc show dev $one root 2>/dev/null | grep -q ' fd0d: ' || tc filter show dev $one 2>/dev/null | sed "s/^/$one /"
+  ip -o link show type ifb 2>/dev/null | grep -q ': fd' || tc filter show dev $one ingress 2>/dev/null | sed "s/^/$one in /"
+done
 echo @links; ip -o link show type ifb 2>/dev/null
 echo @firewall; for one in iptables ip6tables; do $one-save 2>/dev/null | sed "s/^/$one /"; done
 echo @nftables; nft -s list ruleset 2>/dev/null
@@ -47,7 +49,12 @@ def take(connection: Connection) -> State:
         else:
             lines.append(line.rstrip())
     clock = float(sections.pop("clock")[0])
-    sections["qdiscs"] = _without_ours(sections["qdiscs"])
+    shared = any(f": fd{word}" in "".join(sections["links"]) for word in "0123456789abcdef")
+    sections["qdiscs"] = [
+        line for line in _without_ours(sections["qdiscs"])
+        # The kernel's own default comes back by itself; the way in to an ifb of ours is ours.
+        if " 0: " not in line and not (shared and " ffff: " in line)
+    ]  # fmt: skip
     sections["filters"] = _without_ours(sections["filters"])
     sections["links"] = _without_ours(sections["links"])
     sections["failed"] = _without_ours(sections["failed"])
