@@ -1,8 +1,11 @@
 """Every fault there is: one explicit table."""
 
+from faults.clock_drift import ClockDrift
+from faults.clock_jump import ClockJump
 from faults.command import Command
 from faults.corrupt import Corrupt
 from faults.cpu import Cpu
+from faults.crash_loop import CrashLoop
 from faults.delay import Delay
 from faults.disk_full import DiskFull
 from faults.disk_io import DiskIo
@@ -10,6 +13,7 @@ from faults.dns import Dns
 from faults.drop import Drop
 from faults.duplicate import Duplicate
 from faults.etcd_quorum_loss import EtcdQuorumLoss
+from faults.fd_exhaust import FdExhaust
 from faults.freeze import Freeze
 from faults.kill import Kill
 from faults.loss import Loss
@@ -25,7 +29,7 @@ from faults.reorder import Reorder
 from faults.stop_service import StopService
 
 POWER = {"power_cut": PowerCut, "poweroff": Poweroff, "reboot": Reboot, "pause": Pause}
-PROCESSES = {"kill": Kill, "freeze": Freeze, "stop_service": StopService}
+PROCESSES = {"kill": Kill, "freeze": Freeze, "stop_service": StopService, "crash_loop": CrashLoop}
 NETEM = {
     "corrupt": Corrupt,
     "loss": Loss,
@@ -35,6 +39,7 @@ NETEM = {
     "rate": Rate,
 }
 FIREWALL = {"partition": Partition, "drop": Drop, "reject": Reject, "dns": Dns}
-RESOURCES = {"cpu": Cpu, "memory": Memory, "disk_io": DiskIo, "disk_full": DiskFull}
+RESOURCES = {"cpu": Cpu, "memory": Memory, "disk_io": DiskIo, "disk_full": DiskFull, "fd_exhaust": FdExhaust}
+TIME = {"clock_jump": ClockJump, "clock_drift": ClockDrift}
 CLUSTER = {"etcd_quorum_loss": EtcdQuorumLoss}
-FAULTS = {**POWER, **PROCESSES, **NETEM, **FIREWALL, **RESOURCES, **CLUSTER, "command": Command}
+FAULTS = {**POWER, **PROCESSES, **NETEM, **FIREWALL, **RESOURCES, **TIME, **CLUSTER, "command": Command}

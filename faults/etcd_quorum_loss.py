@@ -48,6 +48,7 @@ class EtcdQuorumLoss:
         assert self._by
 
     def refuse(self, target: Target) -> None:
+        self.check()
         members = target.access.inventory.role("etcd")
         hit = [member.name for member in members if member in target.together]
         if target.host not in members:

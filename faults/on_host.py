@@ -75,7 +75,7 @@ class OnHost:
             return f"{target.host.name} was made anew since: nothing of it is there"
         remote.script(target.ssh, self.undo_text(target), seconds=HEAL_SECONDS)
         more = self.prove_clean(target)
-        differs = state.settle(target.before["state"], target.ssh, target.id) if "state" in target.before else []
+        differs = state.settle(target.before["state"], target.ssh) if "state" in target.before else []
         if differs:
             raise NotClean(f"{target.host.name} differs from before: {'; '.join(differs)}", "mend it, then heal again")
         if left := undo.disarm(target):

@@ -28,6 +28,27 @@ ETCD_ADVERTISE_CLIENT_URLS=http://{address}:2379
 ETCD_INITIAL_CLUSTER={cluster}
 EOF
 systemctl enable --quiet etcd 2>/dev/null; systemctl start --no-block etcd
+cat > /root/greeter.py <<'EOF'
+import socket, time
+it = socket.create_server(("", 7777))
+while True:
+    try:
+        link = it.accept()[0]
+    except OSError:
+        time.sleep(0.05)
+        continue
+    link.send(b"taken")
+    link.close()
+EOF
+cat > /etc/systemd/system/greeter.service <<'EOF'
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+Restart=always
+RestartSec=100ms
+ExecStart=python3 /root/greeter.py
+EOF
+systemctl daemon-reload; systemctl start greeter
 """
 
 

@@ -20,6 +20,10 @@ except OSError: print(1)
 else: print(0)'"""
 PING = "ping -n -q -c 2 -i 0.1 -W 0.3 {address} >/dev/null && echo heard || echo silence"
 ETCD1, ETCD2 = "10.99.4.11", "10.99.4.12"
+TAKEN = (
+    'python3 -c \'import socket; link = socket.create_connection(("127.0.0.1", 7777), 1); link.settimeout(0.7); '
+    "print(link.recv(9).decode())' 2>/dev/null || echo not taken"
+)
 FULL = "head -c 40M /dev/zero > /var/lib/x 2>/dev/null && echo room || echo full; rm -f /var/lib/x"
 LOAD = "systemctl list-units --plain --no-legend 'faults-*-load.service' | wc -l"
 
@@ -65,6 +69,11 @@ CASES = (
     Case("memory", LOAD, "1", "0", "holds ", options={"mib": 100}),
     Case("disk_io", LOAD, "1", "0", "written and synced", options={"workers": 1, "mib": 8}),
     Case("disk_full", FULL, "full", "room", "in use"),
+    Case(
+        "fd_exhaust", KNOCK.format(address="127.0.0.1", port=7777) + "; " + TAKEN, "0\nnot taken", "0\ntaken",
+        "no further one", options={"process": "greeter.service"},
+    ),
+    Case("crash_loop", LOAD, "1", "0", "another one each time", options={"process": "greeter.service", "every_s": 0.5}),
 )  # fmt: skip
 IDS = [f"{case.fault}{'-' if case.options else ''}{'-'.join(map(str, case.options.values()))}" for case in CASES]
 
@@ -84,8 +93,8 @@ def test_it_bites_and_heals(case, inject, heal, told, on):
 def test_all_heal_by_themselves_when_their_controller_is_killed(controller, ways, on, told, heal):
     """All at once on one host: those that can live together do."""
     limit = 12
-    # etcd frozen and stopped do not go together.
-    cases = [case for case in CASES if case.fault != "stop_service"]
+    # What needs a process that another has stopped, or killed, does not go together.
+    cases = [case for case in CASES if case.fault not in ("stop_service", "crash_loop")]
     child = controller(*([case.fault, case.options, "etcd1", limit] for case in cases))
     said = []
     for line in child.stdout:
