@@ -26,6 +26,7 @@ from faults.rate import Rate
 from faults.reboot import Reboot
 from faults.reject import Reject
 from faults.reorder import Reorder
+from faults.replication_break import ReplicationBreak
 from faults.stop_service import StopService
 
 POWER = {"power_cut": PowerCut, "poweroff": Poweroff, "reboot": Reboot, "pause": Pause}
@@ -41,5 +42,5 @@ NETEM = {
 FIREWALL = {"partition": Partition, "drop": Drop, "reject": Reject, "dns": Dns}
 RESOURCES = {"cpu": Cpu, "memory": Memory, "disk_io": DiskIo, "disk_full": DiskFull, "fd_exhaust": FdExhaust}
 TIME = {"clock_jump": ClockJump, "clock_drift": ClockDrift}
-CLUSTER = {"etcd_quorum_loss": EtcdQuorumLoss}
+CLUSTER = {"etcd_quorum_loss": EtcdQuorumLoss, "replication_break": ReplicationBreak}
 FAULTS = {**POWER, **PROCESSES, **NETEM, **FIREWALL, **RESOURCES, **TIME, **CLUSTER, "command": Command}

@@ -3,9 +3,9 @@
 from importlib.resources import files
 from typing import Any, ClassVar
 
-from faults import capability, state, undo
+from faults import capability, remote, state, undo
 from faults.on_host import OnHost
-from faults.protocol import NotClean, Target
+from faults.protocol import NotClean, Refused, Target
 
 TOLERANCE_S = 0.3
 
@@ -22,6 +22,8 @@ class Clock(OnHost):
 
     def refuse_host(self, target: Target) -> None:
         capability.need(target, "own_kernel", "python3")
+        if other := remote.sh(target.ssh, f"ls {undo.FOLDER}/*.clock 2>/dev/null", check=False):
+            raise Refused(f"{target.host.name}: its clock is wrong already ({other.split('/')[-1]})", "heal that first")
 
     def note(self, target: Target) -> dict[str, Any]:
         return {"offset": state.clock_offset(target.ssh)}

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from faults import capability, processes, remote, undo
 from faults.on_host import OnHost
-from faults.protocol import NotClean, NotEffective, Target
+from faults.protocol import NotClean, NotEffective, Refused, Target
 
 # The lowest number that is free: a limit there leaves none. `pid`, `limit` and `before` are set.
 LOOK = """\
@@ -30,6 +30,11 @@ class FdExhaust(OnHost):
     def refuse_host(self, target: Target) -> None:
         capability.need(target, "prlimit")
         processes.refuse_absent(target, self.process)
+        used, limit = self._figures(target)
+        if used >= limit:
+            raise Refused(
+                f"{target.host.name}: {self.process} has {used} files open of {limit} already", "heal it first"
+            )
 
     def harm_text(self, target: Target) -> str:
         look = LOOK.format(find=processes.find(self.process))

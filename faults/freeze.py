@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from faults import processes, remote, undo
 from faults.on_host import OnHost
-from faults.protocol import NotClean, NotEffective, Target, poll
+from faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
 SECONDS = 3
 
@@ -24,6 +24,9 @@ class Freeze(OnHost):
 
     def refuse_host(self, target: Target) -> None:
         processes.refuse_absent(target, self.process)
+        text = f"for pid in $({processes.find_all(self.process)}); do grep -E '^State:.T' /proc/$pid/status; done"
+        if remote.script(target.ssh, text, check=False):
+            raise Refused(f"{target.host.name}: {self.process} is stopped already", "let it go on first")
 
     def harm_text(self, target: Target) -> str:
         """Thrice, since what was listed may have forked before it stopped. Written down before it is stopped."""

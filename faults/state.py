@@ -29,7 +29,8 @@ echo @links; ip -o link show type ifb 2>/dev/null
 echo @firewall; for one in iptables ip6tables; do $one-save 2>/dev/null | sed "s/^/$one /"; done
 echo @nftables; nft -s list ruleset 2>/dev/null
 echo @failed; systemctl list-units --failed --plain --no-legend | cut -d' ' -f1
-echo @stopped; grep -lE '^State:.T' /proc/[0-9]*/status 2>/dev/null
+echo @stopped; for one in $(grep -lE '^State:.T' /proc/[0-9]*/status 2>/dev/null); do
+  pid=${one#/proc/}; cat /var/lib/faults/*.pids 2>/dev/null | grep -qw "${pid%/status}" || echo $one; done
 echo @ntp; for one in systemd-timesyncd chrony ntpsec; do systemctl is-active --quiet $one && echo $one; done
 echo @machine; cat /etc/machine-id
 echo @clock; date +%s.%N; ls /var/lib/faults/*.clock 2>/dev/null

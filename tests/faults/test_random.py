@@ -19,7 +19,6 @@ MENU = (
     ("dns", {}),
     ("loss", {"percent": 40, "by": "firewall"}),
     ("freeze", {"process": "etcd"}),
-    ("freeze", {"process": "greeter.service"}),
     ("stop_service", {"process": "greeter.service"}),
     ("kill", {"process": "greeter.service"}),
     ("fd_exhaust", {"process": "greeter.service"}),
