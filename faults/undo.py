@@ -41,7 +41,11 @@ def _boot_unit(target: Target) -> str:
 
 def _forget(target: Target) -> str:
     boot = _boot_unit(target)
-    return f"rm -f {FOLDER}/{target.id}.* {UNITS}/{boot} {UNITS}/multi-user.target.wants/{boot}"
+    # After a reboot systemd knows the unit, and would go on listing it.
+    return (
+        f"rm -f {FOLDER}/{target.id}.* {UNITS}/{boot} {UNITS}/multi-user.target.wants/{boot} && "
+        f'{{ [ "$(systemctl show -P LoadState {boot})" != loaded ] || systemctl daemon-reload; }}'
+    )
 
 
 def _timer(target: Target, name: str, seconds: str) -> str:
