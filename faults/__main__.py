@@ -11,6 +11,7 @@ from rich.table import Table
 
 from faults import engine, ledger
 from faults.catalogue import FAULTS
+from faults.doctor import check_up
 from faults.ledger import Entry
 from inventories.access import Access, access
 from inventories.errors import Problem, one_line
@@ -32,8 +33,10 @@ class Duration(click.ParamType):
 
 
 def tell(entry: Entry, phase: str, detail: str, t: int | None) -> None:
-    """Progress on stderr."""
-    click.echo(f"{entry.host} {entry.fault} {entry.id}: {phase}: {detail}", err=True)
+    """Progress on stderr; of a script, its first line."""
+    first, *more = detail.splitlines() or [""]
+    shown = f"{first} (and {len(more)} lines)" if more else first
+    click.echo(f"{entry.host} {entry.fault} {entry.id}: {phase}: {shown}", err=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,9 +74,10 @@ def inject() -> None:
 
 
 def _add_inject(name: str, kind: type) -> None:
-    def act(get, target: str, limit_s: float | None, max_hosts: int, dry_run: bool, as_json: bool, **given) -> None:
+    def act(get, target: str, limit_s: float | None, dry_run: bool, as_json: bool, **given) -> None:
+        rails = {key: given.pop(key) for key in ("max_hosts", "allow_quorum_loss")}
         ways: Access = get()
-        plan = engine.plan(kind(**given), target, ways, limit_s=limit_s, max_hosts=max_hosts)
+        plan = engine.plan(kind(**given), target, ways, limit_s=limit_s, **rails)
         if dry_run:
             _print_dry_run(engine.dry_run(plan, ways), as_json)
             return
@@ -91,6 +95,7 @@ def _add_inject(name: str, kind: type) -> None:
                 ["--for", "limit_s"], type=Duration(), help=f"Heals by itself after; {kind.default_limit_s:g}s."
             ),
             click.Option(["--max-hosts"], type=int, default=engine.MAX_HOSTS, show_default=True),
+            click.Option(["--allow-quorum-loss"], is_flag=True, help="A majority of the etcd members may be hit."),
             click.Option(["--dry-run"], is_flag=True, help="Print the commands for each host, and run none."),
             click.Option(["--json", "as_json"], is_flag=True),
             *(
@@ -124,7 +129,7 @@ def _print_dry_run(commands: dict[str, list[str]], as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
 def status(get, as_json: bool) -> None:
-    """Ask the hosts about every injection that was not healed yet."""
+    """Ask the hosts about every injection that was not healed yet, from wherever it was injected."""
     rows = engine.status(get())
     if as_json:
         click.echo(json.dumps(rows, indent=1))
@@ -132,15 +137,40 @@ def status(get, as_json: bool) -> None:
     if not rows:
         click.echo("no active fault")
         return
-    table = Table("id", "fault", "host", "target", "heals in", "status")
+    table = Table("id", "fault", "host", "target", "heals in", "injected from", "status")
     for row in rows:
-        table.add_row(row["id"], row["fault"], row["host"], row["target"], f"{row['heals_in_s']:g} s", row["status"])
+        left = f"{row['heals_in_s']:g} s"
+        table.add_row(row["id"], row["fault"], row["host"], row["target"], left, row["injected_from"], row["status"])
     Console().print(table)
 
 
 @cli.command()
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def doctor(get, as_json: bool) -> None:
+    """Try what each host can do, and show which fault it can take, or why not."""
+    found = check_up(get())
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    table = Table("fault", *found)
+    reasons: dict[str, list[str]] = {}
+    for name in FAULTS:
+        marks = []
+        for host, row in found.items():
+            if row[name]:
+                reasons.setdefault(f"{name}: {row[name]}", []).append(host)
+            marks.append("[red]cannot[/]" if row[name] else "[green]can[/]")
+        table.add_row(name, *marks)
+    console = Console()
+    console.print(table)
+    for reason, hosts in reasons.items():
+        console.print(f"{reason} ({', '.join(hosts)})", markup=False)
+
+
+@cli.command()
 @click.argument("ids", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Every active injection.")
+@click.option("--all", "everything", is_flag=True, help="Every active injection, of other machines' too.")
 @click.option("--after", type=float, hidden=True, help="Wait so many seconds first; nothing to do by then is fine.")
 @click.pass_obj
 def heal(get, ids: tuple[str, ...], everything: bool, after: float | None) -> None:
@@ -151,6 +181,9 @@ def heal(get, ids: tuple[str, ...], everything: bool, after: float | None) -> No
     if after is not None:
         time.sleep(after)
     active = {entry.id: entry for entry in ledger.entries(ways.inventory)}
+    if everything or set(ids) - set(active):
+        with engine.connected(ways.inventory.hosts) as connections:
+            active = {entry.id: entry for entry in engine.active(ways, connections)}
     if after is None and (unknown := set(ids) - set(active)):
         raise Problem(f"no active injection {', '.join(sorted(unknown))}", "`faults status` lists them")
     problems = []

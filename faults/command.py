@@ -1,14 +1,15 @@
 """A fault of your own: three shell commands that do it, prove it and undo it."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from faults import remote, undo
+from faults import remote
+from faults.on_host import OnHost
 from faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
 
 @dataclass(frozen=True)
-class Command:
+class Command(OnHost):
     """Run `do` on the host; `proof` must then succeed within `within_s`; after `undo` it must fail."""
 
     do: str = ""
@@ -18,41 +19,35 @@ class Command:
 
     kind: ClassVar[str] = "your own"
     default_limit_s: ClassVar[float] = 120
-    heals_itself_on_host: ClassVar[bool] = True
 
-    def refuse(self, target: Target) -> None:
+    def check(self) -> None:
         if not (self.do and self.proof and self.undo):
             raise Refused("a command without `do`, `proof` or `undo`", "give all three")
-        if target.connection is None:
-            raise Refused(f"{target.host.name} does not answer SSH", "is it on?")
+
+    def refuse_host(self, target: Target) -> None:
         if self._proven(target):
             raise Refused(
                 f"{target.host.name}: `{self.proof}` succeeds already", "take a proof that fails on a sound host"
             )
 
-    def snapshot(self, target: Target) -> dict[str, Any]:
-        return {}
+    def harm_text(self, target: Target) -> str:
+        return self.do
 
-    def commands(self, target: Target) -> list[str]:
-        return [*undo.commands(target, self.undo), self.do, self.proof]
+    def undo_text(self, target: Target) -> str:
+        return self.undo
 
-    def inject(self, target: Target) -> str:
-        undo.arm(target, self.undo)
-        target.record("inject", self.do)
-        remote.sh(target.connection, self.do)
+    def prove(self, target: Target) -> str:
         if not poll(lambda: self._proven(target), self.within_s, step=0.2):
             raise NotEffective(f"{target.host.name}: `{self.proof}` fails {self.within_s:g} s after `{self.do}`", "")
         return f"{target.host.name}: `{self.proof}` succeeds"
 
-    def heal(self, target: Target) -> str:
-        remote.sh(target.connection, self.undo)
+    def prove_clean(self, target: Target) -> str:
         if not poll(lambda: not self._proven(target), self.within_s, step=0.2):
             raise NotClean(f"{target.host.name}: `{self.proof}` succeeds {self.within_s:g} s after `{self.undo}`", "")
-        undo.disarm(target)
-        return f"{target.host.name}: `{self.proof}` fails again"
+        return f"`{self.proof}` fails again"
 
     def status(self, target: Target) -> str:
         return "in effect" if self._proven(target) else "not in effect"
 
     def _proven(self, target: Target) -> bool:
-        return remote.sh(target.connection, f"({self.proof}) >/dev/null 2>&1 && echo yes", check=False) == "yes"
+        return remote.sh(target.ssh, f"({self.proof}) >/dev/null 2>&1 && echo yes", check=False) == "yes"

@@ -1,17 +1,19 @@
 """Inject and heal with all the promises around a fault: guard rails, ledger, undo, proof, and what was recorded."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from faults import ledger, remote
+from faults import ledger, remote, undo
 from faults.catalogue import FAULTS
+from faults.each import each
 from faults.ledger import Entry
 from faults.protocol import Fault, NotEffective, Refused, Target, new_id, options
 from faults.targets import resolve
@@ -23,6 +25,7 @@ MAX_HOSTS = 2
 # The processes started here that heal at the limit, so that they are reaped when they are not needed after all.
 _DEADMEN: dict[int, subprocess.Popen] = {}
 Tell = Callable[[Entry, str, str, int | None], None]
+Connections = dict[str, remote.Connection | None]
 
 
 def name_of(fault: Fault) -> str:
@@ -40,7 +43,15 @@ class Plan:
     limit_s: float
 
 
-def plan(fault: Fault, spec: str, access: Access, *, limit_s: float | None = None, max_hosts: int = MAX_HOSTS) -> Plan:
+def plan(
+    fault: Fault,
+    spec: str,
+    access: Access,
+    *,
+    limit_s: float | None = None,
+    max_hosts: int = MAX_HOSTS,
+    allow_quorum_loss: bool = False,
+) -> Plan:
     """Resolve the target and check the guard rails. Raises Refused."""
     if not access.inventory.data.get("chaos_allowed"):
         raise Refused(
@@ -53,18 +64,36 @@ def plan(fault: Fault, spec: str, access: Access, *, limit_s: float | None = Non
     if len(hosts) > max_hosts:
         names = ", ".join(host.name for host in hosts)
         raise Refused(f"{spec} is {len(hosts)} hosts ({names})", f"say `--max-hosts {len(hosts)}` if you mean it")
+    if not allow_quorum_loss:
+        _keep_quorum(hosts, access)
     return Plan(fault, spec, hosts, limit)
+
+
+def _keep_quorum(hosts: tuple[Host, ...], access: Access) -> None:
+    """With those that are hit already, a majority of the etcd members stays untouched."""
+    members = {host.name for host in access.inventory.role("etcd")}
+    hit = {host.name for host in hosts} | {entry.host for entry in ledger.entries(access.inventory)}
+    lost = sorted(members & hit)
+    if len(lost) > (len(members) - 1) // 2 and members & {host.name for host in hosts} and len(members) > 1:
+        raise Refused(
+            f"{', '.join(lost)} are {len(lost)} of {len(members)} etcd members: the quorum would be at stake",
+            "say `--allow-quorum-loss` if you mean it",
+        )
 
 
 def dry_run(it: Plan, access: Access) -> dict[str, list[str]]:
     """The exact commands for each host."""
-    return {host.name: it.fault.commands(Target("0" * 8, it.spec, host, access, it.limit_s)) for host in it.hosts}
+    targets = [Target("0" * 8, it.spec, host, access, it.limit_s, together=it.hosts) for host in it.hosts]
+    if check := getattr(it.fault, "check", None):
+        check()
+    return {target.host.name: it.fault.commands(target) for target in targets}
 
 
 @contextmanager
-def _connected(hosts: tuple[Host, ...]) -> Iterator[dict[str, remote.Connection | None]]:
-    """A connection to each host that answers, closed afterwards."""
-    found = {host.name: remote.connect(host) if remote.answers(host, 2) else None for host in hosts}
+def connected(hosts: Iterable[Host]) -> Iterator[Connections]:
+    """A connection to each host that answers, opened together, closed afterwards."""
+    hosts = list(hosts)
+    found: Connections = dict(zip((host.name for host in hosts), each(_try_connect, hosts), strict=True))
     try:
         yield found
     finally:
@@ -73,37 +102,91 @@ def _connected(hosts: tuple[Host, ...]) -> Iterator[dict[str, remote.Connection 
                 connection.close()
 
 
-def inject(it: Plan, access: Access, tell: Tell) -> list[Entry]:
-    """Inject on every host of the plan; on any failure heal what was done and raise."""
-    with _connected(it.hosts) as connections:
-        targets = [Target(new_id(), it.spec, host, access, it.limit_s, connections[host.name]) for host in it.hosts]
-        for target in targets:
-            it.fault.refuse(target)
-        try:
-            done = [_inject_one(it.fault, target, tell) for target in targets]
-        except BaseException:
-            mine = {target.id for target in targets}
-            for entry in ledger.entries(access.inventory):
-                if entry.id in mine:
-                    heal(entry, access, tell)
-            raise
-    return done
-
-
-def _inject_one(fault: Fault, target: Target, tell: Tell) -> Entry:
-    target = replace(target, before=fault.snapshot(target))
-    entry = _entry(fault, target)
-    ledger.write(target.access.inventory, entry)
-    if not fault.heals_itself_on_host:
-        entry = replace(entry, deadman=_arm_deadman(entry))
-        ledger.write(target.access.inventory, entry)
+def _try_connect(host: Host) -> remote.Connection | None:
+    if not remote.answers(host, 2):
+        return None
     try:
-        evidence = fault.inject(replace(target, record=lambda phase, detail, t=None: tell(entry, phase, detail, t)))
+        return remote.connect(host)
+    except remote.Unreachable:
+        return None
+
+
+def inject(it: Plan, access: Access, tell: Tell) -> list[Entry]:
+    """Inject on every host of the plan, on all at once; on any failure heal what was done and raise."""
+    with connected(it.hosts) as connections:
+        targets = [
+            Target(new_id(), it.spec, host, access, it.limit_s, connections[host.name], together=it.hosts)
+            for host in it.hosts
+        ]
+        each(it.fault.refuse, targets)
+        befores = each(it.fault.snapshot, targets)
+        targets = [replace(target, before=before) for target, before in zip(targets, befores, strict=True)]
+        entries = [_entry(it.fault, target) for target in targets]
+        try:
+            entries = _arm(it.fault, targets, entries)
+            _strike(it.fault, targets, entries, tell)
+        except BaseException:
+            # The ledger says what was begun, at whatever moment that was.
+            mine = {target.id for target in targets}
+            begun = [entry for entry in ledger.entries(access.inventory) if entry.id in mine]
+            _heal_each(begun, access, tell, connections)
+            raise
+    return entries
+
+
+def _arm(fault: Fault, targets: list[Target], entries: list[Entry]) -> list[Entry]:
+    """Write the ledger, then have every host hold its undo; where it cannot, a process of our own does."""
+    inventory = targets[0].access.inventory
+    for entry in entries:
+        ledger.write(inventory, entry)
+    if not fault.heals_itself_on_host:
+        entries = [replace(entry, deadman=_arm_deadman(entry)) for entry in entries]
+        for entry in entries:
+            ledger.write(inventory, entry)
+    each(lambda pair: fault.arm(pair[0], asdict(pair[1])), zip(targets, entries, strict=True))
+    return entries
+
+
+def _strike(fault: Fault, targets: list[Target], entries: list[Entry], tell: Tell) -> None:
+    strikes = each(fault.ready, targets)
+    for strike in strikes:
+        strike.go()
+    moments = each(lambda strike: strike.done(), strikes)
+    for entry, strike, moment in zip(entries, strikes, moments, strict=True):
+        tell(entry, "inject", strike.text, moment)
+    if fault.may_lock_out:
+        each(_try_new_login, targets)
+    proofs = each(lambda pair: _prove(fault, *pair, tell), zip(targets, entries, strict=True))
+    spread = f" ({len(targets)} hosts struck within {(max(moments) - min(moments)) / 1e6:.1f} ms)"
+    for entry, proof in zip(entries, proofs, strict=True):
+        tell(entry, "effective", proof + (spread if len(targets) > 1 else ""), None)
+
+
+def _try_new_login(target: Target) -> None:
+    """The operator still gets in, by a login of now; the host heals itself when it hears of none."""
+    try:
+        with remote.connect(target.host) as fresh:
+            undo.stand_down_guard(replace(target, connection=fresh))
+    except remote.Unreachable as error:
+        raise NotEffective(f"{target.host.name} takes no new SSH login under this fault ({error.cause})", "") from None
+
+
+def _prove(fault: Fault, target: Target, entry: Entry, tell: Tell) -> str:
+    try:
+        return fault.prove(target)
     except NotEffective as problem:
         tell(entry, "not_effective", str(problem), None)
         raise
-    tell(entry, "effective", evidence, None)
-    return entry
+
+
+def _heal_each(entries: list[Entry], access: Access, tell: Tell, connections: Connections) -> None:
+    """Heal all, whatever became of some; what was not healed was told, and stays in the ledger."""
+    for entry in entries:
+        with contextlib.suppress(Problem):
+            try:
+                heal(entry, access, tell, connections)
+            except remote.Unreachable:
+                heal(entry, access, tell)
 
 
 def _entry(fault: Fault, target: Target) -> Entry:
@@ -143,18 +226,20 @@ def _disarm_deadman(entry: Entry) -> None:
         child.wait()
 
 
-def heal(entry: Entry, access: Access, tell: Tell) -> None:
+def heal(entry: Entry, access: Access, tell: Tell, connections: Connections | None = None) -> None:
     """Undo one injection and prove the host clean; only then does it leave the ledger. Raises NotClean."""
     fault = FAULTS[entry.fault](**entry.options)
     host = access.inventory[entry.host]
     tell(entry, "heal", f"heal {entry.fault} on {entry.host}", None)
-    with _connected((host,)) as connections:
-        target = Target(
-            entry.id, entry.spec, host, access, entry.until - entry.at, connections[host.name], entry.before
-        )
-        if fault.heals_itself_on_host and target.connection is None:
-            raise Problem(f"{host.name} does not answer SSH", "it heals itself at its limit; try again when it is back")
+    with contextlib.ExitStack() as stack:
+        if connections is None:
+            connections = stack.enter_context(connected((host,)))
+        target = _target(entry, host, access, connections)
         try:
+            if fault.heals_itself_on_host and target.connection is None:
+                raise Problem(
+                    f"{host.name} does not answer SSH", "it heals itself at its limit; try again when it is back"
+                )
             evidence = fault.heal(target)
         except Problem as problem:
             tell(entry, "not_clean", str(problem), None)
@@ -164,18 +249,41 @@ def heal(entry: Entry, access: Access, tell: Tell) -> None:
     ledger.remove(access.inventory, entry.id)
 
 
+def _target(entry: Entry, host: Host, access: Access, connections: Connections) -> Target:
+    limit = entry.until - entry.at
+    return Target(entry.id, entry.spec, host, access, limit, connections.get(host.name), entry.before)
+
+
+def active(access: Access, connections: Connections) -> list[Entry]:
+    """Every injection that the ledger here, or the journal of a host, still holds; the oldest first."""
+    known = {entry.id: entry for entry in ledger.entries(access.inventory)}
+    names = {field.name for field in fields(Entry)}
+    asked = [(name, connection) for name, connection in connections.items() if connection]
+    for (name, _), journals in zip(asked, each(lambda pair: undo.journals(pair[1]), asked), strict=True):
+        for journal in journals:
+            # The host's name is as this inventory has it, which need not be the one it was injected through.
+            entry = Entry(**{key: value for key, value in journal.items() if key in names} | {"host": name})
+            known.setdefault(entry.id, entry)
+    return sorted(known.values(), key=lambda entry: entry.at)
+
+
 def status(access: Access) -> list[dict]:
-    """One row for each injection in the ledger, with what its host shows now."""
-    rows = []
-    for entry in ledger.entries(access.inventory):
-        host = access.inventory[entry.host]
-        fault = FAULTS[entry.fault](**entry.options)
-        with _connected((host,)) as connections:
-            target = Target(entry.id, entry.spec, host, access, 0, connections[host.name], entry.before)
-            shown = (
-                fault.status(target) if target.connection or not fault.heals_itself_on_host else "does not answer SSH"
-            )
-        left = round(entry.until - time.time(), 1)
-        rows.append({"id": entry.id, "fault": entry.fault, "host": entry.host, "target": entry.spec,
-                     "options": entry.options, "heals_in_s": left, "status": shown})  # fmt: skip
-    return rows
+    """One row for each injection that any host or the ledger here knows of, with what its host shows now."""
+    ours = {entry.id for entry in ledger.entries(access.inventory)}
+    with connected(access.inventory.hosts) as connections:
+        entries = active(access, connections)
+        shown = each(lambda entry: _shown(entry, access, connections), entries)
+    return [
+        {"id": entry.id, "fault": entry.fault, "host": entry.host, "target": entry.spec, "options": entry.options,
+         "heals_in_s": round(entry.until - time.time(), 1),
+         "injected_from": "here" if entry.id in ours else "elsewhere",
+         "status": text} for entry, text in zip(entries, shown, strict=True)
+    ]  # fmt: skip
+
+
+def _shown(entry: Entry, access: Access, connections: Connections) -> str:
+    fault = FAULTS[entry.fault](**entry.options)
+    target = _target(entry, access.inventory[entry.host], access, connections)
+    if target.connection is None and fault.heals_itself_on_host:
+        return "does not answer SSH"
+    return fault.status(target)

@@ -89,3 +89,15 @@ def leader(access: Access) -> str | None:
         except ERRORS:
             continue
     return None
+
+
+def decides(access: Access, seconds: float = 1) -> bool:
+    """Whether any member answers a linearizable read, which takes a quorum."""
+    for endpoint in access.etcd:
+        try:
+            with client(endpoint, seconds) as it:
+                it.get("firedrill/quorum")
+                return True
+        except ERRORS:
+            continue
+    return False

@@ -8,6 +8,7 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any, ClassVar
 
 from fabric import Connection
 
@@ -31,22 +32,64 @@ def command(target: Target, verb: str) -> str:
 
 
 def press(target: Target, verb: str) -> int:
-    """Run the command on this machine; return when it acted, in ns UTC. Raises Problem when it fails.
+    """Run the command on this machine; return when it acted, in ns UTC. Raises Problem when it fails."""
+    button = Press(target, verb)
+    button.go()
+    return button.done()
+
+
+class Press:
+    """One of the inventory's power commands, run on this machine: a Strike.
 
     A command that prints the UTC time of its deed (as `lab cut` does) is believed; otherwise it is when it was started.
     """
-    began = time.time_ns()
-    text = command(target, verb)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    done = subprocess.run(
-        shlex.split(text), capture_output=True, text=True, cwd=ROOT, timeout=COMMAND_SECONDS, check=False,
-        env=os.environ | {"PATH": path},
-    )  # fmt: skip
-    if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[-1]
-        raise Problem(f"{target.host.name}: `{text}` failed ({said})", "try it by hand")
-    moment = _printed_moment(done.stdout)
-    return moment if moment and began <= moment <= time.time_ns() else began
+
+    def __init__(self, target: Target, verb: str) -> None:
+        self.host = target.host.name
+        self.text = command(target, verb)
+        self._began = 0
+        self._child: subprocess.Popen[str] | None = None
+
+    def go(self) -> None:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        self._began = time.time_ns()
+        self._child = subprocess.Popen(
+            shlex.split(self.text), text=True, cwd=ROOT, env=os.environ | {"PATH": path},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def done(self) -> int:
+        assert self._child, "it was let go first"
+        try:
+            out, err = self._child.communicate(timeout=COMMAND_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.communicate()
+            raise Problem(f"{self.host}: `{self.text}` goes on after {COMMAND_SECONDS} s", "try it by hand") from None
+        if code := self._child.returncode:
+            said = (err.strip() or out.strip() or f"exit {code}").splitlines()[-1]
+            raise Problem(f"{self.host}: `{self.text}` failed ({said})", "try it by hand")
+        moment = _printed_moment(out)
+        return moment if moment and self._began <= moment <= time.time_ns() else self._began
+
+
+class OutOfBand:
+    """A fault that the host cannot undo itself: a process at the controller presses the button at the limit."""
+
+    heals_itself_on_host: ClassVar[bool] = False
+    may_lock_out: ClassVar[bool] = False
+
+    def snapshot(self, target: Target) -> dict[str, Any]:
+        return snapshot(target)
+
+    def arm(self, target: Target, journal: dict[str, Any]) -> None:
+        return
+
+    def heal(self, target: Target) -> str:
+        return power_on(target)
+
+    def status(self, target: Target) -> str:
+        return describe(target)
 
 
 def _printed_moment(text: str) -> int | None:
@@ -67,7 +110,7 @@ def prove_off(target: Target, seconds: float = OFF_SECONDS) -> str:
     try:
         took = remote.wait(target.host, up=False, seconds=seconds)
     except TimeoutError as error:
-        raise NotEffective(str(error), "does its power_off command do what it says?") from None
+        raise NotEffective(str(error), "does its command do what it says?") from None
     return f"{target.host.name} no longer answers SSH ({took * 1000:.0f} ms after the command returned)"
 
 
@@ -80,11 +123,12 @@ def power_on(target: Target) -> str:
     except TimeoutError as error:
         raise NotClean(str(error), "look at its console") from None
     with remote.connect(target.host) as connection:
-        how = _prove_clean(target, connection)
+        how = prove_clean(target, connection)
     return f"{target.host.name} {how} and answers SSH (waited {took:.1f} s), no failed unit"
 
 
-def _prove_clean(target: Target, connection: Connection) -> str:
+def prove_clean(target: Target, connection: Connection) -> str:
+    """No unit failed since; say whether it booted. Raises NotClean."""
     if new := sorted(set(failed_units(connection)) - set(target.before.get("failed", []))):
         raise NotClean(f"{target.host.name}: failed units: {', '.join(new)}", "look at their journal")
     anew = boot_mark(connection) != target.before.get("boot")

@@ -1,8 +1,11 @@
 """What every fault promises, and what it is handed.
 
-inject  arms the undo first, harms, then proves the effect; raises NotEffective where it finds none
-heal    is idempotent, removes only what this injection did, and proves the host clean; raises NotClean
-status  reads the host, never our own memory
+refuse    says no before anything is touched: bad options, a capability that is missing
+arm       has the host itself hold the undo, before the harm
+ready     makes the harm wait for one word, so that several hosts are struck together
+prove     proves the effect, with its measured size; raises NotEffective where it finds none
+heal      is idempotent, removes only what this injection did, and proves the host clean; raises NotClean
+status    reads the host, never our own memory
 
 Problem (inventories.errors)
 ├── Refused        before anything was touched: a guard rail, a capability that is missing
@@ -35,22 +38,12 @@ class NotClean(Problem):
     """Healed, and the host is not as it was before."""
 
 
-class Record(Protocol):
-    """Takes what happens: `phase` of docs/events.md, a text, and the time in ns where it was not just now."""
-
-    def __call__(self, phase: str, detail: str, t: int | None = None) -> None: ...
-
-
-def _silent(phase: str, detail: str, t: int | None = None) -> None:
-    return
-
-
 @dataclass(frozen=True)
 class Target:
     """One host that one injection is about.
 
     `spec` is what was asked for ("leader"), `limit_s` the seconds after which the fault heals by itself, `before` what
-    the fault noted of the host before it harmed, and `record` takes (phase, detail) as the injection goes on.
+    the fault noted of the host before it harmed, and `together` every host that this plan hits.
     """
 
     id: str
@@ -60,7 +53,24 @@ class Target:
     limit_s: float
     connection: Connection | None = None
     before: dict[str, Any] = field(default_factory=dict)
-    record: Record = _silent
+    together: tuple[Host, ...] = ()
+
+    @property
+    def ssh(self) -> Connection:
+        """The connection, where the fault cannot do without. Raises Refused."""
+        if self.connection is None:
+            raise Refused(f"{self.host.name} does not answer SSH", "is it on?")
+        return self.connection
+
+
+class Strike(Protocol):
+    """The harm, all prepared: `go` lets it loose and returns at once, `done` waits for it and says when it was (ns)."""
+
+    text: str
+
+    def go(self) -> None: ...
+
+    def done(self) -> int: ...
 
 
 class Fault(Protocol):
@@ -69,6 +79,7 @@ class Fault(Protocol):
     kind: ClassVar[str]
     default_limit_s: ClassVar[float]
     heals_itself_on_host: ClassVar[bool]
+    may_lock_out: ClassVar[bool]
 
     def refuse(self, target: Target) -> None:
         """Raise Refused where it cannot work; touch nothing."""
@@ -79,8 +90,14 @@ class Fault(Protocol):
     def commands(self, target: Target) -> list[str]:
         """What will be run, for people to read before (`--dry-run`) and in the report."""
 
-    def inject(self, target: Target) -> str:
-        """Do it, and return the evidence of its effect."""
+    def arm(self, target: Target, journal: dict[str, Any]) -> None:
+        """Have the host hold the undo, and the journal beside it."""
+
+    def ready(self, target: Target) -> Strike:
+        """The harm, prepared."""
+
+    def prove(self, target: Target) -> str:
+        """Return the evidence of the effect."""
 
     def heal(self, target: Target) -> str:
         """Undo it, and return the evidence that the host is clean."""

@@ -3,18 +3,19 @@
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import paramiko
 from fabric import Connection
-from invoke.exceptions import CommandTimedOut
 
 from inventories.errors import Problem
 from inventories.read import Host
 
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 30
-ERRORS = (OSError, EOFError, paramiko.SSHException, CommandTimedOut)
+ERRORS = (OSError, EOFError, paramiko.SSHException)
 
 
 class Unreachable(Problem):
@@ -42,16 +43,82 @@ def connect(host: Host) -> Connection:
     return connection
 
 
-def sh(connection: Connection, command: str, *, seconds: float = COMMAND_SECONDS, check: bool = True) -> str:
+def sh(
+    connection: Connection, command: str, *, stdin: str = "", seconds: float = COMMAND_SECONDS, check: bool = True
+) -> str:
     """Run a command and return what it printed, stripped. Raises Problem when it fails and `check`."""
-    try:
-        done = connection.run(command, hide=True, warn=True, timeout=seconds, in_stream=False)
-    except ERRORS as error:
-        raise Unreachable(f"{connection.host} broke off `{command}` ({error})", "is it on?") from None
-    if check and done.failed:
-        said = (done.stderr.strip() or done.stdout.strip() or f"exit {done.exited}").splitlines()[-1]
-        raise Problem(f"{connection.host}: `{command}` failed ({said})", "mend the cause and inject it again")
-    return done.stdout.strip()
+    running = Running(connection, command, seconds=seconds)
+    running.say(stdin, last=True)
+    out, said, code = running.end()
+    if check and code:
+        words = (said.strip() or out.strip() or f"exit {code}").splitlines()[-1]
+        raise Problem(f"{connection.host}: `{_short(command)}` failed ({words})", "mend the cause and inject it again")
+    return out.strip()
+
+
+def script(connection: Connection, text: str, *, seconds: float = COMMAND_SECONDS, check: bool = True) -> str:
+    """Run a shell script of any length, which never stands in an argument list."""
+    return sh(connection, "sh", stdin=text, seconds=seconds, check=check)
+
+
+def _short(command: str) -> str:
+    first = command.strip().splitlines()[0]
+    return first if first == command.strip() and len(first) < 200 else f"{first[:200]} ..."
+
+
+class Running:
+    """A command that was started on a host and goes on; paramiko itself, since each of fabric's runs costs 20 ms."""
+
+    def __init__(self, connection: Connection, command: str, *, seconds: float = COMMAND_SECONDS) -> None:
+        self.command = command
+        self.host = connection.host
+        self._out: list[bytes] = []
+        with self._breaking_off():
+            transport = connection.client.get_transport()
+            if transport is None:
+                raise EOFError("the connection is closed")
+            self.channel = transport.open_session(timeout=CONNECT_SECONDS)
+            self.channel.settimeout(seconds)
+            self.channel.exec_command(command)
+
+    def say(self, text: str, *, last: bool = False) -> None:
+        """Write to its standard input; the `last` time, close it."""
+        with self._breaking_off():
+            if text:
+                self.channel.sendall(text.encode())
+            if last:
+                self.channel.shutdown_write()
+
+    def line(self) -> str:
+        """Its next line, waited for."""
+        with self._breaking_off():
+            while b"\n" not in (whole := b"".join(self._out)):
+                piece = self.channel.recv(4096)
+                if not piece:
+                    break
+                self._out.append(piece)
+            first, _, rest = whole.partition(b"\n")
+            self._out = [rest] if rest else []
+            return first.decode(errors="replace")
+
+    def end(self) -> tuple[str, str, int]:
+        """Wait for its end: what it printed, its errors, its exit code."""
+        with self._breaking_off(), self.channel:
+            while piece := self.channel.recv(65536):
+                self._out.append(piece)
+            said = b""
+            while piece := self.channel.recv_stderr(65536):
+                said += piece
+            out = b"".join(self._out)
+            return out.decode(errors="replace"), said.decode(errors="replace"), self.channel.recv_exit_status()
+
+    @contextmanager
+    def _breaking_off(self) -> Iterator[None]:
+        try:
+            yield
+        except ERRORS as error:
+            said = f"{error or type(error).__name__}"
+            raise Unreachable(f"{self.host} broke off `{_short(self.command)}` ({said})", "is it on?") from None
 
 
 def answers(host: Host, seconds: float = 0.5) -> bool:

@@ -9,6 +9,7 @@ from faults import engine
 from faults.catalogue import FAULTS
 from faults.command import Command
 from faults.kill import Kill
+from faults.ledger import Entry
 from faults.power_cut import PowerCut
 from faults.protocol import Refused, Target
 from faults.targets import resolve
@@ -51,7 +52,19 @@ def test_an_inventory_must_allow_faults(ways):
 def test_the_blast_radius_is_kept(ways):
     with pytest.raises(Refused, match=r"group:etcd is 3 hosts .*--max-hosts 3"):
         engine.plan(PowerCut(), "group:etcd", ways)
-    assert len(engine.plan(PowerCut(), "group:etcd", ways, max_hosts=3).hosts) == 3
+    assert len(engine.plan(PowerCut(), "group:app", ways, max_hosts=2).hosts) == 2
+
+
+def test_the_quorum_is_kept_unless_asked_for(ways, monkeypatch):
+    with pytest.raises(Refused, match="3 of 3 etcd members.*--allow-quorum-loss"):
+        engine.plan(PowerCut(), "group:etcd", ways, max_hosts=3)
+    assert len(engine.plan(PowerCut(), "group:etcd", ways, max_hosts=3, allow_quorum_loss=True).hosts) == 3
+    assert engine.plan(PowerCut(), "etcd1", ways).hosts
+    hit = Entry("00000000", "power_cut", {}, "etcd2", "etcd2", "", 0, 0, {})
+    monkeypatch.setattr(engine.ledger, "entries", lambda inventory: [hit])
+    with pytest.raises(Refused, match="etcd1, etcd2 are 2 of 3 etcd members"):
+        engine.plan(PowerCut(), "etcd1", ways)
+    assert engine.plan(PowerCut(), "db1", ways).hosts, "what is lost already forbids nothing elsewhere"
 
 
 @pytest.mark.parametrize("limit", [0, -1])
@@ -91,7 +104,8 @@ def test_a_dry_run_prints_the_exact_commands_and_runs_none(command):
     done = command("faults", "inject", "kill", "app1", "--process", "app", "--for", "90s", "--dry-run", "--json")
     lines = json.loads(done.stdout)["app1"]
     assert "kill -KILL $(systemctl show -P MainPID weather.service)" in lines
-    assert any("--on-active=90s" in line and "systemctl start weather.service" in line for line in lines)
+    assert "printf %s 'systemctl start weather.service\n' > /var/lib/faults/00000000.undo" in lines
+    assert any("--on-active=90s" in line and "sh /var/lib/faults/00000000.undo" in line for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,45 @@
+"""What a host can do is tried, in a network namespace thrown away after, and never assumed."""
+
+from faults import remote
+from faults.protocol import Refused, Target
+
+# name: what is tried, and why not where it fails.
+TRIALS = {
+    "root": ("[ $(id -u) = 0 ]", "its SSH user is not root"),
+    "python3": ("command -v python3", "it has no python3"),
+    "iptables": ("unshare -n iptables -w -N x", "its iptables is missing or does not work"),
+    "ip6tables": ("unshare -n ip6tables -w -N x", "its ip6tables is missing or does not work"),
+    "statistic": (
+        "unshare -n iptables -w -A INPUT -m statistic --mode random --probability 0.5 -j DROP",
+        "its iptables has no statistic match",
+    ),
+    "reject": (
+        "unshare -n iptables -w -A INPUT -p tcp -j REJECT --reject-with tcp-reset",
+        "its iptables has no REJECT",
+    ),
+    "netem": ("unshare -n tc qdisc add dev lo root netem delay 1ms", "its kernel has no sch_netem"),
+    "classful": (
+        "unshare -n tc qdisc add dev lo root handle fd0d: prio || unshare -n tc qdisc add dev lo root handle fd0d: htb",
+        "its kernel has neither sch_prio nor sch_htb",
+    ),
+    "ifb": ("unshare -n ip link add x type ifb", "its kernel has no ifb"),
+    "own_kernel": (
+        "! systemd-detect-virt --quiet --container",
+        "it is a container: it shares its machine's kernel and clock",
+    ),
+    "prlimit": ("command -v prlimit", "it has no prlimit (util-linux)"),
+    "fallocate": ("command -v fallocate", "it has no fallocate (util-linux)"),
+}
+
+
+def missing(target: Target, *wanted: str) -> list[str]:
+    """Why not, for each of the wanted that the host lacks."""
+    lines = [f"( {TRIALS[name][0]} ) >/dev/null 2>&1 || echo {name}" for name in wanted]
+    shown = remote.script(target.ssh, "\n".join(lines), check=False)
+    return [TRIALS[name][1] for name in shown.split()]
+
+
+def need(target: Target, *wanted: str) -> None:
+    """Raises Refused with the reasons."""
+    if reasons := missing(target, "root", *wanted):
+        raise Refused(f"{target.host.name} cannot: {'; '.join(reasons)}", "`faults doctor` shows what can")

@@ -1,0 +1,37 @@
+"""A clock that is too fast or too slow."""
+
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults import clock, state
+from faults.protocol import NotEffective, Refused, Target
+
+MOST_PPM = 90_000  # the kernel takes a tenth of a second in a second
+LEAST_PPM = 100
+SECONDS = 2
+
+
+@dataclass(frozen=True)
+class ClockDrift(clock.Clock):
+    """Let the clock go `ppm` parts in a million too fast, or too slow where negative; 10000 is 10 ms in a second."""
+
+    ppm: float = 20_000
+
+    default_limit_s: ClassVar[float] = 120
+
+    def check(self) -> None:
+        if not LEAST_PPM <= abs(self.ppm) <= MOST_PPM:
+            raise Refused(f"a drift of {self.ppm:g} ppm", f"give {LEAST_PPM} to {MOST_PPM}, either way")
+
+    def arguments(self) -> tuple[str, str]:
+        return "drift", f"{self.ppm:g}"
+
+    def prove(self, target: Target) -> str:
+        began, first = time.monotonic(), state.clock_offset(target.ssh)
+        # The more seconds the smaller the drift that shows over the noise of a question, a few ms.
+        time.sleep(max(SECONDS, min(20, 20_000 / abs(self.ppm))))
+        found = (state.clock_offset(target.ssh) - first) / (time.monotonic() - began) * 10**6
+        if abs(found - self.ppm) > max(abs(self.ppm) * 0.4, 3000):
+            raise NotEffective(f"{target.host.name}: asked {self.ppm:+g} ppm, seen {found:+.0f} ppm", "")
+        return f"{target.host.name}: drift asked {self.ppm:+g} ppm, seen {found:+.0f} ppm"

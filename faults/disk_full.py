@@ -1,0 +1,79 @@
+"""A disk that is full, but for a margin; one file, so that it is free again at once."""
+
+import shlex
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from faults import capability, remote
+from faults.disk_io import refuse_no_disk, room
+from faults.on_host import OnHost
+from faults.protocol import NotClean, NotEffective, Refused, Target
+
+LEAST_MARGIN_MIB = 4
+TOLERANCE = 16 << 20
+
+
+@dataclass(frozen=True)
+class DiskFull(OnHost):
+    """Fill the disk that holds `path` until `percent` of it is in use; `margin_mib` always stays free."""
+
+    path: str = "/var/lib/postgresql"
+    percent: float = 100
+    margin_mib: int = 16
+
+    kind: ClassVar[str] = "resources"
+    default_limit_s: ClassVar[float] = 60
+
+    def check(self) -> None:
+        if not self.path.startswith("/"):
+            raise Refused(f"the path {self.path!r} is not absolute", "give a folder on the disk that is meant")
+        if not 0 < self.percent <= 100:
+            raise Refused(f"{self.percent:g} % of a disk", "give more than 0 and at most 100")
+        if self.margin_mib < LEAST_MARGIN_MIB:
+            raise Refused(f"a margin of {self.margin_mib} MiB", f"leave at least {LEAST_MARGIN_MIB}")
+
+    def refuse_host(self, target: Target) -> None:
+        capability.need(target, "fallocate")
+        refuse_no_disk(target, self.path)
+        if self._wanted(*room(target, self.path)) <= 0:
+            raise Refused(f"{target.host.name}: {self.path} is as full as that already", "ask for more")
+
+    def note(self, target: Target) -> dict[str, Any]:
+        used, available = room(target, self.path)
+        return {"used": used, "available": available, "wanted": self._wanted(used, available)}
+
+    def _wanted(self, used: int, available: int) -> int:
+        """The size of the file, in bytes."""
+        return min(int((used + available) * self.percent / 100) - used, available - (self.margin_mib << 20))
+
+    def _file(self, target: Target) -> str:
+        return shlex.quote(f"{self.path.rstrip('/')}/.faults-{target.id}.fill")
+
+    def harm_text(self, target: Target) -> str:
+        return f"fallocate -l {target.before.get('wanted', 'BYTES')} {self._file(target)}"
+
+    def undo_text(self, target: Target) -> str:
+        return f"rm -f {self._file(target)}"
+
+    def prove(self, target: Target) -> str:
+        before = target.before
+        used, available = room(target, self.path)
+        grown, whole = used - before["used"], before["used"] + before["available"]
+        if grown < before["wanted"] * 0.9 - TOLERANCE:
+            raise NotEffective(f"{target.host.name}: {grown >> 20} of {before['wanted'] >> 20} MiB filled", "")
+        return (
+            f"{target.host.name}: asked {self.percent:g} %, {used / whole:.1%} of {self.path} in use "
+            f"({grown >> 20} MiB filled, {available >> 20} MiB left)"
+        )
+
+    def prove_clean(self, target: Target) -> str:
+        if self._size(target):
+            raise NotClean(f"{target.host.name}: {self._file(target)} is still there", "remove it")
+        return f"{room(target, self.path)[1] >> 20} MiB free at {self.path}"
+
+    def status(self, target: Target) -> str:
+        size = self._size(target)
+        return f"{size >> 20} MiB filled, {room(target, self.path)[1] >> 20} MiB left" if size else "nothing filled"
+
+    def _size(self, target: Target) -> int:
+        return int(remote.sh(target.ssh, f"stat -c %s {self._file(target)} 2>/dev/null", check=False) or 0)

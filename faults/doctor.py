@@ -1,0 +1,32 @@
+"""Which host can take which fault, and why not: the faults' own refusals, asked with their default options."""
+
+from faults import engine
+from faults.catalogue import FAULTS
+from faults.each import each
+from faults.protocol import Target
+from inventories.access import Access
+from inventories.errors import Problem
+from inventories.read import Host
+
+
+def check_up(access: Access) -> dict[str, dict[str, str | None]]:
+    """For each host, by fault, the reason why not; None where it can. Nothing is touched."""
+    hosts = access.inventory.hosts
+    with engine.connected(hosts) as connections:
+        rows = each(lambda host: _row(host, access, connections), hosts)
+    return {host.name: row for host, row in zip(hosts, rows, strict=True)}
+
+
+def _row(host: Host, access: Access, connections: engine.Connections) -> dict[str, str | None]:
+    # A shape among several hosts, or a majority, is asked of all that share a role with this one.
+    together = tuple(other for other in access.inventory.hosts if set(other.roles) & set(host.roles))
+    target = Target("0" * 8, host.name, host, access, 60, connections[host.name], together=together)
+    return {name: _why_not(kind(), target) for name, kind in FAULTS.items()}
+
+
+def _why_not(fault, target: Target) -> str | None:
+    try:
+        fault.refuse(target)
+    except Problem as problem:
+        return problem.cause.removeprefix(f"{target.host.name}: ").removeprefix(f"{target.host.name} ")
+    return None

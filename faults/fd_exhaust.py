@@ -1,0 +1,73 @@
+"""A process that can open no further file and take no further connection; the rest of the host can."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults import capability, processes, remote, undo
+from faults.on_host import OnHost
+from faults.protocol import NotClean, NotEffective, Refused, Target
+
+# The lowest number that is free: a limit there leaves none. `pid`, `limit` and `before` are set.
+LOOK = """\
+pid=$({find})
+limit=0; while [ -e /proc/$pid/fd/$limit ]; do limit=$((limit + 1)); done
+before=$(prlimit --pid $pid --nofile --noheadings --raw --output SOFT)
+"""
+
+
+@dataclass(frozen=True)
+class FdExhaust(OnHost):
+    """Lower the limit of open files of the main process of `process` to those that it has, until healed."""
+
+    process: str = "postgres"
+
+    kind: ClassVar[str] = "resources"
+    default_limit_s: ClassVar[float] = 60
+
+    def check(self) -> None:
+        processes.refuse_vital(self.process)
+
+    def refuse_host(self, target: Target) -> None:
+        capability.need(target, "prlimit")
+        processes.refuse_absent(target, self.process)
+        used, limit = self._figures(target)
+        if used >= limit:
+            raise Refused(
+                f"{target.host.name}: {self.process} has {used} files open of {limit} already", "heal it first"
+            )
+
+    def harm_text(self, target: Target) -> str:
+        look = LOOK.format(find=processes.find(self.process))
+        file = undo.file(target, "limit")
+        return (
+            f"{look}echo $pid $before $(cut -d' ' -f22 /proc/$pid/stat) > {file}\nprlimit --pid $pid --nofile=$limit:"
+        )
+
+    def undo_text(self, target: Target) -> str:
+        """Only where it is still the same process."""
+        return (
+            f"read -r pid before began < {undo.file(target, 'limit')} 2>/dev/null || exit 0\n"
+            '[ "$(cut -d\' \' -f22 /proc/$pid/stat 2>/dev/null)" = "$began" ] || exit 0\n'
+            "prlimit --pid $pid --nofile=$before:"
+        )
+
+    def prove(self, target: Target) -> str:
+        used, limit = self._figures(target)
+        if used < limit:
+            raise NotEffective(f"{target.host.name}: {self.process} has {used} files open of {limit}", "")
+        return f"{target.host.name}: {self.process} has {used} files open and may have {limit}: no further one"
+
+    def prove_clean(self, target: Target) -> str:
+        used, limit = self._figures(target)
+        if used >= limit:
+            raise NotClean(f"{target.host.name}: {self.process} has {used} files open of {limit} still", "")
+        return f"{self.process} may open {limit} files again"
+
+    def status(self, target: Target) -> str:
+        used, limit = self._figures(target)
+        return f"{self.process} has {used} files open of {limit}"
+
+    def _figures(self, target: Target) -> tuple[int, int]:
+        shown = remote.script(target.ssh, LOOK.format(find=processes.find(self.process)) + "echo $limit $before")
+        used, limit = map(int, shown.split())
+        return used, limit

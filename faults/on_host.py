@@ -1,0 +1,115 @@
+"""What faults share that are done and undone on the host over SSH, with an undo that the host itself holds."""
+
+import shlex
+import time
+from typing import Any, ClassVar
+
+from faults import remote, state, undo
+from faults.protocol import NotClean, Refused, Strike, Target
+
+READY = "ready"
+HEAL_SECONDS = 60
+
+
+class OnHost:
+    """A fault given by two shell texts: `harm_text` does it, `undo_text` undoes it and succeeds only when it is gone.
+
+    A fault of this kind has to say `check`, `refuse_host`, the two texts, `prove` and `status`.
+    """
+
+    heals_itself_on_host: ClassVar[bool] = True
+    may_lock_out: ClassVar[bool] = False
+
+    def check(self) -> None:
+        """Raise Refused where the options alone are wrong."""
+
+    def refuse_host(self, target: Target) -> None:
+        """Raise Refused where it cannot work on this host."""
+
+    def note(self, target: Target) -> dict[str, Any]:
+        """What this fault has to know of the host from before."""
+        return {}
+
+    def files(self, target: Target) -> dict[str, str]:
+        """Files that it needs on the host, by suffix; see undo.file."""
+        return {}
+
+    def harm_text(self, target: Target) -> str:
+        raise NotImplementedError
+
+    def undo_text(self, target: Target) -> str:
+        raise NotImplementedError
+
+    def prove_clean(self, target: Target) -> str:
+        """What is said of the clean host, beyond that it is as before. Raises NotClean."""
+        return ""
+
+    # The protocol
+
+    def refuse(self, target: Target) -> None:
+        self.check()
+        assert target.ssh
+        self.refuse_host(target)
+
+    def snapshot(self, target: Target) -> dict[str, Any]:
+        return {"state": state.take(target.ssh)} | self.note(target)
+
+    def commands(self, target: Target) -> list[str]:
+        return [*self._arming(target, {"id": target.id}), self.harm_text(target)]
+
+    def _arming(self, target: Target, journal: dict[str, Any]) -> list[str]:
+        return undo.commands(
+            target, self.undo_text(target), journal=journal, files=self.files(target), guarded=self.may_lock_out
+        )
+
+    def arm(self, target: Target, journal: dict[str, Any]) -> None:
+        undo.arm(target, self._arming(target, journal))
+
+    def ready(self, target: Target) -> Strike:
+        # The undo may have run already where the controller was held up: then nothing would heal the harm.
+        armed = f"[ -e {undo.file(target, 'json')} ] || {{ echo 'its undo has run already' >&2; exit 75; }}"
+        return Waiting(target, self.harm_text(target), condition=armed)
+
+    def heal(self, target: Target) -> str:
+        if "state" in target.before and state.made_anew(target.before["state"], state.take(target.ssh)):
+            return f"{target.host.name} was made anew since: nothing of it is there"
+        remote.script(target.ssh, self.undo_text(target), seconds=HEAL_SECONDS)
+        more = self.prove_clean(target)
+        differs = state.settle(target.before["state"], target.ssh) if "state" in target.before else []
+        if differs:
+            raise NotClean(f"{target.host.name} differs from before: {'; '.join(differs)}", "mend it, then heal again")
+        if left := undo.disarm(target):
+            raise NotClean(f"{target.host.name} still has {' '.join(left.split())}", "heal it again")
+        return f"{target.host.name}: {more + '; ' if more else ''}all as before"
+
+    def prove(self, target: Target) -> str:
+        raise NotImplementedError
+
+    def status(self, target: Target) -> str:
+        raise NotImplementedError
+
+
+class Waiting:
+    """A shell on the host that waits for one word; when its controller dies it ends without harm."""
+
+    def __init__(self, target: Target, text: str, *, condition: str = "") -> None:
+        self.text = text
+        whole = f"set -e\necho {READY}\nread -r go\n{condition}\ndate +%s%N\n{text}"
+        self._running = remote.Running(target.ssh, f"sh -c {shlex.quote(whole)}")
+        self._running.line()
+        self._sent = 0
+
+    def go(self) -> None:
+        self._sent = time.time_ns()
+        self._running.say("go\n", last=True)
+
+    def done(self) -> int:
+        """The host's own clock is believed where it cannot be wrong: between our word and its answer."""
+        shown = self._running.line()
+        answered = time.time_ns()
+        out, said, code = self._running.end()
+        if code:
+            words = (said.strip() or out.strip() or f"exit {code}").splitlines()[-1]
+            raise Refused(f"{self._running.host}: the harm failed ({words})", "mend the cause and inject it again")
+        moment = int(shown) if shown.isdigit() else 0
+        return moment if self._sent <= moment <= answered else self._sent

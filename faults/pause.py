@@ -1,0 +1,43 @@
+"""A whole host frozen from outside, its network silent, its clock going on; then resumed."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults import power, remote
+from faults.protocol import NotClean, Strike, Target
+
+BACK_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Pause(power.OutOfBand):
+    """Freeze the whole host out of band, as a hypervisor does; heal by resuming it."""
+
+    kind: ClassVar[str] = "power"
+    default_limit_s: ClassVar[float] = 60
+
+    def refuse(self, target: Target) -> None:
+        power.command(target, "pause")
+        power.command(target, "resume")
+
+    def commands(self, target: Target) -> list[str]:
+        return [power.command(target, "pause")]
+
+    def ready(self, target: Target) -> Strike:
+        return power.Press(target, "pause")
+
+    def prove(self, target: Target) -> str:
+        return power.prove_off(target, seconds=5)
+
+    def heal(self, target: Target) -> str:
+        power.press(target, "resume")
+        try:
+            took = remote.wait(target.host, up=True, seconds=BACK_SECONDS)
+        except TimeoutError as error:
+            raise NotClean(str(error), "look at its console") from None
+        with remote.connect(target.host) as connection:
+            how = power.prove_clean(target, connection)
+        return f"{target.host.name} {how} and answers SSH (waited {took:.1f} s), no failed unit"
+
+    def status(self, target: Target) -> str:
+        return "running: answers SSH" if remote.answers(target.host) else "paused: does not answer SSH"

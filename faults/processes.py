@@ -1,0 +1,70 @@
+"""What a role's process is called on a host: the unit that runs it, and how its processes are found."""
+
+from faults import remote
+from faults.protocol import Refused, Target
+
+UNITS = {
+    "patroni": "patroni.service",
+    "postgres": "patroni.service",
+    "etcd": "etcd.service",
+    "haproxy": "haproxy.service",
+    "app": "weather.service",
+}
+POSTMASTER = "head -1 $(ls /var/lib/postgresql/*/*/postmaster.pid) 2>/dev/null"
+# Without these nobody gets in any more, to heal it or to look.
+NEVER = ("ssh", "sshd", "systemd-networkd", "networking", "NetworkManager", "dbus", "systemd-logind", "init")
+
+
+def unit(process: str) -> str:
+    """The unit that runs a role's process; anything else is a unit's name itself."""
+    name = UNITS.get(process, process)
+    return name if "." in name else f"{name}.service"
+
+
+def find(process: str) -> str:
+    """The shell text that prints the id of the main process."""
+    return POSTMASTER if process == "postgres" else f"systemctl show -P MainPID {unit(process)}"
+
+
+def find_all(process: str) -> str:
+    """The shell text that prints the ids of all its processes.
+
+    Patroni's own is the main one alone: PostgreSQL, its child, goes on without it.
+    """
+    if process == "postgres":
+        return f'main=$({POSTMASTER}); [ -z "$main" ] || {{ echo $main; pgrep -P $main; }}'
+    if process == "patroni":
+        return find(process)
+    return (
+        f"find /sys/fs/cgroup$(systemctl show -P ControlGroup {unit(process)}) -name cgroup.procs -exec cat {{}} + "
+        "2>/dev/null"
+    )
+
+
+def refuse_vital(process: str) -> None:
+    """Raises Refused for what the way in depends on."""
+    if unit(process).removesuffix(".service").removesuffix(".socket") in NEVER:
+        raise Refused(f"{process} is what the way in depends on", "take another process")
+
+
+def pid(target: Target, process: str) -> int:
+    """The main process, 0 where there is none."""
+    return int(remote.sh(target.ssh, find(process), check=False) or 0)
+
+
+def began(target: Target, number: int) -> str | None:
+    """The start time of a living process, in the kernel's ticks; a zombie is not one."""
+    stat = remote.sh(target.ssh, f"cat /proc/{number}/stat 2>/dev/null", check=False)
+    fields = stat.rsplit(")", 1)[-1].split()
+    return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else None
+
+
+def running(target: Target, process: str) -> bool:
+    number = pid(target, process)
+    return bool(number) and began(target, number) is not None
+
+
+def refuse_absent(target: Target, process: str) -> None:
+    """Raises Refused where the host does not run it."""
+    if not running(target, process):
+        raise Refused(f"{target.host.name} runs no {process}", f"it has {', '.join(target.host.roles)}")

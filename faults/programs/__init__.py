@@ -1,0 +1,1 @@
+"""Programs that a fault takes to the host and runs there; each needs nothing but Python's standard library."""

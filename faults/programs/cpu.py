@@ -1,0 +1,29 @@
+"""Keep COUNT processors busy for PERCENT of the time: `cpu.py COUNT PERCENT`."""
+
+import os
+import sys
+import time
+
+PERIOD = 0.05
+
+
+def burn(percent: float) -> None:
+    """By the processor time that was had, not by the clock: what others took does not count as ours."""
+    began, used = time.monotonic(), time.process_time()
+    while True:
+        owed = (time.monotonic() - began) * percent / 100 - (time.process_time() - used)
+        if owed > 1:  # others had the processor: what was not to be had is not caught up with
+            began, used = time.monotonic(), time.process_time()
+        if owed <= 0:
+            time.sleep(PERIOD * (1 - percent / 100) or 0.001)
+        else:
+            until = time.process_time() + min(owed, PERIOD)
+            while time.process_time() < until:
+                pass
+
+
+if __name__ == "__main__":
+    for _ in range(int(sys.argv[1]) - 1):
+        if os.fork() == 0:
+            break
+    burn(float(sys.argv[2]))

@@ -1,0 +1,67 @@
+"""Datagrams from one host to another, numbered and with known content: what becomes of them on the way.
+
+`stream.py send ADDRESS PORT FROM_PORT COUNT SIZE SECONDS` (FROM_PORT 0: any; spread over SECONDS)
+`stream.py listen PORT SIZE QUIET` (PORT 0: any) prints its port; after QUIET seconds without one, as JSON what came.
+
+They carry no checksum, so that a corrupted one arrives and is seen.
+"""
+
+import contextlib
+import json
+import socket
+import sys
+import time
+
+SO_NO_CHECK = 11
+FIRST_SECONDS = 4
+
+
+def body(number: int, size: int) -> bytes:
+    return number.to_bytes(4, "big") + bytes(at * 37 % 251 for at in range(size - 4))
+
+
+def send(address: str, port: int, source: int, count: int, size: int, seconds: float) -> None:
+    link = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    link.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+    link.bind(("", source))
+    began = time.monotonic()
+    for number in range(count):
+        with contextlib.suppress(OSError):
+            link.sendto(body(number, size), (address, port))
+        time.sleep(max(0.0, began + seconds * (number + 1) / count - time.monotonic()))
+
+
+def listen(port: int, size: int, quiet: float) -> None:
+    link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+    link.bind(("", port))
+    print(link.getsockname()[1], flush=True)
+    link.settimeout(FIRST_SECONDS)
+    seen: list[tuple[int, bool, float]] = []
+    try:
+        while True:
+            data = link.recv(65536)
+            number = int.from_bytes(data[:4], "big")
+            seen.append((number, data == body(number, size), time.monotonic()))
+            link.settimeout(quiet)
+    except TimeoutError:
+        pass
+    whole = [number for number, sound, _ in seen if sound]
+    highest = -1
+    late = 0
+    for number in whole:
+        late += number < highest
+        highest = max(highest, number)
+    print(json.dumps({
+        "came": len(seen), "bad": len(seen) - len(whole), "twice": len(whole) - len(set(whole)), "late": late,
+        "seconds": seen[-1][2] - seen[0][2] if seen else 0,
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    what, *words = sys.argv[1:]
+    if what == "send":
+        send(words[0], int(words[1]), int(words[2]), int(words[3]), int(words[4]), float(words[5]))
+    else:
+        listen(int(words[0]), int(words[1]), float(words[2]))

@@ -1,0 +1,54 @@
+"""A reboot over SSH, orderly or at once; the host comes back by itself."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults import power, remote
+from faults.on_host import Waiting
+from faults.protocol import NotEffective, Refused, Strike, Target, poll
+
+HOW = {"orderly": "systemctl reboot", "force": "systemctl reboot --force --force"}
+SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Reboot(power.OutOfBand):
+    """Reboot the host, `how` orderly or force (nothing is stopped or flushed); it comes back by itself."""
+
+    how: str = "orderly"
+
+    kind: ClassVar[str] = "power"
+    default_limit_s: ClassVar[float] = 120
+
+    def refuse(self, target: Target) -> None:
+        if self.how not in HOW:
+            raise Refused(f"no way to reboot called {self.how!r}", f"take one of {', '.join(HOW)}")
+        # Should it not come back, somebody has to be able to switch it on.
+        power.command(target, "power_on")
+
+    @property
+    def _command(self) -> str:
+        return f"systemd-run --quiet --no-block {HOW[self.how]}"
+
+    def commands(self, target: Target) -> list[str]:
+        return [f"ssh {target.host.name} {self._command}"]
+
+    def ready(self, target: Target) -> Strike:
+        return Waiting(target, self._command)
+
+    def prove(self, target: Target) -> str:
+        """Silent, or up already with another boot: a fast host may come back between two looks."""
+        if not poll(lambda: not remote.answers(target.host) or self._anew(target), SECONDS):
+            raise NotEffective(f"{target.host.name} runs on {SECONDS} s after `{self._command}`", "")
+        return f"{target.host.name} went down"
+
+    def heal(self, target: Target) -> str:
+        poll(lambda: remote.answers(target.host), SECONDS)
+        return power.power_on(target)
+
+    def _anew(self, target: Target) -> bool:
+        try:
+            with remote.connect(target.host) as connection:
+                return power.boot_mark(connection) != target.before["boot"]
+        except remote.Unreachable:
+            return True

@@ -1,0 +1,137 @@
+"""What of a host must be the same after a fault as before it: qdiscs, firewall, links, units, stopped processes, clock.
+
+What carries the id of any injection of ours is left out, so that two at once do not blame each other. So is what means
+nothing: counters, and chains that are empty and let everything pass, which iptables leaves where it once had rules.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+
+from fabric import Connection
+
+from faults import remote
+
+SETTLE_SECONDS = 6
+COME_AND_GO = ("failed", "stopped")  # what was there before may be gone: the host got better
+CLOCK_SECONDS = 0.5
+HANDLE = "fd0d:"  # of our own root qdisc, in hexadecimal
+COUNTERS = re.compile(r" ?\[\d+:\d+\]")
+OURS = re.compile(rf"\b(FD-[0-9a-f]{{8}}|faults-(boot-)?[0-9a-f]{{8}}|fd[0-9a-f]{{8}})|{HANDLE}")
+LOOK = r"""
+echo @qdiscs; tc qdisc show 2>/dev/null | sed 's/ refcnt [0-9]*//'
+echo @filters; for one in $(ls /sys/class/net); do
+  tc qdisc show dev $one root 2>/dev/null | grep -q ' fd0d: ' || tc filter show dev $one 2>/dev/null | sed "s/^/$one /"
+  ip -o link show type ifb 2>/dev/null | grep -q ': fd' ||
+    tc filter show dev $one ingress 2>/dev/null | sed "s/^/$one in /"
+done
+echo @links; ip -o link show type ifb 2>/dev/null
+echo @firewall; for one in iptables ip6tables; do $one-save 2>/dev/null | sed "s/^/$one /"; done
+echo @nftables; nft -s list ruleset 2>/dev/null
+echo @failed; systemctl list-units --failed --plain --no-legend | cut -d' ' -f1
+echo @stopped; for one in $(grep -lE '^State:.T' /proc/[0-9]*/status 2>/dev/null); do
+  pid=${one#/proc/}; cat /var/lib/faults/*.pids 2>/dev/null | grep -qw "${pid%/status}" || echo $one; done
+echo @ntp; for one in systemd-timesyncd chrony ntpsec; do systemctl is-active --quiet $one && echo $one; done
+echo @machine; cat /etc/machine-id
+echo @clock; date +%s.%N; ls /var/lib/faults/*.clock 2>/dev/null
+"""
+
+State = dict[str, list[str]]
+
+
+def clock_offset(connection: Connection) -> float:
+    """Seconds by which the host's clock is before ours, as closely as one question tells."""
+    began = time.time()
+    shown = float(remote.sh(connection, "date +%s.%N"))
+    return shown - (began + time.time()) / 2
+
+
+def take(connection: Connection) -> State:
+    """The host's state, by section."""
+    began = time.time()
+    shown = remote.script(connection, LOOK, check=False)
+    middle = (began + time.time()) / 2
+    sections: State = {}
+    for line in shown.splitlines():
+        if line.startswith("@"):
+            lines = sections.setdefault(line[1:], [])
+        else:
+            lines.append(line.rstrip())
+    # A clock that a fault of ours has set wrong says nothing.
+    clock, *set_wrong = sections.pop("clock")
+    shared = any(f": fd{word}" in "".join(sections["links"]) for word in "0123456789abcdef")
+    sections["qdiscs"] = [
+        line for line in _without_ours(sections["qdiscs"])
+        # The kernel's own default comes back by itself; the way in to an ifb of ours is ours.
+        if " 0: " not in line and not (shared and " ffff: " in line)
+    ]  # fmt: skip
+    sections["filters"] = _without_ours(sections["filters"])
+    sections["links"] = _without_ours(sections["links"])
+    sections["failed"] = _without_ours(sections["failed"])
+    sections["nftables"] = list(_nftables(sections["nftables"], _shown_by_iptables(sections["firewall"])))
+    sections["firewall"] = list(_iptables(sections["firewall"]))
+    return sections | {"clock": [] if set_wrong else [f"{float(clock) - middle:.3f}"]}
+
+
+def _without_ours(lines: list[str]) -> list[str]:
+    return [line for line in lines if not OURS.search(line)]
+
+
+def _iptables(lines: list[str]) -> Iterator[str]:
+    """Each rule and chain with its table, without counters and without open, empty chains of the system's own."""
+    table = ""
+    for line in lines:
+        program, _, text = line.partition(" ")
+        if text.startswith("*"):
+            table = text[1:]
+        elif text.startswith((":", "-")) and not OURS.search(text) and not re.match(r":\w+ ACCEPT ", text):
+            yield f"{program} {table} {COUNTERS.sub('', text)}"
+
+
+def _shown_by_iptables(lines: list[str]) -> set[str]:
+    """The tables, by nft's names, that iptables made: it shows them itself."""
+    families = {"iptables": "ip", "ip6tables": "ip6"}
+    words = (line.split() for line in lines)
+    return {f"table {families[word[0]]} {word[1][1:]} {{" for word in words if word[1].startswith("*")}
+
+
+def _nftables(lines: list[str], shown: set[str]) -> Iterator[str]:
+    """The rules in the other tables."""
+    foreign = True
+    for line in lines:
+        if line.startswith("table "):
+            foreign = line not in shown
+        if foreign and line and not line.startswith("#"):
+            yield line
+
+
+def made_anew(before: State, after: State) -> bool:
+    """Whether it is another machine by now, under the same name."""
+    return before["machine"] != after["machine"]
+
+
+def differences(before: State, after: State) -> list[str]:
+    """Each difference, named."""
+    found = []
+    for section in before:
+        if section == "clock":
+            continue
+        was, now = before[section], after[section]
+        found += [f"{section}: `{line.strip()}` is new" for line in now if line not in was]
+        lost = [line for line in was if line not in now and section not in COME_AND_GO]
+        found += [f"{section}: `{line.strip()}` is gone" for line in lost]
+        if section in ("firewall", "nftables") and sorted(was) == sorted(now) and was != now:
+            found.append(f"{section}: the order of rules is another")
+    if before["clock"] and after["clock"]:
+        off = float(after["clock"][0]) - float(before["clock"][0])
+        if abs(off) > CLOCK_SECONDS:
+            found.append(f"clock: off by {off:+.2f} s")
+    return found
+
+
+def settle(before: State, connection: Connection) -> list[str]:
+    """What differs, once the host had a little time to settle."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while (found := differences(before, take(connection))) and time.monotonic() < deadline:
+        time.sleep(0.3)
+    return found

@@ -1,0 +1,59 @@
+"""A service stopped in good order, and started again."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from faults import processes, remote
+from faults.on_host import HEAL_SECONDS, OnHost
+from faults.protocol import NotClean, NotEffective, Refused, Target, poll
+
+SECONDS = 10
+
+
+@dataclass(frozen=True)
+class StopService(OnHost):
+    """Stop the service of `process` (patroni, etcd, haproxy, app or a unit's name); heal by starting it."""
+
+    process: str = "patroni"
+
+    kind: ClassVar[str] = "processes"
+    default_limit_s: ClassVar[float] = 120
+
+    @property
+    def unit(self) -> str:
+        return processes.unit(self.process)
+
+    def check(self) -> None:
+        processes.refuse_vital(self.process)
+
+    def refuse_host(self, target: Target) -> None:
+        if (state := self._state(target)) != "active":
+            raise Refused(
+                f"{target.host.name}: {self.unit} is {state or 'not there'}", f"it has {', '.join(target.host.roles)}"
+            )
+
+    def harm_text(self, target: Target) -> str:
+        # Not waited for: Patroni takes its time, and the harm begins now.
+        return f"systemctl stop --no-block {self.unit}"
+
+    def undo_text(self, target: Target) -> str:
+        return f"systemctl start {self.unit}"
+
+    def prove(self, target: Target) -> str:
+        if not poll(lambda: self._state(target) in ("inactive", "failed"), HEAL_SECONDS):
+            raise NotEffective(f"{target.host.name}: {self.unit} is {self._state(target)} after {HEAL_SECONDS} s", "")
+        return f"{target.host.name}: {self.unit} is {self._state(target)}"
+
+    def prove_clean(self, target: Target) -> str:
+        if not poll(lambda: self._state(target) == "active", SECONDS):
+            raise NotClean(
+                f"{target.host.name}: {self.unit} is {self._state(target)} {SECONDS} s after its start",
+                f"look at `journalctl -u {self.unit}` there",
+            )
+        return f"{self.unit} is active again"
+
+    def status(self, target: Target) -> str:
+        return f"{self.unit} is {self._state(target)}"
+
+    def _state(self, target: Target) -> str:
+        return remote.sh(target.ssh, f"systemctl show -P ActiveState {self.unit}", check=False)

@@ -1,0 +1,155 @@
+"""Three small hosts with etcd on each, shared by all tests of faults that need any."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faults import engine, etcd, ledger, remote, undo
+from faults.catalogue import FAULTS
+from faults.ledger import Entry
+from inventories.access import Access
+from inventories.read import ROOT, read
+from inventories.secrets import Secrets
+
+HOSTS = ("etcd1", "etcd2", "etcd3")
+ETCD = """\
+cat > /etc/default/etcd <<EOF
+ETCD_NAME={name}
+ETCD_DATA_DIR=/var/lib/etcd/t
+ETCD_LISTEN_PEER_URLS=http://{address}:2380
+ETCD_LISTEN_CLIENT_URLS=http://{address}:2379,http://127.0.0.1:2379
+ETCD_INITIAL_ADVERTISE_PEER_URLS=http://{address}:2380
+ETCD_ADVERTISE_CLIENT_URLS=http://{address}:2379
+ETCD_INITIAL_CLUSTER={cluster}
+EOF
+systemctl enable --quiet etcd 2>/dev/null; systemctl start --no-block etcd
+cat > /root/greeter.py <<'EOF'
+import socket, time
+it = socket.create_server(("", 7777))
+while True:
+    try:
+        link = it.accept()[0]
+    except OSError:
+        time.sleep(0.05)
+        continue
+    link.send(b"taken")
+    link.close()
+EOF
+cat > /etc/systemd/system/greeter.service <<'EOF'
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+Restart=always
+RestartSec=100ms
+ExecStart=python3 /root/greeter.py
+EOF
+systemctl daemon-reload; systemctl start greeter
+"""
+
+
+@pytest.fixture(scope="session")
+def net(like_lab, command) -> Path:
+    """The inventory file of hosts etcd1 to etcd3, up."""
+    file = like_lab("t-net", "10.99.4", only=HOSTS)
+    done = command("lab", "-i", file, "up")
+    assert done.returncode == 0, done.stderr
+    yield file
+    command("lab", "-i", file, "down")
+
+
+@pytest.fixture(scope="session")
+def ways(net) -> Access:
+    """The ways into them, with etcd up and deciding."""
+    inventory = read(net)
+    cluster = ",".join(f"{host.name}=http://{host.address}:2380" for host in inventory.hosts)
+    for host in inventory.hosts:
+        with remote.connect(host) as connection:
+            remote.script(connection, ETCD.format(name=host.name, address=host.address, cluster=cluster))
+    found = Access(inventory, Secrets())
+    until(lambda: etcd.decides(found), 20)
+    return found
+
+
+@pytest.fixture(scope="session")
+def on(ways) -> Callable[..., str]:
+    """Run a shell text on a host: `on("etcd1", "ls")`."""
+
+    def run(name: str, text: str, check: bool = False) -> str:
+        with remote.connect(ways.inventory[name]) as connection:
+            return remote.script(connection, text, check=check)
+
+    return run
+
+
+class Told(list):
+    """What was told, as (host, fault, phase, detail)."""
+
+    def __call__(self, entry: Entry, phase: str, detail: str, t: int | None) -> None:
+        self.append((entry.host, entry.fault, phase, detail))
+
+    def of(self, phase: str) -> list[str]:
+        return [detail for _, _, found, detail in self if found == phase]
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def inject(ways, told) -> Callable[..., list[Entry]]:
+    """Inject in this process: `inject("drop", "etcd1", peers="etcd2")`. All is healed afterwards, and must be clean."""
+
+    def run(name: str, spec: str = "etcd1", limit_s: float = 60, max_hosts: int = 3, **given) -> list[Entry]:
+        plan = engine.plan(
+            FAULTS[name](**given), spec, ways, limit_s=limit_s, max_hosts=max_hosts, allow_quorum_loss=True
+        )
+        return engine.inject(plan, ways, told)
+
+    yield run
+    for entry in ledger.entries(ways.inventory):
+        engine.heal(entry, ways, told)
+
+
+@pytest.fixture
+def heal(ways, told) -> Callable[[list[Entry]], None]:
+    def run(entries: list[Entry]) -> None:
+        for entry in entries:
+            engine.heal(entry, ways, told)
+
+    return run
+
+
+@pytest.fixture
+def controller(net) -> Callable[..., subprocess.Popen]:
+    """A controller in a process of its own, which injects one after the other, says `done` and waits to be killed."""
+    started = []
+
+    def start(*injections: list) -> subprocess.Popen:
+        command = [sys.executable, Path(__file__).with_name("controller.py"), net, json.dumps(injections)]
+        child = subprocess.Popen(list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        started.append(child)
+        return child
+
+    yield start
+    for child in started:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+
+
+def until(true: Callable[[], bool], seconds: float) -> None:
+    """Poll to a deadline."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not so within {seconds} s"
+        time.sleep(0.2)
+
+
+def journals(on, host: str) -> str:
+    return on(host, f"ls {undo.FOLDER}; systemctl list-units --all --plain --no-legend 'faults-*'")

@@ -1,0 +1,68 @@
+"""Arguments that make no sense are refused before any host is asked."""
+
+import pytest
+
+from faults import engine
+from faults.catalogue import FAULTS
+from faults.protocol import Refused
+from inventories.access import Access
+from inventories.read import read
+from inventories.secrets import Secrets
+
+BAD = (
+    ("reboot", {"how": "gently"}, "no way to reboot"),
+    ("kill", {"signal": "FOO"}, "no signal 'FOO'"),
+    ("freeze", {"process": "ssh"}, "what the way in depends on"),
+    ("stop_service", {"process": "systemd-networkd.service"}, "what the way in depends on"),
+    ("crash_loop", {"every_s": 0}, "a kill every 0 s"),
+    ("crash_loop", {"process": "sshd"}, "what the way in depends on"),
+    ("fd_exhaust", {"process": "dbus"}, "what the way in depends on"),
+    ("corrupt", {"percent": 0}, "0 % of the packets"),
+    ("loss", {"percent": 101}, "101 % of the packets"),
+    ("loss", {"by": "magic"}, "no way 'magic'"),
+    ("delay", {"ms": -1}, "-1 ms"),
+    ("delay", {"ms": 10, "jitter_ms": 20}, "no more jitter"),
+    ("delay", {"distribution": "zipf"}, "no distribution 'zipf'"),
+    ("duplicate", {"direction": "up"}, "no direction 'up'"),
+    ("reorder", {"delay_ms": 0}, "what is overtaken has to wait"),
+    ("rate", {"kbit": 1}, "1 kbit/s"),
+    ("partition", {"shape": "star"}, "no shape 'star'"),
+    ("partition", {"shape": "halves", "peers": "db2"}, "takes no peers"),
+    ("partition", {"shape": "one_way", "direction": "both"}, "no direction 'both'"),
+    ("drop", {}, "neither peers nor ports"),
+    ("drop", {"ports": "22"}, "port 22 is SSH"),
+    ("reject", {"ports": "http"}, "no port 'http'"),
+    ("reject", {"ports": "70000"}, "no port '70000'"),
+    ("dns", {"how": "lie"}, "no way 'lie'"),
+    ("cpu", {"percent": 120}, "120 % of a processor"),
+    ("cpu", {"cores": -1}, "-1 processors"),
+    ("memory", {"percent": 99}, "OOM killer"),
+    ("memory", {"margin_mib": 1}, "leave at least 16 MiB"),
+    ("disk_io", {"workers": 0}, "0 workers"),
+    ("disk_io", {"path": "var"}, "not absolute"),
+    ("disk_full", {"percent": 0}, "0 % of a disk"),
+    ("disk_full", {"margin_mib": 0}, "a margin of 0 MiB"),
+    ("clock_jump", {"seconds": 0}, "a jump of 0 s"),
+    ("clock_drift", {"ppm": 1e6}, "a drift of 1e+06 ppm"),
+    ("etcd_quorum_loss", {"means": "magic"}, "no means 'magic'"),
+    ("replication_break", {"user": "x; DROP"}, "no user"),
+    ("command", {"do": "true"}, "give all three"),
+)
+
+
+@pytest.fixture(scope="module")
+def ways() -> Access:
+    return Access(read(), Secrets())
+
+
+@pytest.mark.parametrize(("name", "given", "said"), BAD, ids=[f"{name}-{said[:20]}" for name, _, said in BAD])
+def test_bad_arguments_are_refused(ways, name, given, said):
+    host = ways.inventory["etcd1"]
+    target = engine.Target("00000000", "etcd1", host, ways, 60, None, together=(host,))
+    with pytest.raises(Refused, match=said.replace("+", r"\+")):
+        FAULTS[name](**given).refuse(target)
+
+
+def test_every_fault_with_options_has_bad_ones():
+    without = {"power_cut", "poweroff", "pause"}
+    assert {name for name, _, _ in BAD} == set(FAULTS) - without

@@ -1,0 +1,162 @@
+"""The promises around every fault: struck together, refused in time, seen from elsewhere, nothing of others touched."""
+
+import time
+
+import pytest
+
+from faults import doctor, engine, ledger, remote, undo
+from faults.protocol import NotClean, NotEffective, Refused
+from inventories.errors import Problem
+from tests.faults.conftest import journals, until
+
+pytestmark = pytest.mark.lab
+
+
+def test_several_hosts_are_struck_together(inject, heal, told):
+    entries = inject("partition", "group:etcd", shape="halves")
+    spread = {detail.split("struck within ")[1] for detail in told.of("effective")}
+    assert len(spread) == 1
+    assert float(spread.pop().split(" ms")[0]) <= 20
+    moments = [entry.at for entry in entries]
+    assert max(moments) - min(moments) < 1
+    heal(entries)
+
+
+def test_one_injection_costs_little(ways, on):
+    """Arming and striking, connected: the best of some, since the machine has other work too."""
+    costs = []
+    for _ in range(4):
+        plan = engine.plan(engine.FAULTS["partition"](), "etcd1", ways, limit_s=30)
+        with remote.connect(plan.hosts[0]) as connection:
+            target = engine.Target("0abcdef0", "etcd1", plan.hosts[0], ways, 30, connection, together=plan.hosts)
+            began = time.monotonic()
+            plan.fault.arm(target, {"id": target.id})
+            strike = plan.fault.ready(target)
+            strike.go()
+            strike.done()
+            costs.append((time.monotonic() - began) * 1000)
+            plan.fault.heal(target)
+    print(f"arm and strike: {', '.join(f'{cost:.0f}' for cost in costs)} ms")
+    assert min(costs) <= 150
+
+
+@pytest.mark.parametrize("means", ["stop_service", "freeze", "partition"])
+def test_etcd_loses_its_quorum_and_gets_it_back(inject, heal, told, means):
+    entries = inject("etcd_quorum_loss", "etcd:majority", means=means)
+    assert len(entries) == 2
+    assert all("no etcd member can decide" in detail for detail in told.of("effective"))
+    heal(entries)
+
+
+def test_without_a_new_login_it_is_healed_at_once(inject, on, told, monkeypatch):
+    def refused(host):
+        raise remote.Unreachable(f"{host.name} does not answer SSH", "")
+
+    def inject_without():
+        with monkeypatch.context() as patch:
+            real, calls = remote.connect, []
+
+            def connect(host):
+                calls.append(host)
+                return real(host) if len(calls) == 1 else refused(host)
+
+            patch.setattr(remote, "connect", connect)
+            inject("partition", "etcd1")
+
+    with pytest.raises(NotEffective, match="takes no new SSH login"):
+        inject_without()
+    assert journals(on, "etcd1") == ""
+    assert "FD-" not in on("etcd1", "iptables -S")
+
+
+def test_what_the_host_has_of_others_survives_byte_for_byte(inject, heal, on):
+    on("etcd1", "iptables -N THEIRS; iptables -A THEIRS -s 192.0.2.7 -j DROP; iptables -A INPUT -j THEIRS")
+    on("etcd1", "nft add table inet theirs; nft add chain inet theirs x; nft add rule inet theirs x tcp dport 7 drop")
+    on("etcd1", "tc qdisc add dev host0 root handle 8001: pfifo limit 77")
+    look = "iptables-save | grep -v '^#'; nft list table inet theirs; tc qdisc show"
+    before = on("etcd1", look)
+    assert "8001:" in before
+    for name, given in (("partition", {}), ("reject", {"ports": "2379"}), ("loss", {}), ("dns", {})):
+        heal(inject(name, "etcd1", **given))
+        # iptables makes the chains it needs, and leaves them empty.
+        now = [line for line in on("etcd1", look).splitlines() if not line.startswith((":", "*", "COMMIT"))]
+        assert now == [line for line in before.splitlines() if not line.startswith((":", "*", "COMMIT"))]
+    on("etcd1", "iptables -D INPUT -j THEIRS; iptables -F THEIRS; iptables -X THEIRS; nft delete table inet theirs")
+    on("etcd1", "tc qdisc del dev host0 root")
+
+
+def test_a_difference_is_named(inject, heal, on):
+    entries = inject("freeze", "etcd1", process="etcd")
+    on("etcd1", "iptables -A INPUT -s 192.0.2.9 -j DROP")
+    with pytest.raises(NotClean, match=r"firewall: `iptables filter -A INPUT -s 192.0.2.9/32 -j DROP` is new"):
+        heal(entries)
+    on("etcd1", "iptables -D INPUT -s 192.0.2.9 -j DROP")
+    heal(entries)
+
+
+def test_another_machine_sees_and_heals(inject, ways, on, told, monkeypatch, tmp_path):
+    inject("disk_full", "etcd2")
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "folder", lambda inventory: tmp_path)
+        rows = engine.status(ways)
+        assert [(row["fault"], row["host"], row["injected_from"]) for row in rows] == [
+            ("disk_full", "etcd2", "elsewhere")
+        ]
+        assert "MiB filled" in rows[0]["status"]
+        with engine.connected(ways.inventory.hosts) as connections:
+            for entry in engine.active(ways, connections):
+                engine.heal(entry, ways, told)
+    assert "all as before" in told.of("clean")[0]
+    assert on("etcd2", "ls -A /var/lib/postgresql | grep faults") == ""
+
+
+def test_the_undo_outlives_a_reboot(inject, on, net, command, ways, heal):
+    """disk_full outlives the reboot; the host sets the timer again for what is left of the limit."""
+    entries = inject("disk_full", "etcd3", limit_s=20)
+    assert command("lab", "-i", net, "cut", "etcd3").returncode == 0
+    assert command("lab", "-i", net, "start", "etcd3").returncode == 0
+    full = "ls -A /var/lib/postgresql | grep faults"
+    assert on("etcd3", full) != "" or time.time() > entries[0].until
+    until(lambda: "faults-" in on("etcd3", "systemctl list-timers --no-legend") or time.time() > entries[0].until, 10)
+    until(lambda: journals(on, "etcd3") == "", 30)
+    assert on("etcd3", full) == ""
+    heal(entries)
+
+
+@pytest.mark.parametrize(("name", "given", "said"), [
+    ("freeze", {"process": "haproxy"}, "etcd1 runs no haproxy"),
+    ("stop_service", {"process": "nothing"}, "nothing.service is inactive"),
+    ("memory", {"percent": 50}, "shares its machine's kernel and clock and memory: say `--mib N`"),
+    ("memory", {"mib": 9_000_000}, "MiB available"),
+    ("disk_full", {"path": "/nowhere"}, "has no folder /nowhere"),
+    ("disk_io", {"path": "/run"}, "held in memory"),
+    ("partition", {"shape": "halves"}, "etcd1 is 1 hosts, halves takes 2"),
+    ("partition", {"peers": "db7"}, "no target 'db7'"),
+    ("etcd_quorum_loss", {}, "1 of 3 etcd members is no majority"),
+])  # fmt: skip
+def test_what_a_host_cannot_is_refused_before_anything_is_touched(inject, on, name, given, said):
+    with pytest.raises((Refused, Problem), match=said):
+        inject(name, "etcd1", **given)
+    assert journals(on, "etcd1") == ""
+
+
+def test_the_doctor_asks_the_hosts(ways):
+    found = doctor.check_up(ways)
+    assert set(found) == {"etcd1", "etcd2", "etcd3"}
+    row = found["etcd1"]
+    assert row["partition"] is None and row["loss"] is None and row["cpu"] is None
+    assert row["kill"] == "runs no postgres"
+
+
+def test_a_host_made_anew_is_not_asked_for_what_it_never_had(inject, heal, on, told):
+    entries = inject("cpu", "etcd1", cores=1, percent=20)
+    on("etcd1", "cp /etc/machine-id /etc/old; echo 0123456789abcdef0123456789abcdef > /etc/machine-id")
+    try:
+        heal(entries)
+        assert "was made anew" in told.of("clean")[0]
+    finally:
+        on(
+            "etcd1",
+            f"mv /etc/old /etc/machine-id; sh {undo.FOLDER}/{entries[0].id}.undo; rm {undo.FOLDER}/*; "
+            f"systemctl stop 'faults-*.timer'; rm -f {undo.UNITS}/faults-* {undo.UNITS}/*/faults-*",
+        )

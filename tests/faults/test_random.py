@@ -1,0 +1,65 @@
+"""Random sequences of faults on three hosts, with fixed seeds: injected, healed in any order; all clean at the end."""
+
+import random
+import time
+
+import pytest
+
+from faults import ledger, remote, state
+from faults.protocol import Refused
+from tests.faults.conftest import HOSTS, journals
+
+pytestmark = pytest.mark.lab
+SECONDS = 20
+MENU = (
+    ("drop", {"peers": "etcd2,etcd3", "ports": "2380"}),
+    ("partition", {}),
+    ("partition", {"shape": "one_way"}),
+    ("reject", {"ports": "2379"}),
+    ("dns", {}),
+    ("loss", {"percent": 40, "by": "firewall"}),
+    ("freeze", {"process": "etcd"}),
+    ("stop_service", {"process": "greeter.service"}),
+    ("kill", {"process": "greeter.service"}),
+    ("fd_exhaust", {"process": "greeter.service"}),
+    ("cpu", {"cores": 1, "percent": 20}),
+    ("memory", {"mib": 64}),
+    ("disk_full", {}),
+)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_random_sequence_leaves_every_host_clean(inject, heal, ways, told, seed):
+    dice = random.Random(seed)
+    before = {name: _state(ways, name) for name in HOSTS}
+    deadline = time.monotonic() + SECONDS
+    active = []
+    while time.monotonic() < deadline:
+        if active and dice.random() < 0.5:
+            heal([active.pop(dice.randrange(len(active)))])
+            continue
+        name, given = dice.choice(MENU)
+        host = dice.choice(HOSTS)
+        try:
+            active += inject(name, host, **given)
+        except Refused:
+            continue  # what one has stopped, another cannot
+    dice.shuffle(active)
+    heal(active)
+    assert ledger.entries(ways.inventory) == []
+    assert len(told.of("effective")) == len(told.of("clean")) > 2
+    for host in HOSTS:
+        with remote.connect(ways.inventory[host]) as connection:
+            assert state.settle(before[host], connection) == []
+
+
+def _state(ways, name: str) -> state.State:
+    with remote.connect(ways.inventory[name]) as connection:
+        return state.take(connection)
+
+
+def test_nothing_is_left_behind(on):
+    for host in HOSTS:
+        assert journals(on, host) == ""
+        assert "FD-" not in on(host, "iptables -S; ip6tables -S")
+        assert "faults" not in on(host, "ls /etc/systemd/system /etc/systemd/system/multi-user.target.wants")

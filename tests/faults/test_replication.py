@@ -1,0 +1,52 @@
+"""replication_break, on a primary and a standby that Patroni has nothing to do with."""
+
+import pytest
+
+from tests.faults.conftest import journals, until
+
+pytestmark = pytest.mark.lab
+PRIMARY = """\
+pg_createcluster 17 t --port 6001 >/dev/null && cd /etc/postgresql/17/t
+echo "listen_addresses = '*'" >> postgresql.conf
+echo "host replication replicator 10.99.4.0/24 trust" >> pg_hba.conf
+systemctl start postgresql@17-t
+runuser -u postgres -- psql -p 6001 -qc "CREATE ROLE replicator REPLICATION LOGIN"
+ln -sf .s.PGSQL.6001 /var/run/postgresql/.s.PGSQL.5432
+"""
+STANDBY = """\
+pg_createcluster 17 t --port 6001 >/dev/null; rm -rf /var/lib/postgresql/17/t
+runuser -u postgres -- pg_basebackup -h 10.99.4.11 -p 6001 -U replicator -R -c fast -D /var/lib/postgresql/17/t
+systemctl start postgresql@17-t
+"""
+COUNT = "runuser -u postgres -- psql -p 6001 -Atc 'SELECT count(*) FROM pg_stat_replication'"
+
+
+@pytest.fixture(scope="module")
+def replicated(on):
+    on("etcd1", PRIMARY)
+    on("etcd2", STANDBY)
+    until(lambda: on("etcd1", COUNT) == "1", 20)
+    yield
+    for host in ("etcd2", "etcd1"):
+        on(host, "systemctl stop postgresql@17-t; pg_dropcluster 17 t; rm -f /var/run/postgresql/.s.PGSQL.5432")
+
+
+def test_it_bites_and_heals(replicated, inject, heal, told, on):
+    entries = inject("replication_break", "etcd1")
+    assert "none of 1 standbys streams" in told.of("effective")[0]
+    assert on("etcd1", COUNT) == "0"
+    heal(entries)
+    assert "1 standbys stream again" in told.of("clean")[0]
+
+
+def test_it_heals_by_itself_when_its_controller_is_killed(replicated, controller, on, heal, ways):
+    child = controller(["replication_break", {}, "etcd1", 4])
+    assert [child.stdout.readline().strip() for _ in range(3)] == ["read", "replication_break", "done"]
+    child.kill()
+    until(lambda: journals(on, "etcd1") == "", 10)
+    until(lambda: on("etcd1", COUNT) == "1", 15)
+
+
+def test_a_standby_is_refused(replicated, inject):
+    with pytest.raises(Exception, match="etcd2 is no primary"):
+        inject("replication_break", "etcd2")
