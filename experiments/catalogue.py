@@ -1,9 +1,10 @@
 """Every experiment there is: one explicit table."""
 
-from experiments.drills import leader_power_cut
+from experiments.drills import leader_power_cut, leader_poweroff, patroni_killed, postgres_killed, standby_power_cut
 from inventories.errors import Problem
 
-EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in (leader_power_cut,)}
+DRILLS = (leader_power_cut, leader_poweroff, standby_power_cut, postgres_killed, patroni_killed)
+EXPERIMENTS = {drill.EXPERIMENT.name: drill.EXPERIMENT for drill in DRILLS}
 
 
 def find(name: str):

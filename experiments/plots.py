@@ -23,18 +23,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from experiments.judge import (
-    RECOVERED,
-    SECOND,
-    Moments,
-    Recording,
-    baseline,
-    dual_primary,
-    moments,
-    text_of,
-    writable,
-    write_outage,
-)
+from experiments.figures import RECOVERED, Moments, baseline, dual_primary, moments, writable, write_outage
+from experiments.judge import text_of
+from experiments.recording import SECOND, Recording
 
 BIN, RATE_BIN = 0.5, 1.0  # seconds: for how long requests took, and for how many there were
 UNBROKEN = 2.0  # seconds without a request over which a line goes on: a user asks once a second

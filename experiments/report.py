@@ -15,7 +15,9 @@ import jinja2
 from markupsafe import Markup
 
 from experiments import plots
-from experiments.judge import SECOND, Recording, holder, leader_history, moments, record, text_of, write_outage
+from experiments.figures import moments, write_outage
+from experiments.judge import text_of
+from experiments.recording import SECOND, Recording, holder, leader_history, record
 
 OPS = {"<=": "≤ ", ">=": "≥ ", "!=": "not ", "==": "", "is": ""}
 WORDS = {"pass": "Pass", "fail": "Fail", "unknown": "Unknown"}

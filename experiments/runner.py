@@ -18,9 +18,10 @@ import psycopg
 
 from experiments import ledger, load, whole
 from experiments.events import Writer, merge
-from experiments.judge import judge, load_events
+from experiments.judge import judge
 from experiments.model import Experiment, Heal, Inject, Step, UntilWhole, UntilWrites, Wait
 from experiments.observers import process
+from experiments.recording import load_events
 from experiments.report import write_report
 from faults import cluster, engine, etcd, remote
 from faults import ledger as fault_ledger

@@ -56,6 +56,7 @@ class Lab:
         for name, guests in providers.group(self.guests).items():
             providers.PROVIDERS[name].prepare(guests, base, tell)
         with self._locked():
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._check_image(base, tell)
             self._sweep_strangers()
             network.up(self.network, paths.STATE / "ip_forward")
@@ -66,22 +67,15 @@ class Lab:
     def down(self, tell: Tell) -> None:
         """Remove the hosts with their disks, and every trace on this machine but the cached image."""
         need_root()
-        if self.folder.exists():
-            with self._locked():
-                self._remove(tell)
-        else:
-            self._remove(tell)
-
-    def _remove(self, tell: Tell) -> None:
-        for name in self._known_names():
-            self._off(name)
-        mounts.unmount(self.folder)
-        last = not [other for other in _other_labs(self.name)]
-        network.down(self.network, paths.STATE / "ip_forward", last=last)
-        cgroups.remove(self.name)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        if last:
-            shutil.rmtree(paths.STATE, ignore_errors=True)
+        with self._locked():
+            for name in self._known_names():
+                self._off(name)
+            mounts.unmount(self.folder)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            cgroups.remove(self.name)
+            network.down(self.network, paths.STATE / "ip_forward", last=not _labs())
+            if paths.STATE.exists() and not list(paths.STATE.iterdir()):
+                paths.STATE.rmdir()
         tell(f"{self.name}: gone")
 
     def status(self) -> list[dict]:
@@ -141,11 +135,14 @@ class Lab:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(self.folder / "lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            os.set_inheritable(lock.fileno(), False)
+        """One at a time on this machine: labs share the forwarding, and the last one down puts it back."""
+        paths.STATE.parent.mkdir(parents=True, exist_ok=True)
+        folder = os.open(paths.STATE.parent, os.O_RDONLY)  # a folder can be locked, and leaves no lock file behind
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(folder)
 
     def _start(self, guests: list[Guest], tell: Tell) -> None:
         began = time.monotonic()
@@ -283,12 +280,9 @@ def _kill(pid: int) -> None:
         return
 
 
-def _other_labs(name: str) -> list[str]:
-    if not paths.STATE.exists():
-        return []
-    return [
-        path.name for path in paths.STATE.iterdir() if path.is_dir() and path.name != name and (path / "hosts").exists()
-    ]
+def _labs() -> list[str]:
+    """The labs that this machine has now."""
+    return [path.name for path in paths.STATE.iterdir() if path.is_dir()] if paths.STATE.exists() else []
 
 
 def _answers_ssh(target: Guest, seconds: float) -> bool:

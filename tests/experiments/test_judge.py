@@ -6,7 +6,9 @@ import time
 
 import pytest
 
-from experiments.judge import judge, load_events, lost_and_ghost, summarise, text_of
+from experiments.figures import lost_and_ghost
+from experiments.judge import judge, summarise, text_of
+from experiments.recording import load_events
 
 OBSERVERS = ("write_probe", "node_probe", "etcd", "patroni", "haproxy", "locust")
 

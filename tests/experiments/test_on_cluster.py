@@ -17,8 +17,10 @@ import pytest
 from experiments import ledger, runner, whole
 from experiments.drills.leader_power_cut import EXPERIMENT
 from experiments.events import Writer
-from experiments.judge import judge, load_events, lost_and_ghost
+from experiments.figures import lost_and_ghost
+from experiments.judge import judge
 from experiments.model import Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
+from experiments.recording import load_events
 from faults import cluster, etcd, remote
 from faults import ledger as fault_ledger
 from faults.command import Command

@@ -5,8 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from experiments.judge import judge, record, summarise
+from experiments.judge import judge, summarise
 from experiments.plots import DARK, LIGHT, THEMED, View, css, node_bands, proxy_bands, rates
+from experiments.recording import record
 from experiments.report import Clock, analysis, tiles, turns, write_report, write_summary
 
 EVERYONE = ("write_probe", "node_probe", "etcd", "patroni", "haproxy", "locust")

@@ -223,6 +223,20 @@ def test_the_image_in_use_is_not_rebuilt_under_the_hosts(up, command):
     assert "in use by" in done.stderr
 
 
+def test_one_lab_goes_down_while_another_comes_up(up, command, like_lab):
+    other = like_lab("t-other", "10.99.6", only=("etcd1",))
+    for _ in range(2):
+        command("lab", "-i", up, "down")
+        assert command("lab", "-i", other, "up").returncode == 0
+        python = [str(ROOT / ".venv/bin/python"), "-m", "lab", "-i"]
+        down = subprocess.Popen([*python, str(other), "down"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        done = command("lab", "-i", up, "up")
+        said = down.communicate()[1]
+        assert (done.returncode, down.returncode) == (0, 0), done.stderr + said
+        assert states(command, up)["db1"] == "running"
+        assert network.IP_FORWARD.read_text() == "1\n"
+
+
 def test_down_leaves_nothing(up, command, before):
     assert command("lab", "-i", up, "down").returncode == 0
     assert steady(footprint()) == before

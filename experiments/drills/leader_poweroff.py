@@ -1,0 +1,31 @@
+"""The leader is shut down in good order, as for maintenance by someone who forgot to switch over."""
+
+from experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
+from faults.poweroff import Poweroff
+
+EXPERIMENT = Experiment(
+    name="leader_poweroff",
+    title="The leader is powered off in good order",
+    question="Does an orderly poweroff of the primary hand the leadership over, or is it found dead?",
+    hypothesis=(
+        "Patroni stops PostgreSQL, releases the leader key, and a synchronous standby takes over within 5 s; no "
+        "acknowledged write is lost, and the old leader comes back as a replica without an error for anyone."
+    ),
+    steps=(
+        Wait(8),
+        Inject(Poweroff(), "leader"),
+        UntilWrites(within_s=60),
+        Wait(6),
+        Heal(),
+        UntilWhole(within_s=90),
+        Wait(2),
+    ),
+    expectations=(
+        Expect("writes return within 5 s", "rto_ms", "<=", Bound(seconds=5)),
+        Expect("another node leads", "leader_after", "!=", "leader_before"),
+        Expect("no acknowledged write is lost", "lost", "==", 0),
+        Expect("never two primaries", "dual_primary_ms", "==", 0),
+        Expect("the cluster is whole again", "steady_after", "is", True),
+    ),
+    cost_s=45,
+)

@@ -1,0 +1,31 @@
+"""The leader's Patroni is killed and restarted by systemd, while its PostgreSQL goes on."""
+
+from experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
+from faults.kill import Kill
+
+EXPERIMENT = Experiment(
+    name="patroni_killed",
+    title="The leader's Patroni is killed",
+    question="Does a crash of the agent cost an outage of the database that it looks after?",
+    hypothesis=(
+        "systemd restarts Patroni at once, it finds its PostgreSQL running and its leader key unexpired, and keeps "
+        "both. HAProxy may miss it for as long as it takes to start; there is no failover."
+    ),
+    steps=(
+        Wait(8),
+        Inject(Kill(process="patroni"), "leader"),
+        UntilWrites(within_s=60),
+        Wait(8),
+        Heal(),
+        UntilWhole(within_s=90),
+        Wait(2),
+    ),
+    expectations=(
+        Expect("writes return within 5 s", "rto_ms", "<=", Bound(seconds=5)),
+        Expect("the leader stays", "leader_after", "==", "leader_before"),
+        Expect("no acknowledged write is lost", "lost", "==", 0),
+        Expect("never two primaries", "dual_primary_ms", "==", 0),
+        Expect("the cluster is whole again", "steady_after", "is", True),
+    ),
+    cost_s=35,
+)

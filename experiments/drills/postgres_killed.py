@@ -1,0 +1,31 @@
+"""The primary's postmaster is killed; its host, its Patroni and everything else live on."""
+
+from experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
+from faults.kill import Kill
+
+EXPERIMENT = Experiment(
+    name="postgres_killed",
+    title="The primary's PostgreSQL is killed",
+    question="Does Patroni restart a crashed primary, or fail over, and how long does either take?",
+    hypothesis=(
+        "Patroni notices within loop_wait. Where primary_start_timeout is 0 it gives the leadership away at once; "
+        "else it starts PostgreSQL again on the same node. Writes are back within loop_wait + 6 s, and no "
+        "acknowledged write is lost."
+    ),
+    steps=(
+        Wait(8, jitter="loop_wait"),
+        Inject(Kill(process="postgres"), "leader"),
+        UntilWrites(within_s=60),
+        Wait(6),
+        Heal(),
+        UntilWhole(within_s=90),
+        Wait(2),
+    ),
+    expectations=(
+        Expect("writes return within loop_wait + 6 s", "rto_ms", "<=", Bound(loop_wait=1, seconds=6)),
+        Expect("no acknowledged write is lost", "lost", "==", 0),
+        Expect("never two primaries", "dual_primary_ms", "==", 0),
+        Expect("the cluster is whole again", "steady_after", "is", True),
+    ),
+    cost_s=35,
+)

@@ -1,0 +1,32 @@
+"""A synchronous standby's power is cut: the primary's commits wait for it, or for another."""
+
+from experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
+from faults.power_cut import PowerCut
+
+EXPERIMENT = Experiment(
+    name="standby_power_cut",
+    title="A synchronous standby loses its power",
+    question="How long do commits wait when a synchronous standby dies without a word?",
+    hypothesis=(
+        "With quorum commit another standby answers in its place, and nobody notices. With one synchronous standby "
+        "by name commits wait until the primary has given it up (wal_sender_timeout, 5 s) and Patroni has named "
+        "another."
+    ),
+    steps=(
+        Wait(8),
+        Inject(PowerCut(), "sync_standby"),
+        UntilWrites(within_s=60),
+        Wait(10),
+        Heal(),
+        UntilWhole(within_s=90),
+        Wait(2),
+    ),
+    expectations=(
+        Expect("commits wait for 5 s and a loop_wait at most", "rto_ms", "<=", Bound(loop_wait=1, seconds=6)),
+        Expect("the leader stays", "leader_after", "==", "leader_before"),
+        Expect("no acknowledged write is lost", "lost", "==", 0),
+        Expect("never two primaries", "dual_primary_ms", "==", 0),
+        Expect("the cluster is whole again", "steady_after", "is", True),
+    ),
+    cost_s=40,
+)
