@@ -135,14 +135,15 @@ def inject(it: Plan, access: Access, tell: Tell) -> list[Entry]:
 
 
 def _arm(fault: Fault, targets: list[Target], entries: list[Entry]) -> list[Entry]:
-    """Write the ledger, then have every host hold its undo; where it cannot, a process of our own does."""
-    inventory = targets[0].access.inventory
-    for entry in entries:
-        ledger.write(inventory, entry)
+    """Write the ledger, and have every host hold its undo; where it cannot, a process of our own does.
+
+    That process is there before the entry is: killed in between, we leave one that finds nothing to heal, and not an
+    entry that nobody heals.
+    """
     if not fault.heals_itself_on_host:
         entries = [replace(entry, deadman=_arm_deadman(entry)) for entry in entries]
-        for entry in entries:
-            ledger.write(inventory, entry)
+    for entry in entries:
+        ledger.write(targets[0].access.inventory, entry)
     each(lambda pair: fault.arm(pair[0], asdict(pair[1])), zip(targets, entries, strict=True))
     return entries
 

@@ -148,8 +148,9 @@ class Lab:
         began = time.monotonic()
         base = Path((self.folder / "image").read_text())
         key = (self.folder / "ssh_key.pub").read_text()
-        todo = [guest for guest in guests if _init(guest) is None]
         with ThreadPoolExecutor(PARALLEL) as pool:
+            list(pool.map(_settle, guests))
+            todo = [guest for guest in guests if _init(guest) is None]
             list(pool.map(lambda guest: self._boot(guest, base, key), todo))
             list(pool.map(lambda guest: _wait_for_ssh(guest), guests))
         if todo:
@@ -291,6 +292,13 @@ def _answers_ssh(target: Guest, seconds: float) -> bool:
             return connection.recv(4) == b"SSH-"
     except OSError:
         return False
+
+
+def _settle(target: Guest) -> None:
+    """A host that is on and silent is on its way up, or down: wait until it is clear which."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    while _init(target) is not None and not _answers_ssh(target, 1) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _wait_for_ssh(target: Guest) -> None:

@@ -65,24 +65,24 @@ def test_power_faults_bite_and_heal(faults, command, inventory, fault):
 
 
 def test_a_power_cut_heals_by_itself_when_the_controller_is_gone(faults, command, inventory):
-    assert faults("inject", "power_cut", "db1", "--for", "3s").returncode == 0
+    assert faults("inject", "power_cut", "db1", "--for", "8s").returncode == 0
     assert state(command, inventory) == "off"
-    until(lambda: state(command, inventory) == "running", 15)
-    until(lambda: json.loads(faults("status", "--json").stdout) == [], 10)
+    until(lambda: state(command, inventory) == "running", 40)
+    until(lambda: json.loads(faults("status", "--json").stdout) == [], 20)
 
 
 def test_a_power_cut_heals_by_itself_when_its_controller_is_killed_at_any_step(command, inventory):
     for moment in (0.9, 1.2, 1.6):
         child = subprocess.Popen(
-            [sys.executable, "-m", "faults", "-i", str(inventory), "inject", "power_cut", "db1", "--for", "3s"],
+            [sys.executable, "-m", "faults", "-i", str(inventory), "inject", "power_cut", "db1", "--for", "5s"],
             cwd=ROOT,
             stderr=subprocess.DEVNULL,
         )
         time.sleep(moment)
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
-        until(lambda: ledger.entries(read(inventory)) == [], 20)
-        assert state(command, inventory) == "running"
+        until(lambda: ledger.entries(read(inventory)) == [], 40)
+        until(lambda: state(command, inventory) == "running", 20)
 
 
 def test_a_power_command_that_does_nothing_is_not_effective(command, inventory):
