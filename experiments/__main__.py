@@ -82,6 +82,7 @@ def run(get, name: str, repeat: int, seed: int | None, reports: Path, as_json: b
     """Run an experiment and judge it. Exit 0: held, 1: fell short, 2: the lab or the usage failed, 3: inconclusive."""
     experiment = find(name)
     ways = get()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts us in the background ignores it
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     verdicts, folders = [], []

@@ -17,6 +17,7 @@ from inventories.access import Access, access
 from inventories.errors import Problem, one_line
 from inventories.read import read
 
+RETRIES, RETRY_SECONDS = 4, 3
 UNITS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "min": 60, "h": 3600}
 
 
@@ -189,10 +190,15 @@ def heal(get, ids: tuple[str, ...], everything: bool, after: float | None) -> No
     problems = []
     for entry in active.values():
         if everything or entry.id in ids:
-            try:
-                engine.heal(entry, ways, tell)
-            except Problem as problem:
-                problems.append(problem)
+            # Nobody watches the process that heals at the limit: it tries again before it gives up.
+            for left in range(0 if after is None else RETRIES, -1, -1):
+                try:
+                    engine.heal(entry, ways, tell)
+                    break
+                except Problem as problem:
+                    if not left:
+                        problems.append(problem)
+                time.sleep(RETRY_SECONDS if left else 0)
     if problems:
         raise problems[0]
 
