@@ -50,7 +50,7 @@ def view(access: Access) -> View:
         try:
             answer = httpx.get(f"{access.patroni_url(host)}/cluster", timeout=SECONDS)
             return View(tuple(_member(row) for row in answer.json()["members"]), None)
-        except httpx.HTTPError as problem:
+        except (httpx.HTTPError, ValueError, KeyError) as problem:  # down, or another's answer
             error = f"{host.name}: {problem or type(problem).__name__}"
     return View((), error)
 
@@ -63,7 +63,7 @@ def settings(access: Access) -> dict[str, Any]:
     for host in access.inventory.role("postgres"):
         try:
             dynamic = httpx.get(f"{access.patroni_url(host)}/config", timeout=SECONDS).json()
-        except httpx.HTTPError:
+        except (httpx.HTTPError, ValueError):
             continue
         mode = dynamic.get("synchronous_mode", False)
         return access.profile | dynamic | {"synchronous_mode": {True: "on", False: "off"}.get(mode, mode)}
