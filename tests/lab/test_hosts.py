@@ -26,7 +26,7 @@ def footprint() -> dict[str, object]:
         "mounts": sorted(line for line in Path("/proc/self/mounts").read_text().splitlines() if NAME in line),
         "links": sorted(link["ifname"] for link in json.loads(shown("ip", "-j", "link"))),
         "tables": shown("nft", "list", "ruleset"),
-        "namespaces": [line for line in shown("lsns", "-n", "-o", "NS,COMMAND").splitlines() if NAME in line],
+        "namespaces": shown("lsns", "-t", "net", "-n", "-o", "NS"),
         "loops": sorted(line for line in shown("losetup", "-n", "-O", "BACK-FILE").splitlines() if NAME in line),
         "cgroups": sorted(str(p) for m in cgroups.hierarchies().values() for p in m.glob(f"firedrill/{NAME}")),
         "sysctls": shown("sysctl", "-a"),
