@@ -10,13 +10,14 @@ from experiments import whole
 from faults import cluster, remote
 from inventories.access import access
 from inventories.read import read
+from tests.labs import place
 
 pytestmark = pytest.mark.lab
 
 
 @pytest.fixture(scope="module")
 def inventory(like_lab, command):
-    file = like_lab("t-bare", "10.99.5", source="compact")
+    file = like_lab(*place("bare", 5), source="compact")
     done = command("lab", "-i", file, "up", "--bare", seconds=600)
     assert done.returncode == 0, done.stderr
     yield file

@@ -27,9 +27,10 @@ from faults.command import Command
 from faults.power_cut import PowerCut
 from inventories.access import Access, access
 from inventories.read import ROOT, read
+from tests.labs import place
 
 pytestmark = pytest.mark.lab
-NAME, SUBNET = "t-cluster", "10.99.3"
+NAME, SUBNET = place("cluster", 3)
 WHOLE_SECONDS = 120
 
 

@@ -15,6 +15,7 @@ from faults.ledger import Entry
 from inventories.access import Access
 from inventories.read import ROOT, read
 from inventories.secrets import Secrets
+from tests.labs import place
 
 HOSTS = ("etcd1", "etcd2", "etcd3")
 ETCD = """\
@@ -55,7 +56,7 @@ systemctl daemon-reload; systemctl start greeter
 @pytest.fixture(scope="session")
 def net(like_lab, command) -> Path:
     """The inventory file of hosts etcd1 to etcd3, up."""
-    file = like_lab("t-net", "10.99.4", only=HOSTS)
+    file = like_lab(*place("net", 4), only=HOSTS)
     done = command("lab", "-i", file, "up")
     assert done.returncode == 0, done.stderr
     yield file

@@ -8,6 +8,7 @@ import pytest
 
 from faults import engine, ledger, undo
 from tests.faults.conftest import journals, until
+from tests.labs import place
 
 pytestmark = pytest.mark.lab
 # Does a TCP connection come about? 0 yes, 1 refused, 2 silence.
@@ -19,7 +20,8 @@ except TimeoutError: print(2)
 except OSError: print(1)
 else: print(0)'"""
 PING = "ping -n -q -c 2 -i 0.1 -W 0.3 {address} >/dev/null && echo heard || echo silence"
-ETCD1, ETCD2 = "10.99.4.11", "10.99.4.12"
+NAME, SUBNET = place("net", 4)
+ETCD1, ETCD2 = f"{SUBNET}.11", f"{SUBNET}.12"
 TAKEN = (
     'python3 -c \'import socket; link = socket.create_connection(("127.0.0.1", 7777), 1); link.settimeout(0.7); '
     "print(link.recv(9).decode())' 2>/dev/null || echo not taken"

@@ -12,9 +12,10 @@ import pytest
 
 from faults import ledger
 from inventories.read import ROOT, read
+from tests.labs import place
 
 pytestmark = pytest.mark.lab
-NAME, SUBNET = "t-faults", "10.99.2"
+NAME, SUBNET = place("faults", 2)
 
 
 @pytest.fixture(scope="module")

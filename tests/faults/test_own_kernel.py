@@ -11,17 +11,19 @@ from inventories.access import Access
 from inventories.read import read
 from inventories.secrets import Secrets
 from tests.faults.conftest import journals, until
+from tests.labs import place
 
 pytestmark = pytest.mark.lab
-DB1, DB2 = "10.99.6.21", "10.99.6.22"
+NAME, SUBNET = place("netem", 6)
+DB1, DB2 = f"{SUBNET}.21", f"{SUBNET}.22"
 PORT = {"peers": "db2", "ports": "5432"}
 
 
 @pytest.fixture(scope="module")
 def net(like_lab, command):
-    file = like_lab("t-netem", "10.99.6", only=("db1", "db2"), source="vms_local")
+    file = like_lab(NAME, SUBNET, only=("db1", "db2"), source="vms_local")
     text = (
-        file.read_text().replace('"name": "vms"', '"name": "t-netem"').replace("firedrill/vms/", "firedrill/t-netem/")
+        file.read_text().replace('"name": "vms"', f'"name": "{NAME}"').replace("firedrill/vms/", f"firedrill/{NAME}/")
     )
     file.write_text(text)
     done = command("lab", "-i", file, "up", seconds=600)

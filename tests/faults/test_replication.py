@@ -8,23 +8,23 @@ pytestmark = pytest.mark.lab
 PRIMARY = """\
 pg_createcluster 17 t --port 6001 >/dev/null && cd /etc/postgresql/17/t
 echo "listen_addresses = '*'" >> postgresql.conf
-echo "host replication replicator 10.99.4.0/24 trust" >> pg_hba.conf
+echo "host replication replicator samenet trust" >> pg_hba.conf
 systemctl start postgresql@17-t
 runuser -u postgres -- psql -p 6001 -qc "CREATE ROLE replicator REPLICATION LOGIN"
 ln -sf .s.PGSQL.6001 /var/run/postgresql/.s.PGSQL.5432
 """
 STANDBY = """\
 pg_createcluster 17 t --port 6001 >/dev/null; rm -rf /var/lib/postgresql/17/t
-runuser -u postgres -- pg_basebackup -h 10.99.4.11 -p 6001 -U replicator -R -c fast -D /var/lib/postgresql/17/t
+runuser -u postgres -- pg_basebackup -h {address} -p 6001 -U replicator -R -c fast -D /var/lib/postgresql/17/t
 systemctl start postgresql@17-t
 """
 COUNT = "runuser -u postgres -- psql -p 6001 -Atc 'SELECT count(*) FROM pg_stat_replication'"
 
 
 @pytest.fixture(scope="module")
-def replicated(on):
+def replicated(on, ways):
     on("etcd1", PRIMARY)
-    on("etcd2", STANDBY)
+    on("etcd2", STANDBY.format(address=ways.inventory["etcd1"].address))
     until(lambda: on("etcd1", COUNT) == "1", 20)
     yield
     for host in ("etcd2", "etcd1"):

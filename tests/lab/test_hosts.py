@@ -11,9 +11,10 @@ import pytest
 
 from inventories.read import ROOT, read
 from lab import cgroups, core, image, network, nspawn, paths
+from tests.labs import MARK, place
 
 pytestmark = pytest.mark.lab
-NAME, SUBNET = "t-hosts", "10.99.1"
+NAME, SUBNET = place("hosts", 1)
 
 
 def footprint() -> dict[str, object]:
@@ -203,12 +204,12 @@ def test_a_host_no_longer_named_is_removed(up, command, like_lab):
 
 
 def test_an_address_that_is_taken_is_refused_before_anything_is_made(like_lab, command, up):
-    other = like_lab("t-clash", SUBNET, only=("etcd1",))
+    other = like_lab(f"{MARK}-clash", SUBNET, only=("etcd1",))
     done = command("lab", "-i", other, "up")
     assert done.returncode == 2
     assert f"taken: fd{NAME} has {SUBNET}.1/24" in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert not (paths.STATE / "t-clash").exists()
+    assert not (paths.STATE / f"{MARK}-clash").exists()
 
 
 def test_an_image_of_another_kind_is_refused(up, command):
@@ -224,7 +225,7 @@ def test_the_image_in_use_is_not_rebuilt_under_the_hosts(up, command):
 
 
 def test_one_lab_goes_down_while_another_comes_up(up, command, like_lab):
-    other = like_lab("t-other", "10.99.6", only=("etcd1",))
+    other = like_lab(*place("other", 6), only=("etcd1",))
     for _ in range(2):
         command("lab", "-i", up, "down")
         assert command("lab", "-i", other, "up").returncode == 0

@@ -13,9 +13,10 @@ import pytest
 
 from inventories.read import ROOT, read
 from lab import cgroups, core, doctor, image, paths, providers, uml
+from tests.labs import place
 
 pytestmark = pytest.mark.lab
-NAME, SUBNET = "t-uml", "10.99.7"
+NAME, SUBNET = place("uml", 7)
 INVENTORY = f"""
 def _host(name, last, **data):
     return name, {{"ssh_hostname": f"{SUBNET}.{{last}}", "memory_mib": 256}} | data
