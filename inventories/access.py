@@ -65,6 +65,10 @@ class Access:
         """psycopg's arguments for a write connection through the proxy."""
         return self._sql(self.front, self.ports["write"])
 
+    def sql_read(self) -> dict[str, Any]:
+        """psycopg's arguments for a connection to a replica through the proxy."""
+        return self._sql(self.front, self.ports["read"])
+
     def sql_node(self, host: Host) -> dict[str, Any]:
         """psycopg's arguments for a connection to one node, past the proxy."""
         return self._sql(host.address, self.ports["postgres"])

@@ -47,9 +47,19 @@ class Recorder:
         self.outcomes: Counter[str] = Counter()
 
     def request(
-        self, *, id: str, method: str, name: str, start: int, t: int, status: int, outcome: str, error: str | None
+        self,
+        *,
+        id: str,
+        method: str,
+        name: str,
+        due: int,
+        start: int,
+        t: int,
+        status: int,
+        outcome: str,
+        error: str | None,
     ) -> None:
-        """Record one request. `start` and `t` are when it was sent and when its answer was known, in ns UTC."""
+        """Record one request: when it was due, when it was sent, and when its answer was known (`t`), in ns UTC."""
         self.outcomes[f"{method} {outcome}"] += 1
         self._append(
             t=t,
@@ -57,15 +67,16 @@ class Recorder:
             id=id,
             method=method,
             name=name,
+            due=due,
             start=start,
             status=status,
             outcome=outcome,
             error=error,
         )
 
-    def alive(self, users: int) -> None:
-        """Record that the load generator stands, with its number of users."""
-        self._append(t=time.time_ns(), kind="alive", users=users)
+    def alive(self, users: int, under_way: int = 0) -> None:
+        """Record that the load generator stands, with its number of users and of requests without an answer yet."""
+        self._append(t=time.time_ns(), kind="alive", users=users, under_way=under_way)
 
     def close(self) -> None:
         """End the file; what comes later is not recorded."""

@@ -43,7 +43,7 @@ def test_what_a_read_came_to(status, wanted):
 
 def record(recorder, **changed):
     fields = {
-        "id": "a", "method": "POST", "name": "/forecasts", "start": 5, "t": 7, "status": 201, "outcome": "acked",
+        "id": "a", "method": "POST", "name": "/forecasts", "due": 4, "start": 5, "t": 7, "status": 201, "outcome": "acked",
         "error": None,
     }  # fmt: skip
     recorder.request(**{**fields, **changed})
@@ -57,7 +57,7 @@ def test_an_event_is_on_disk_at_once(tmp_path):
     first, second = (json.loads(line) for line in path.read_text().splitlines())
     assert first == {
         "t": 7, "source": "locust", "host": None, "kind": "request", "id": "a", "method": "POST", "name": "/forecasts",
-        "start": 5, "status": 201, "outcome": "acked", "error": None,
+        "due": 4, "start": 5, "status": 201, "outcome": "acked", "error": None,
     }  # fmt: skip
     assert second["kind"] == "alive" and second["users"] == 20 and second["t"] > 10**18
     recorder.close()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -19,8 +20,10 @@ class Api(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     seen: dict[str, int] = {}
+    slow = 0.0
 
     def do_GET(self):
+        time.sleep(self.slow)
         self.reply(200, b"[]")
 
     def do_POST(self):
@@ -52,18 +55,18 @@ def address():
         thread.join()
 
 
-def locust(address, events, *arguments):
+def locust(address, events, *arguments, load=None):
     command = [sys.executable, "-m", "locust", "-f", "loadtests/weather.py", "--headless", "-H", address, *arguments]
-    environment = {**os.environ, "FIREDRILL_EVENTS": str(events)}
+    environment = {**os.environ, "FIREDRILL_EVENTS": str(events), "FIREDRILL_LOAD": json.dumps(load or {})}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_requests_are_recorded_and_a_refused_write_is_sent_once_more(address, tmp_path):
     done = locust(address, tmp_path / "events.jsonl", "-t", "3")
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
-    assert "All users spawned" in done.stderr and '"Reader": 10, "Writer": 10' in done.stderr
+    assert "All users spawned" in done.stderr and '"Cities": 5, "Forecasts": 5, "Writer": 10' in done.stderr
     requests = [event for event in events if event["kind"] == "request"]
-    assert all(event["start"] <= event["t"] for event in requests)
+    assert all(event["due"] <= event["start"] <= event["t"] for event in requests)
     reads = [event for event in requests if event["method"] == "GET"]
     assert {event["name"] for event in reads} == {"/cities", "/forecasts"}
     assert {event["outcome"] for event in reads} == {"ok"}
@@ -85,3 +88,33 @@ def test_with_nobody_there_nothing_was_written(tmp_path):
     }
     assert all("refused" in event["error"] for event in requests)
     assert max(len([one for one in requests if one["id"] == event["id"]]) for event in requests) == 2
+
+
+def test_requests_start_on_schedule_whatever_the_earlier_ones_do(address, tmp_path, monkeypatch):
+    monkeypatch.setattr(Api, "slow", 2.5)
+    load = {"rates": {"GET /cities": 8}}
+    locust(address, tmp_path / "events.jsonl", "-t", "4", load=load)
+    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    requests = [event for event in events if event["kind"] == "request"]
+    assert {event["name"] for event in requests} == {"/cities"}
+    assert max(event.get("under_way", 0) for event in events) > 8, "none waits for another"
+    due = sorted(event["due"] for event in requests)
+    seconds = (due[-1] - due[0]) / 1e9
+    assert len(due) - 1 == pytest.approx(8 * seconds, abs=8)
+    assert {event["outcome"] for event in requests} == {"ok"}, "those under way at the end were waited for"
+    assert min(event["t"] - event["due"] for event in requests) >= 2.5e9
+
+
+def test_one_that_gives_up_sooner(address, tmp_path, monkeypatch):
+    monkeypatch.setattr(Api, "slow", 3)
+    locust(address, tmp_path / "events.jsonl", "-t", "3", load={"rates": {"GET /cities": 2}, "timeout_s": 1})
+    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    requests = [event for event in events if event["kind"] == "request"]
+    assert requests and {event["outcome"] for event in requests} == {"error"}
+    assert max(event["t"] - event["start"] for event in requests) < 2.5e9
+
+
+def test_a_rate_for_nobody_is_refused(address, tmp_path):
+    done = locust(address, tmp_path / "events.jsonl", "-t", "1", load={"rates": {"PUT /cities": 2}})
+    assert done.returncode != 0
+    assert "no rate 'PUT /cities'" in done.stderr + done.stdout

@@ -1,0 +1,106 @@
+"""Users of an event log, straight through the proxy: insert one (write port, 10 a second), read the last three (read
+port, 10 a second), each on a connection of its own that is opened anew after an error.
+
+    locust -f loadtests/events.py --headless -u 20 -r 20 -t 60
+
+Recorded as the weather's requests are: an insert as POST, a look as GET. The table is the ledger's to make
+(experiments/ledger.py); it is in the database of $FIREDRILL_INVENTORY.
+"""
+
+import time
+import uuid
+
+import gevent
+import psycopg
+
+from loadtests.arrivals import TIMEOUT, Arrival, rates, ways
+from loadtests.recorder import ACKED, ERROR, FAILED, OK, UNKNOWN
+from weather.database import Failed, Invalid, Unknown, WatchedConnection, classify
+
+RATES = rates({"INSERT": 10, "SELECT": 10})
+# An id that is there is updated to itself: see weather/api.py.
+INSERT = "INSERT INTO firedrill.event (id, text) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET id = excluded.id"
+LAST = "SELECT id, at, text FROM firedrill.event ORDER BY at DESC LIMIT 3"
+OUTCOMES = {Failed: FAILED, Invalid: FAILED, Unknown: UNKNOWN}
+ACCESS = ways()
+
+
+class EventUser(Arrival):
+    """What writers and readers of the log share: a connection for each statement under way."""
+
+    abstract = True
+    where: dict
+
+    def __init__(self, environment) -> None:
+        super().__init__(environment)
+        self.spare: list[WatchedConnection] = []
+
+    def new_id(self) -> str:
+        return str(uuid.uuid4())
+
+    def execute(self, identity: str, due: int, statement: str, values: tuple) -> str:
+        """Execute one statement in a transaction of its own, within the time, and record it."""
+        start, connection, outcome, error = time.time_ns(), None, ACKED, None
+        try:
+            with gevent.Timeout(TIMEOUT, TimeoutError(f"no answer within {TIMEOUT:g} s")):
+                connection = self.spare.pop() if self.spare else self._connect()
+                connection.unconfirmed = None
+                connection.execute(statement, values)
+            if connection.unconfirmed:
+                outcome, error = UNKNOWN, connection.unconfirmed
+        except (psycopg.Error, OSError) as problem:
+            outcome, error = _outcome(problem, sent=connection is not None), _text(problem)
+        if self.method == "GET":
+            outcome = OK if error is None else ERROR
+        t = time.time_ns()
+        self.record(id=identity, due=due, start=start, t=t, status=0, outcome=outcome, error=error)
+        self._told(start, t, error)
+        if error is None:
+            self.spare.append(connection)
+        elif connection:
+            connection.close()
+        return outcome
+
+    def _connect(self) -> WatchedConnection:
+        connection = WatchedConnection.connect(**self.where, autocommit=True)
+        connection.watch()
+        return connection
+
+    def _told(self, start: int, t: int, error: str | None) -> None:
+        """For locust's own page."""
+        self.environment.events.request.fire(
+            request_type=self.method, name=self.name, response_time=(t - start) / 1e6, response_length=0,
+            exception=RuntimeError(error) if error else None, context={},
+        )  # fmt: skip
+
+
+def _outcome(problem: Exception, sent: bool) -> str:
+    if isinstance(problem, psycopg.Error):
+        return OUTCOMES[type(classify(problem, sent=sent))]
+    return UNKNOWN if sent else FAILED
+
+
+def _text(problem: Exception) -> str:
+    return (str(problem) or type(problem).__name__).strip().splitlines()[0]
+
+
+class Writer(EventUser):
+    """Appends to the log."""
+
+    weight = RATES["INSERT"]
+    method, name = "POST", "INSERT"
+    where = ACCESS.sql_front()
+
+    def send(self, identity: str, due: int) -> str:
+        return self.execute(identity, due, INSERT, (identity, "something happened"))
+
+
+class Reader(EventUser):
+    """Looks at the last three."""
+
+    weight = RATES["SELECT"]
+    method, name = "GET", "SELECT"
+    where = ACCESS.sql_read()
+
+    def send(self, identity: str, due: int) -> str:
+        return self.execute(identity, due, LAST, ())
