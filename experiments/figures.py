@@ -260,6 +260,8 @@ def phases(rec: Recording, when: Moments) -> dict[str, float | None]:
     def part(begin: int | None, end: int | None, *names: str) -> float | None:
         if begin is None or end is None or any(rec.blind(name, Span(begin, end)) for name in names):
             return None
+        if "etcd" in names and when.key_gone and rec.deaf(when.key_gone):
+            return None
         return ms(end - begin)
 
     return {

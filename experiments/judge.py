@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from experiments import changes, impact
 from experiments.figures import (
     Outage,
     Reason,
@@ -169,6 +170,7 @@ def measure(rec: Recording) -> tuple[dict[str, Any], dict[str, str], list[Reason
     figures = {name: found.ms for name, found in outages.items()} | counts | dual_figures(rec)
     figures |= {"phases": phases(rec, moments(rec)), **users(rec), **led, "fault_at": rec.fault_at}
     figures["predicted"] = predict(rec, led["leader_before"])
+    figures |= impact.figures(rec) | changes.figures(rec)
     return (
         figures,
         {name: text for name, found in outages.items() if (text := never_ended(rec, found))},

@@ -13,9 +13,15 @@ CHUNK = 5000
 PREPARE = (
     "CREATE TABLE IF NOT EXISTS firedrill.probe (id bigint PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())",
     "CREATE TABLE IF NOT EXISTS firedrill.node_probe (node text NOT NULL, id bigint NOT NULL, PRIMARY KEY (node, id))",
-    "TRUNCATE firedrill.probe, firedrill.node_probe",
+    "CREATE TABLE IF NOT EXISTS firedrill.event"
+    " (id uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), text text NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS event_at ON firedrill.event (at)",
+    "TRUNCATE firedrill.probe, firedrill.node_probe, firedrill.event",
 )
-READ = {"probe": "SELECT id FROM firedrill.probe", "forecast": "SELECT id FROM forecast"}
+READ = {
+    "probe": "SELECT id FROM firedrill.probe",
+    "forecast": "SELECT id FROM forecast UNION ALL SELECT id FROM firedrill.event",
+}
 
 
 def prepare(access: Access) -> None:

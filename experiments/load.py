@@ -1,25 +1,31 @@
 """The users: locust without its web page, in a process of its own."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from experiments.model import Load
 from inventories.access import Access
 from inventories.read import ROOT
 
-STOP_SECONDS = 15
+STOP_SECONDS = 30
 
 
-def start(users: int, access: Access, events: Path, log: Path) -> subprocess.Popen:
+def start(load: Load, access: Access, events: Path, log: Path) -> subprocess.Popen:
     """Start the users; every request of theirs goes to `events`."""
     command = [
         "setpriv", "--pdeathsig", "KILL",
-        sys.executable, "-m", "locust", "-f", "loadtests/weather.py", "--headless", "--host", access.http_url,
-        "-u", str(users), "-r", str(users), "--only-summary", "--loglevel", "WARNING",
+        sys.executable, "-m", "locust", "-f", load.file, "--headless", "--host", access.http_url,
+        "-u", str(load.total), "-r", str(load.total), "--only-summary", "--loglevel", "WARNING",
     ]  # fmt: skip
-    environment = os.environ | {"FIREDRILL_EVENTS": str(events), "FIREDRILL_INVENTORY": str(access.inventory.path)}
+    environment = os.environ | {
+        "FIREDRILL_EVENTS": str(events),
+        "FIREDRILL_INVENTORY": str(access.inventory.path),
+        "FIREDRILL_LOAD": json.dumps({"rates": dict(load.rates), "timeout_s": load.timeout_s}),
+    }
     with open(log, "w") as output:
         return subprocess.Popen(
             command,

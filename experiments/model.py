@@ -1,5 +1,6 @@
 """What an experiment is: data, with a few kinds of step and of expectation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,13 +20,20 @@ class Wait:
 
 @dataclass(frozen=True)
 class Inject:
-    """Inject a fault on a target."""
+    """Inject a fault on a target; it heals by itself after `limit_s`, the fault's own limit where none is given.
+
+    Beside the targets of faults/targets.py, `initial_leader` and `initial_replica:2` are what they were when the run
+    began.
+    """
 
     fault: Fault
     target: str
+    limit_s: float | None = None
+    max_hosts: int = 2
+    allow_quorum_loss: bool = False
 
     def __str__(self) -> str:
-        return f"inject {self.fault} on {self.target}"
+        return f"inject {self.fault} on {self.target}" + (f" for {self.limit_s:g} s" if self.limit_s else "")
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,59 @@ class UntilWhole:
         return f"wait up to {self.within_s:g} s until the cluster is whole"
 
 
-Step = Wait | Inject | UntilWrites | Heal | UntilWhole
+@dataclass(frozen=True)
+class Switchover:
+    """Planned work: hand the leadership over, to a standby that Patroni chooses. Recorded as a fault is."""
+
+    within_s: float = 30
+
+    def __str__(self) -> str:
+        return "switch over to a standby"
+
+
+@dataclass(frozen=True)
+class WriteWal:
+    """Have the leader write so much WAL."""
+
+    mib: int
+
+    def __str__(self) -> str:
+        return f"write {self.mib} MiB of WAL on the leader"
+
+
+@dataclass(frozen=True)
+class Reinitialize:
+    """Have a node throw its data away and take a new base copy, as `patronictl reinit` does."""
+
+    target: str
+
+    def __str__(self) -> str:
+        return f"make {self.target} anew from a base copy"
+
+
+@dataclass(frozen=True)
+class Level:
+    """A stretch of time that is measured by itself: a point of a curve, such as "5 % loss"."""
+
+    name: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"measure {self.name} for {self.seconds:g} s"
+
+
+@dataclass(frozen=True)
+class UntilStreams:
+    """Wait until a node streams from the leader; not in time: go on."""
+
+    target: str
+    within_s: float
+
+    def __str__(self) -> str:
+        return f"wait up to {self.within_s:g} s until {self.target} streams"
+
+
+Step = Wait | Inject | UntilWrites | Heal | UntilWhole | Switchover | WriteWal | Reinitialize | Level | UntilStreams
 
 
 @dataclass(frozen=True)
@@ -85,19 +145,48 @@ class Expect:
         return {"name": self.name, "metric": self.metric, "op": self.op, "wanted": wanted}
 
 
+WEATHER = {"GET /cities": 5, "GET /forecasts": 5, "POST /forecasts": 10}
+EVENTS = {"INSERT": 10, "SELECT": 10}
+
+
 @dataclass(frozen=True)
 class Load:
-    """Users of loadtests/weather.py; 0 for none."""
+    """Users, as a locust file and its arrivals a second by name; no rates, no users. They give up after `timeout_s`."""
 
-    users: int = 20
+    file: str = "loadtests/weather.py"
+    rates: Mapping[str, int] = field(default_factory=lambda: WEATHER)
+    timeout_s: float = 5
+
+    @property
+    def total(self) -> int:
+        """Arrivals a second of all kinds."""
+        return sum(self.rates.values())
 
     def __str__(self) -> str:
-        return f"{self.users} users" if self.users else "no users"
+        return ", ".join(f"{rate} {name} a second" for name, rate in self.rates.items()) or "no users"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What an inventory must have: so many hosts of a role, a floating address, power commands, and of every
+    postgres host what faults/capability.py can try."""
+
+    etcd: int = 1
+    postgres: int = 2
+    proxy: int = 0
+    app: int = 0
+    vip: bool = False
+    power: tuple[str, ...] = ()
+    kernel: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A drill. `cost_s` is about what it takes, in seconds."""
+    """A drill. `cost_s` is about what it takes, in seconds.
+
+    `settings` are set in Patroni's dynamic configuration before the load starts and restored afterwards; with
+    `one_proxy` clients go to the first proxy, as if there were no floating address.
+    """
 
     name: str
     title: str
@@ -107,3 +196,6 @@ class Experiment:
     expectations: tuple[Expect, ...]
     cost_s: float
     load: Load = field(default_factory=Load)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    one_proxy: bool = False
+    needs: Needs = field(default_factory=Needs)

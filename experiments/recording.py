@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ _FIELDS: dict[tuple[str, str], dict[str, Any]] = {
         "fault": str,
     },
     ("runner", "end"): {"ok": bool},
+    ("runner", "level"): {"name": str, "start": int},
     ("write_probe", "write"): {"id": int, **_WRITE},
     ("node_probe", "write"): {"host": str, **_WRITE},
     ("etcd", "key"): {"key": str, "action": ("snapshot", "put", "delete")},
@@ -117,8 +119,31 @@ class Recording:
         return Span(begin, max([begin, *faults, after["t"] if after else next(watched, begin)]))
 
     @cached_property
+    def faulty(self) -> list[Span]:
+        """When faults stood, each from its `inject` to the first word of its healing; none that never was healed."""
+        heals = {e["id"]: e["t"] for e in reversed(self.of("runner", "fault")) if e["phase"] == "heal"}
+        return [Span(e["t"], heals[e["id"]]) for e in self.injected if e["id"] in heals]
+
+    @cached_property
+    def healed_at(self) -> int | None:
+        """When the healing of the last fault began; null where one was never healed."""
+        whole = self.injected and len(self.faulty) == len(self.injected)
+        return max(span.end for span in self.faulty) if whole else None
+
+    @cached_property
     def silences(self) -> list[Hole]:
         return [hole for name in watchers(self) for hole in holes(self, name)]
+
+    @cached_property
+    def _deaf(self) -> list[Span]:
+        heard = sorted(e["t"] for kind in ("alive", "key") for e in self.of("etcd", kind))
+        vain = [e["t"] for e in self.of("etcd", "unreachable")]
+        gaps = (Span(a, b) for a, b in pairwise(heard) if b - a > 2 * SILENCE)
+        return [gap for gap in gaps if any(gap.begin < t < gap.end for t in vain)]
+
+    def deaf(self, at: int) -> bool:
+        """Whether etcd answered nobody just before: what changed meanwhile is told late."""
+        return any(gap.begin < at <= gap.end + SILENCE for gap in self._deaf)
 
     def blind(self, name: str, span: Span) -> bool:
         """Whether this observer was missing, or silent for too long, at some time in the span."""

@@ -1,36 +1,51 @@
 """Walk through an experiment: steady state, load and observers, the steps, heal whatever happens, look again, judge.
 
 What the runner promises: every fault that it injected is healed before it ends, by Ctrl-C and SIGTERM too; after a
-SIGKILL the host's own undo, and the next run, do it. It records and does not interpret.
+SIGKILL the host's own undo, and the next run, do it. The same holds for the settings that it changed. It records and
+does not interpret.
 """
 
 import contextlib
 import json
 import random
-import subprocess
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
-from experiments import ledger, load, whole
+from experiments import ledger, needs, operations, settings, whole
 from experiments.events import Writer, merge
 from experiments.judge import judge
-from experiments.model import Experiment, Heal, Inject, Step, UntilWhole, UntilWrites, Wait
-from experiments.observers import process
+from experiments.model import (
+    Experiment,
+    Heal,
+    Inject,
+    Level,
+    Reinitialize,
+    Step,
+    Switchover,
+    UntilStreams,
+    UntilWhole,
+    UntilWrites,
+    Wait,
+    WriteWal,
+)
 from experiments.recording import load_events
 from experiments.report import write_report
+from experiments.watching import Watch
 from faults import cluster, engine, etcd, remote
 from faults import ledger as fault_ledger
 from faults.ledger import Entry
+from faults.protocol import Refused, new_id
 from inventories.access import Access
 from inventories.errors import Problem
 
 STEADY_SECONDS = 60
-OBSERVER_SECONDS = 20
 PACKAGES = ("patroni", "postgresql-17", "etcd-server", "haproxy", "keepalived")
 Tell = Callable[[str], None]
 
@@ -40,23 +55,32 @@ class Run:
 
     def __init__(self, experiment: Experiment, access: Access, *, seed: int, folder: Path, tell: Tell) -> None:
         self.experiment = experiment
-        self.access = access
+        self.access = needs.without_vip(access) if experiment.one_proxy else access
         self.seed = seed
         self.folder = folder
         self.tell = tell
         self.random = random.Random(seed)
-        self.settings = access.profile
+        self.profile = access.profile
+        self.initial: dict[str, str] = {}
+        self.introduced = False
         self.parts = Path(tempfile.mkdtemp(prefix="parts-", dir=folder))
         self.write = Writer(self.parts / "runner.jsonl", "runner")
 
     def run(self) -> dict:
-        """Run it, and return the verdict. Events, verdict and report are in the folder, whatever happened."""
-        self._heal_leftovers()
-        self._introduce()
+        """Run it, and return the verdict. Events, verdict and report are in the folder, whatever happened.
+
+        Raises Refused where the inventory lacks what it needs, and Problem where it could not begin.
+        """
         broke: BaseException | None = None
         try:
-            self._walk()
+            self._begin()
+            with settings.applied(self.access, self.experiment.settings, self._note_settings):
+                self._introduce()
+                self._walk()
         except (Problem, OSError, psycopg.Error, KeyboardInterrupt, SystemExit) as error:
+            if not self.introduced:
+                self._leave_nothing()
+                raise
             broke = error
             self.tell(f"broken off: {_words(error)}")
         self.write("end", ok=broke is None, detail=_words(broke) if broke else None)
@@ -67,15 +91,25 @@ class Run:
 
     # Before
 
-    def _heal_leftovers(self) -> None:
-        """What a killed run left is healed before anything else, and said."""
+    def _begin(self) -> None:
+        """What a killed run left is healed before anything else, and said; then: can this be run here at all?"""
         for entry in fault_ledger.entries(self.access.inventory):
             self.tell(f"an earlier run left {entry.fault} on {entry.host}: healing it")
             engine.heal(entry, self.access, self._record)
+        if settings.restore(self.access, self._note_settings):
+            self.tell("an earlier run left Patroni's settings changed: they are as before it again")
+        if lacking := needs.missing(self.experiment, self.access):
+            raise Refused(f"{self.experiment.name} cannot run here: {'; '.join(lacking)}", "")
+
+    def _leave_nothing(self) -> None:
+        self.write.close()
+        shutil.rmtree(self.parts)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
 
     def _introduce(self) -> None:
         inventory, it = self.access.inventory, self.experiment
-        self.settings = cluster.settings(self.access)
+        self.profile = cluster.settings(self.access)
         self.write(
             "run",
             format=1,
@@ -85,22 +119,30 @@ class Run:
             hypothesis=it.hypothesis,
             seed=self.seed,
             inventory=str(inventory.path.name),
-            profile=self.settings | {"name": inventory.data["profile"]},
+            profile=self.profile | {"name": inventory.data["profile"]},
             topology=[{"name": h.name, "address": h.address, "roles": list(h.roles)} for h in inventory.hosts],
             versions=_versions(self.access),
-            load={"users": it.load.users, "file": "loadtests/weather.py", "text": str(it.load)},
+            front=self.access.front,
+            load={"users": it.load.total, "file": it.load.file, "rates": dict(it.load.rates),
+                  "timeout_s": it.load.timeout_s, "text": str(it.load)},
             steps=[str(step) for step in it.steps],
-            expectations=[expectation.event(self.settings) for expectation in it.expectations],
-        )
+            expectations=[expectation.event(self.profile) for expectation in it.expectations],
+        )  # fmt: skip
+        self.introduced = True
+
+    def _note_settings(self, phase: str, before: Mapping[str, Any], after: Mapping[str, Any], detail: str) -> None:
+        self.write("settings", phase=phase, before=before, after=after, detail=detail)
+        self.tell(f"settings {phase}: {json.dumps(after)} (before: {json.dumps(before)}), {detail}")
 
     def _walk(self) -> None:
         if not self._steady("before", STEADY_SECONDS):
             raise Problem(
                 "the cluster is not whole before the run", "mend it first: `faults status`, `patronictl list`"
             )
-        self._note_etcd_leader()
+        self._note_who_is_who()
         ledger.prepare(self.access)
-        with self._observing():
+        watch = Watch(self.experiment.load, self.access, self.parts, self.folder / "locust.log", self.write, self.tell)
+        with watch.running():
             try:
                 for step in self.experiment.steps:
                     self._step(step)
@@ -127,47 +169,13 @@ class Run:
         self.tell(state.detail or _describe(state))
         return state.ok
 
-    def _note_etcd_leader(self) -> None:
+    def _note_who_is_who(self) -> None:
+        view = cluster.view(self.access)
+        self.initial = {f"initial_replica:{number}": name for number, name in enumerate(view.replicas, 1)}
+        if view.leader:
+            self.initial["initial_leader"] = view.leader.name
         name = etcd.leader(self.access)
         self.write("note", text=f"etcd's leader was {name or 'not to be found'} when the run began")
-
-    # Load and observers
-
-    @contextlib.contextmanager
-    def _observing(self) -> Iterator[None]:
-        running = [(name, self._start_observer(name)) for name in process.OBSERVERS]
-        users = self._start_users() if self.experiment.load.users else None
-        try:
-            self._wait_for_words()
-            yield
-        finally:
-            process.stop([observer for _, observer in running])
-            if users:
-                load.stop(users)
-            for name in [*(name for name, _ in running), *(["locust"] if users else [])]:
-                self.write("observer", phase="stop", name=name, interval_ms=process.INTERVAL_MS[name])
-
-    def _start_observer(self, name: str) -> subprocess.Popen:
-        self.write("observer", phase="start", name=name, interval_ms=process.INTERVAL_MS[name])
-        return process.start(name, self.access, self.parts / f"{name}.jsonl")
-
-    def _start_users(self) -> subprocess.Popen:
-        self.write("observer", phase="start", name="locust", interval_ms=process.INTERVAL_MS["locust"])
-        return load.start(
-            self.experiment.load.users, self.access, self.parts / "locust.jsonl", self.folder / "locust.log"
-        )
-
-    def _wait_for_words(self) -> None:
-        """Until each observer has written its first event; one that stays silent is left to the judge."""
-        names = [*process.OBSERVERS, *(["locust"] if self.experiment.load.users else [])]
-        deadline = time.monotonic() + OBSERVER_SECONDS
-        silent = set(names)
-        while silent and time.monotonic() < deadline:
-            silent = {name for name in silent if not _has_words(self.parts / f"{name}.jsonl")}
-            time.sleep(0.1)
-        if silent:
-            self.tell(f"no word from {', '.join(sorted(silent))} after {OBSERVER_SECONDS} s")
-        self.tell(f"load ({self.experiment.load}) and {len(names)} observers are running")
 
     # Steps
 
@@ -176,16 +184,56 @@ class Run:
         self.tell(str(step))
         match step:
             case Wait(seconds, jitter):
-                time.sleep(seconds + self.random.uniform(0, self.settings[jitter] if jitter else 0))
-            case Inject(fault, target):
-                plan = engine.plan(fault, target, self.access)
-                engine.inject(plan, self.access, self._record)
+                time.sleep(seconds + self.random.uniform(0, self.profile[jitter] if jitter else 0))
+            case Inject():
+                self._inject(step)
             case UntilWrites(within_s):
                 self._until_writes(within_s)
             case Heal():
                 self._heal_all()
             case UntilWhole(within_s):
                 self._steady("after", within_s)
+            case Switchover(within_s):
+                self._switchover(within_s)
+            case WriteWal(mib):
+                self._note(operations.write_wal(self.access, mib))
+            case Reinitialize(target):
+                name = self.initial.get(target, target)
+                self._note(f"{name}: {operations.reinitialize(self.access, name)}")
+            case Level(name, seconds):
+                start = time.time_ns()
+                time.sleep(seconds)
+                self.write("level", name=name, start=start)
+            case UntilStreams(target, within_s):
+                name = self.initial.get(target, target)
+                took = operations.until_streams(self.access, name, within_s)
+                in_time = f"streams after {took:.1f} s" if took is not None else f"does not stream after {within_s:g} s"
+                self._note(f"{name} {in_time}")
+
+    def _note(self, text: str) -> None:
+        self.write("note", text=text)
+        self.tell(text)
+
+    def _inject(self, step: Inject) -> None:
+        plan = engine.plan(
+            step.fault,
+            self.initial.get(step.target, step.target),
+            self.access,
+            limit_s=step.limit_s,
+            max_hosts=step.max_hosts,
+            allow_quorum_loss=step.allow_quorum_loss,
+        )
+        engine.inject(plan, self.access, self._record)
+
+    def _switchover(self, within_s: float) -> None:
+        """Recorded as a fault that needs no healing."""
+        fields = {"id": new_id(), "fault": "switchover", "target": "leader", "args": {}}
+        began, old = time.time_ns(), operations.leader(self.access)
+        self.write("fault", host=old, phase="inject", detail=f"POST /switchover {old}", t=began, **fields)
+        old, new, said = operations.switchover(self.access, within_s)
+        for phase, detail in (("effective", said), ("heal", "nothing to heal"), ("clean", f"{new} leads")):
+            self.write("fault", host=old, phase=phase, detail=detail, **fields)
+        self.tell(f"switchover from {old} to {new}: {said}")
 
     def _until_writes(self, within_s: float) -> None:
         began = time.time_ns()
@@ -246,10 +294,6 @@ def judge_file(events_file: Path, folder: Path | None = None) -> dict:
 def _describe(state: whole.State) -> str:
     standbys = ", ".join(state.sync_standbys) or "none"
     return f"whole: leader {state.leader}, synchronous {standbys}, timeline {state.timeline}"
-
-
-def _has_words(file: Path) -> bool:
-    return file.exists() and file.stat().st_size > 0
 
 
 def _words(error: BaseException) -> str:

@@ -41,7 +41,10 @@ def _watch(access: Access, write: Writer, stop: threading.Event) -> None:
                 finally:
                     watch.cancel()
                     pulse.join()
-        except etcd.ERRORS:
+        except etcd.ERRORS as error:
+            if not stop.is_set():
+                # Asked in vain: that nobody is there is not that nobody looked.
+                write("unreachable", endpoint=f"{endpoint[0]}:{endpoint[1]}", error=type(error).__name__)
             stop.wait(PAUSE_S)
 
 

@@ -43,8 +43,8 @@ def test_what_a_read_came_to(status, wanted):
 
 def record(recorder, **changed):
     fields = {
-        "id": "a", "method": "POST", "name": "/forecasts", "due": 4, "start": 5, "t": 7, "status": 201, "outcome": "acked",
-        "error": None,
+        "id": "a", "method": "POST", "name": "/forecasts", "due": 4, "start": 5, "t": 7, "status": 201,
+        "outcome": "acked", "error": None,
     }  # fmt: skip
     recorder.request(**{**fields, **changed})
 

@@ -1,0 +1,83 @@
+"""What an operator does to a cluster, as steps of an experiment: switch over, write WAL, make a node anew."""
+
+import time
+
+import httpx
+import psycopg
+
+from faults import cluster
+from inventories.access import Access
+from inventories.errors import Problem
+
+ANSWER_SECONDS = 60
+MIB = 1 << 20
+# A message in the WAL that no table holds and nobody decodes.
+WRITE_WAL = "SELECT pg_logical_emit_message(false, 'firedrill', repeat('x', %s))"
+
+
+def leader(access: Access) -> str:
+    """The leader's name. Raises Problem where there is none."""
+    found = cluster.view(access).leader
+    if found is None:
+        raise Problem("there is no leader", "this step takes one")
+    return found.name
+
+
+def switchover(access: Access, within_s: float) -> tuple[str, str, str]:
+    """Hand the leadership over; return the old leader, the new one and Patroni's words. Raises Problem."""
+    old = leader(access)
+    said = _post(access, old, "/switchover", {"leader": old})
+    deadline = time.monotonic() + within_s
+    while (new := cluster.view(access).leader) is None or new.name == old:
+        if time.monotonic() > deadline:
+            raise Problem(f"{old} leads {within_s:g} s after the switchover", f"Patroni said: {said}")
+        time.sleep(0.2)
+    return old, new.name, said
+
+
+def write_wal(access: Access, mib: int) -> str:
+    """Have the leader write WAL; say how much it became. Raises Problem."""
+    name = leader(access)
+    try:
+        with psycopg.connect(**access.sql_node(access.inventory[name]), autocommit=True) as connection:
+            # Nobody waits for a standby here, and one that is away must not hold it up.
+            connection.execute("SET synchronous_commit = local")
+            began = _position(connection)
+            for _ in range(mib):
+                connection.execute(WRITE_WAL, (MIB,))
+            return f"{name} wrote {(_position(connection) - began) / MIB:.0f} MiB of WAL"
+    except psycopg.Error as error:
+        raise Problem(f"{name}: no WAL written ({str(error).strip().splitlines()[0]})", "is it the primary?") from None
+
+
+def _position(connection: psycopg.Connection) -> int:
+    row = connection.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone()
+    return int(row[0]) if row else 0
+
+
+def reinitialize(access: Access, name: str) -> str:
+    """Have a node take a new base copy; it has begun when this returns. Raises Problem."""
+    return _post(access, name, "/reinitialize", {"force": True})
+
+
+def _post(access: Access, name: str, path: str, body: dict) -> str:
+    url = f"{access.patroni_url(access.inventory[name])}{path}"
+    try:
+        answer = httpx.post(url, json=body, auth=access.patroni_auth, timeout=ANSWER_SECONDS)
+    except httpx.HTTPError as error:
+        raise Problem(f"{name}: {path} had no answer ({error or type(error).__name__})", "is Patroni well?") from None
+    if answer.is_error:
+        raise Problem(f"{name}: {path} was refused ({answer.status_code} {answer.text.strip()})", "is Patroni well?")
+    return answer.text.strip()
+
+
+def until_streams(access: Access, name: str, within_s: float) -> float | None:
+    """Wait until a node streams on the leader's timeline; the seconds it took, None where it was not in time."""
+    began = time.monotonic()
+    while time.monotonic() - began < within_s:
+        view = cluster.view(access)
+        member = next((one for one in view.members if one.name == name), None)
+        if member and view.leader and member.state == "streaming" and member.timeline == view.leader.timeline:
+            return time.monotonic() - began
+        time.sleep(0.2)
+    return None

@@ -1,0 +1,74 @@
+"""Load and observers around a run: started together, given time for a first word, ended together."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments import load
+from experiments.events import Writer
+from experiments.model import Load
+from experiments.observers import process
+from inventories.access import Access
+
+FIRST_WORD_SECONDS = 20
+USERS = "locust"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who watches one run: `parts` is the folder of the observers' files, `log` what the load generator says."""
+
+    load: Load
+    access: Access
+    parts: Path
+    log: Path
+    write: Writer
+    tell: Callable[[str], None]
+
+    @property
+    def names(self) -> list[str]:
+        return [*process.OBSERVERS, *([USERS] if self.load.total else [])]
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Load and observers stand while the body runs."""
+        started = []
+        try:
+            for name in self.names:
+                self._note("start", name)
+                started.append(self._start(name))
+            self._wait_for_words()
+            yield
+        finally:
+            observers = [one for one, name in zip(started, self.names, strict=False) if name != USERS]
+            process.stop(observers)
+            for one in started[len(observers) :]:
+                load.stop(one)
+            for name in self.names:
+                self._note("stop", name)
+
+    def _start(self, name: str):
+        file = self.parts / f"{name}.jsonl"
+        if name == USERS:
+            return load.start(self.load, self.access, file, self.log)
+        return process.start(name, self.access, file)
+
+    def _note(self, phase: str, name: str) -> None:
+        self.write("observer", phase=phase, name=name, interval_ms=process.INTERVAL_MS[name])
+
+    def _wait_for_words(self) -> None:
+        """Until each has written its first event; one that stays silent is left to the judge."""
+        deadline = time.monotonic() + FIRST_WORD_SECONDS
+        silent = set(self.names)
+        while silent and time.monotonic() < deadline:
+            silent = {name for name in silent if not _has_words(self.parts / f"{name}.jsonl")}
+            time.sleep(0.1)
+        if silent:
+            self.tell(f"no word from {', '.join(sorted(silent))} after {FIRST_WORD_SECONDS} s")
+        self.tell(f"load ({self.load}) and {len(self.names)} observers are running")
+
+
+def _has_words(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
