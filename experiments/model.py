@@ -121,14 +121,18 @@ Step = Wait | Inject | UntilWrites | Heal | UntilWhole | Switchover | WriteWal |
 
 @dataclass(frozen=True)
 class Bound:
-    """A limit in seconds made from the cluster's timings: ttl * `ttl` + loop_wait * `loop_wait` + `seconds`."""
+    """A limit in seconds made from the cluster's timings: so many times each, and `seconds`."""
 
     seconds: float = 0
     ttl: float = 0
     loop_wait: float = 0
+    retry_timeout: float = 0
 
     def ms(self, profile: dict[str, Any]) -> float:
-        return 1000 * (self.seconds + self.ttl * profile["ttl"] + self.loop_wait * profile["loop_wait"])
+        timings = ("ttl", "loop_wait", "retry_timeout")
+        return 1000 * (
+            self.seconds + sum(getattr(self, name) * profile[name] for name in timings if getattr(self, name))
+        )
 
 
 @dataclass(frozen=True)

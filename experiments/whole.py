@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import psycopg
 
-from faults import cluster
+from faults import cluster, etcd
 from inventories.access import Access
 
 INTERVAL_S = 0.5
+ANSWER_S = 1.0
 RUNNING = ("running", "streaming")
 
 
@@ -28,10 +29,10 @@ class State:
 
 
 def look(access: Access) -> State:
-    """A leader, every other node streaming from its timeline, a synchronous standby, and a write through the proxy."""
+    """A leader, all others streaming on its timeline, a synchronous standby, all of etcd, all proxies' way to it."""
     view = cluster.view(access)
     leader = view.leader
-    detail = view.error or _what_is_missing(view, access) or _front_error(access)
+    detail = view.error or _what_is_missing(view, access) or _etcd_error(access) or _front_error(access)
     return State(leader.name if leader else None, view.sync_standbys, leader.timeline if leader else None, detail)
 
 
@@ -53,13 +54,28 @@ def _what_is_missing(view: cluster.View, access: Access) -> str | None:
     return None
 
 
+def _etcd_error(access: Access) -> str | None:
+    for host, endpoint in zip(access.inventory.role("etcd"), access.etcd, strict=True):
+        try:
+            with etcd.client(endpoint, ANSWER_S) as client:
+                if not client.status().leader:
+                    return f"etcd on {host.name} knows no leader"
+        except etcd.ERRORS as error:
+            return f"etcd on {host.name} does not answer ({type(error).__name__})"
+    return None
+
+
 def _front_error(access: Access) -> str | None:
-    try:
-        with psycopg.connect(**access.sql_front()) as connection:
-            row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
-    except psycopg.Error as error:
-        return f"no connection through {access.front} ({str(error).strip().splitlines()[0]})"
-    return "the proxy's write port leads to a replica" if row and row[0] else None
+    addresses = dict.fromkeys([access.front, *(host.address for host in access.inventory.role("proxy"))])
+    for address in addresses:
+        try:
+            with psycopg.connect(**access.sql_front() | {"host": address}) as connection:
+                row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+        except psycopg.Error as error:
+            return f"no connection through {address} ({str(error).strip().splitlines()[0]})"
+        if row and row[0]:
+            return f"the write port of {address} leads to a replica"
+    return None
 
 
 def wait(access: Access, seconds: float, tell: Callable[[str], None]) -> tuple[State, float]:

@@ -1,0 +1,193 @@
+"""What users felt and what the cluster did: each figure, null where it was not observed."""
+
+import json
+
+import pytest
+
+from experiments.judge import judge
+from experiments.recording import SECOND
+
+OBSERVERS = ("write_probe", "node_probe", "etcd", "patroni", "haproxy", "locust")
+
+
+@pytest.fixture
+def run(builder):
+    return builder.power_cut_run
+
+
+def steady_load(builder, slow=None, failing=()):
+    """Twenty requests a second, evenly: ten POSTs, ten GETs of 10 ms each.
+
+    `slow` is (from, to, seconds) of POSTs, `failing` (from, to) of all.
+    """
+    events = [builder.event(t, "locust", "alive", users=20) for t in builder.ticks(-14.9, 48.2, 1.0)]
+    for n, begin in enumerate(builder.ticks(-15.0, 48.0, 0.05)):
+        method, took = ("POST", "GET")[n % 2], 0.01
+        if slow and method == "POST" and slow[0] <= begin < slow[1]:
+            took = slow[2]
+        good = not (failing and failing[0] <= begin < failing[1])
+        outcome = {"POST": ("failed", "acked"), "GET": ("error", "ok")}[method][good]
+        fields = {"id": f"r{n}", "method": method, "name": "/", "status": 200, "outcome": outcome, "error": None}
+        events.append(builder.event(begin + took, "locust", "request", start=builder.at(begin), **fields))
+    return events
+
+
+def with_load(run, load, **knobs):
+    events = [e for e in run(**knobs) if e["source"] != "locust"]
+    return sorted([*events, *load], key=lambda e: e["t"])
+
+
+def test_before_and_during_are_measured(run, builder):
+    figures = judge(with_load(run, steady_load(builder, slow=(0, 20, 0.5))))
+    assert figures["before"]["write_rate"] == pytest.approx(10, abs=0.3)
+    assert figures["before"]["write_p50_ms"] == pytest.approx(10)
+    during = figures["during"]
+    assert during["write_p50_ms"] == during["write_worst_ms"] == pytest.approx(500)
+    assert during["write_ratio"] == pytest.approx(1, abs=0.05)
+    assert during["read_p95_ms"] == pytest.approx(10)
+    assert during["read_ratio"] == pytest.approx(1, abs=0.05)
+
+
+def test_failures_lower_the_ratio_and_count_as_errors(run, builder):
+    figures = judge(with_load(run, steady_load(builder, failing=(10, 27))))
+    assert figures["during"]["write_ratio"] == pytest.approx(0.5, abs=0.05)
+    assert figures["during"]["read_ratio"] == pytest.approx(0.5, abs=0.05)
+    assert (figures["write_errors"], figures["read_errors"]) == (170, 170)
+    assert figures["errors_after_heal"] == 0
+
+
+def test_errors_after_healing_are_told_apart(run, builder):
+    figures = judge(with_load(run, steady_load(builder, failing=(33.5, 34.5))))
+    assert figures["errors_after_heal"] == 10
+    assert figures["during"]["write_errors"] == 5
+
+
+def test_latency_counts_from_when_it_was_due(run, builder):
+    load = steady_load(builder)
+    late = [
+        e | {"due": e["start"] - 2 * SECOND} if e["kind"] == "request" and e["t"] > builder.at(5) else e for e in load
+    ]
+    assert judge(with_load(run, late))["during"]["write_worst_ms"] == pytest.approx(2010)
+    assert judge(with_load(run, load))["during"]["write_worst_ms"] == pytest.approx(10)
+
+
+def test_levels_are_points_of_a_curve(run, builder):
+    level = {"source": "runner", "host": None, "kind": "level"}
+    marks = [
+        level | {"t": builder.at(8), "name": "calm", "start": builder.at(2)},
+        level | {"t": builder.at(20), "name": "slow", "start": builder.at(10)},
+    ]
+    events = sorted([*with_load(run, steady_load(builder, slow=(9, 21, 0.3))), *marks], key=lambda e: e["t"])
+    calm, slow = judge(events)["levels"]
+    assert (calm["name"], slow["name"]) == ("calm", "slow")
+    assert (calm["write_p50_ms"], slow["write_p95_ms"]) == (pytest.approx(10), pytest.approx(300))
+    assert calm["read_rate"] == slow["read_rate"] == pytest.approx(10, abs=0.2)
+    assert slow["write_errors"] == 0
+
+
+@pytest.mark.parametrize("knobs", [{"without": ("locust",)}, {"silent": (("locust", None, 10, 20),)}])
+def test_without_a_word_of_the_users_nothing_is_said_of_them(run, knobs):
+    figures = judge(run(**knobs))
+    assert set(figures["during"].values()) == {None}
+    assert [figures[name] for name in ("write_errors", "read_errors", "errors_after_heal")] == [None] * 3
+
+
+def test_before_takes_two_seconds_of_all_users(run, builder):
+    load = [e for e in steady_load(builder) if e["t"] > builder.at(-1.5)]
+    assert set(judge(with_load(run, load))["before"].values()) == {None}
+
+
+# -- what the cluster did --------------------------------------------------------------------------------
+
+
+def key(builder, seconds, name, value):
+    action = "put" if value is not None else "delete"
+    return builder.event(seconds, "etcd", "key", key=name, action=action, value=value, revision=1)
+
+
+def also(run, *events, **knobs):
+    return sorted([*run(**knobs), *events], key=lambda e: e["t"])
+
+
+def test_a_failover_is_one_change_of_leader(run, builder):
+    assert judge(run())["leader_changes"] == 1
+    twice = also(run, key(builder, 30, "leader", "db3"), key(builder, 31, "leader", "db2"))
+    assert judge(twice)["leader_changes"] == 3
+
+
+def test_the_same_leader_again_is_no_change(run, builder):
+    events = [e for e in run() if not (e["kind"] == "key" and e["key"] == "leader" and e["t"] > builder.at(0))]
+    assert judge(events)["leader_changes"] == 0
+    back = [*events, key(builder, 10, "leader", None), key(builder, 12, "leader", "db1")]
+    assert judge(sorted(back, key=lambda e: e["t"]))["leader_changes"] == 0
+
+
+def test_leader_changes_are_unknown_where_etcd_was_not_watched_to_the_end(run):
+    assert judge(run(without=("etcd",)))["leader_changes"] is None
+    assert judge(run(silent=(("etcd", None, 30, 99),)))["leader_changes"] is None
+    assert judge(run(silent=(("etcd", None, 22, 32),)))["leader_changes"] == 1, "the watch went on where it broke off"
+
+
+def test_rejoining_counts_from_healing(run):
+    assert judge(run())["rejoin_ms"] == pytest.approx(13_000)
+    assert judge(run(steady_after_ok=False))["rejoin_ms"] is None
+
+
+def test_when_a_lost_standby_is_no_longer_counted_on(run, builder):
+    def of_db2(events):
+        return [e | {"host": "db2"} if e["kind"] == "fault" else e for e in events]
+
+    short = json.dumps({"leader": "db1", "sync_standby": "db3"})
+    events = [e for e in run() if not (e["kind"] == "key" and e["key"] == "sync" and e["t"] > builder.at(0))]
+    assert judge(of_db2(events))["sync_replaced_ms"] is None, "it was counted on to the end"
+    events = sorted([*events, key(builder, 6, "sync", short)], key=lambda e: e["t"])
+    assert judge(of_db2(events))["sync_replaced_ms"] == pytest.approx(6000)
+    assert judge(events)["sync_replaced_ms"] is None, "the leader is no synchronous standby"
+
+
+def test_a_fork_is_seen_even_without_overlap(run):
+    assert (judge(run())["diverged"], judge(run())["diverged_timelines"]) == (0, [])
+    events = run(second_primary=(24.0, 25.0))
+    old = [e | {"timeline": 1} if e["source"] == "node_probe" and e["host"] == "db1" else e for e in events]
+    verdict = judge(old)
+    assert verdict["diverged"] > 5
+    (fork,) = verdict["diverged_timelines"]
+    assert fork["node"] == "db1"
+    assert fork["writes"] == verdict["diverged"]
+
+
+def test_no_fork_is_unknown_where_a_node_was_not_watched(run):
+    assert judge(run(silent=(("node_probe", "db1", 10, 20),)))["diverged"] is None
+
+
+def test_how_long_writes_went_on_and_when_they_were_back(run):
+    """An outage that healing ends, as when etcd has its quorum again."""
+    held = judge(run(cut=4.0, key_gone=33.0, new_key=35.5, promoted=36.0, routed=36.5))
+    assert held["down_after_ms"] == pytest.approx(4000, abs=100)
+    assert held["back_after_heal_ms"] == pytest.approx(2600, abs=200)
+    assert judge(run())["back_after_heal_ms"] is None, "writes were back before"
+
+
+# -- etcd that answers nobody ----------------------------------------------------------------------------
+
+
+def test_etcd_that_answers_nobody_is_no_hole_of_its_watch(run, builder):
+    silent = (("etcd", None, 5, 17),)
+    assert judge(run(silent=silent))["verdict"] == "unknown"
+    vain = [
+        builder.event(t, "etcd", "unreachable", endpoint="10.77.0.12:2379", error="Unavailable")
+        for t in builder.ticks(5.5, 17, 1.0)
+    ]
+    verdict = judge(also(run, *vain, silent=silent))
+    assert verdict["verdict"] == "pass", verdict["why"]
+    assert verdict["phases"]["detect_ms"] == pytest.approx(18_620)
+
+
+def test_what_etcd_told_late_is_no_measured_moment(run, builder):
+    vain = [
+        builder.event(t, "etcd", "unreachable", endpoint="10.77.0.12:2379", error="Unavailable")
+        for t in builder.ticks(5.5, 18.5, 1.0)
+    ]
+    verdict = judge(also(run, *vain, silent=(("etcd", None, 5, 18.6),)))
+    assert verdict["phases"]["detect_ms"] is None
+    assert verdict["leader_changes"] == 1

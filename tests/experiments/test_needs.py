@@ -1,0 +1,65 @@
+"""What an inventory lacks for an experiment, and clients without the floating address."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from experiments import needs
+from experiments.catalogue import EXPERIMENTS
+from experiments.drills.leader_power_cut import EXPERIMENT
+from experiments.model import Needs
+from inventories.access import Access
+from inventories.read import ROOT, read
+from inventories.secrets import Secrets
+
+
+@pytest.fixture(scope="module")
+def lab() -> Access:
+    return Access(read(ROOT / "inventories/lab.py"), Secrets())
+
+
+@pytest.fixture(scope="module")
+def compact() -> Access:
+    return Access(read(ROOT / "inventories/compact.py"), Secrets())
+
+
+def lacking(ways, **given):
+    return needs.missing(replace(EXPERIMENT, needs=Needs(**given)), ways)
+
+
+def test_the_full_lab_has_the_hosts_for_every_drill(lab):
+    for it in EXPERIMENTS.values():
+        assert needs.missing(replace(it, needs=replace(it.needs, kernel=())), lab) == [], it.name
+
+
+def test_what_a_smaller_one_lacks_is_said(compact):
+    assert lacking(compact, postgres=2, etcd=3) == []
+    assert lacking(compact, postgres=3) == ["it needs 3 hosts with the role postgres, the inventory has 2"]
+    assert "floating address" in lacking(compact, vip=True)[0]
+    assert lacking(compact, proxy=2, vip=True, app=2) != lacking(compact, vip=True)
+
+
+def test_a_power_command_that_is_missing_is_named(lab):
+    hosts = tuple(replace(host, data=host.data | {"power": {"power_on": "x"}}) for host in lab.inventory.hosts)
+    ways = replace(lab, inventory=replace(lab.inventory, hosts=hosts))
+    assert lacking(ways, power=("power_on",)) == []
+    assert "`pause`" in lacking(ways, power=("pause",))[0]
+
+
+def test_without_the_floating_address_clients_go_to_the_first_proxy(lab):
+    assert lab.front == "10.77.0.100"
+    assert needs.without_vip(lab).front == "10.77.0.31"
+    assert lab.front == "10.77.0.100"
+
+
+def test_hosts_that_are_off_are_left_to_the_run(lab, monkeypatch):
+    monkeypatch.setattr(needs.remote, "answers", lambda host: False)
+    assert lacking(lab, kernel=("netem",)) == []
+
+
+def test_every_drill_has_a_question_a_hypothesis_and_expectations():
+    for it in EXPERIMENTS.values():
+        assert it.question.endswith("?") and it.hypothesis and it.steps and it.expectations, it.name
+        assert {"lost", "dual_primary_ms"} <= {expect.metric for expect in it.expectations}, it.name
+        assert it.cost_s > 0 and Path(ROOT / it.load.file).is_file(), it.name

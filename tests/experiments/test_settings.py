@@ -1,0 +1,138 @@
+"""An experiment's settings, against one node that keeps a configuration as Patroni does."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from experiments import settings
+from inventories.access import Access
+from inventories.errors import Problem
+from inventories.read import Host, Inventory
+from inventories.secrets import Secrets
+
+
+class Patroni(BaseHTTPRequestHandler):
+    """GET and PATCH /config; /patroni says that it looked at etcd at every question."""
+
+    config: dict = {}
+    seen = 0
+    broken = False
+
+    def do_GET(self):
+        Patroni.seen += 1
+        self.reply(self.config if self.path == "/config" else {"dcs_last_seen": self.seen})
+
+    def do_PATCH(self):
+        patch = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert self.headers["Authorization"]
+        if self.broken:
+            self.send_error(503)
+            return
+        merge(self.config, patch)
+        self.reply(self.config)
+
+    def reply(self, body):
+        text = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+def merge(config, patch):
+    for name, value in patch.items():
+        if value is None:
+            config.pop(name, None)
+        elif isinstance(value, dict):
+            merge(config.setdefault(name, {}), value)
+        else:
+            config[name] = value
+
+
+@pytest.fixture
+def node(monkeypatch):
+    monkeypatch.setattr(Patroni, "config", {"ttl": 20, "failsafe_mode": True, "postgresql": {"parameters": {"a": "1"}}})
+    monkeypatch.setattr(Patroni, "broken", False)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Patroni) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def ways(node, tmp_path) -> Access:
+    data = {"ports": {"patroni": node}, "secrets_file": str(tmp_path / "secrets.json"), "cluster": "c"}
+    hosts = (Host("db1", "127.0.0.1", ("postgres",), data),)
+    return Access(Inventory(Path("made.py"), hosts), Secrets(patroni_rest="x"))
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def tell(told):
+    return lambda phase, before, after, detail: told.append((phase, before, after))
+
+
+WANTED = {"failsafe_mode": False, "synchronous_mode_strict": True, "postgresql": {"parameters": {"b": "2"}}}
+BEFORE = {"failsafe_mode": True, "synchronous_mode_strict": None, "postgresql": {"parameters": {"b": None}}}
+
+
+def test_set_and_restored_as_they_were(ways, tell, told):
+    was = json.loads(json.dumps(Patroni.config))
+    with settings.applied(ways, WANTED, tell):
+        assert Patroni.config["failsafe_mode"] is False
+        assert Patroni.config["postgresql"]["parameters"] == {"a": "1", "b": "2"}
+    assert Patroni.config == was
+    assert told == [("set", BEFORE, WANTED), ("restored", WANTED, BEFORE)]
+    assert not settings.restore(ways, tell), "nothing is left to restore"
+
+
+def test_restored_when_the_run_breaks_off(ways, tell):
+    with pytest.raises(KeyboardInterrupt), settings.applied(ways, WANTED, tell):
+        raise KeyboardInterrupt
+    assert Patroni.config["failsafe_mode"] is True
+
+
+def test_what_a_killed_run_left_is_restored_by_the_next(ways, tell, told):
+    killed = settings.applied(ways, WANTED, tell)
+    killed.__enter__()
+    told.clear()
+    assert settings.restore(ways, tell)
+    assert Patroni.config["failsafe_mode"] is True
+    assert "synchronous_mode_strict" not in Patroni.config
+    assert told == [("restored", WANTED, BEFORE)]
+    killed.__exit__(None, None, None)
+
+
+def test_what_cannot_be_restored_stays_noted(ways, tell, monkeypatch):
+    with pytest.raises(Problem, match="503"), settings.applied(ways, WANTED, tell):
+        monkeypatch.setattr(Patroni, "broken", True)
+    monkeypatch.setattr(Patroni, "broken", False)
+    assert Patroni.config["failsafe_mode"] is False
+    assert settings.restore(ways, tell)
+    assert Patroni.config["failsafe_mode"] is True
+
+
+def test_a_node_that_hears_no_news_is_named(ways, tell, monkeypatch):
+    monkeypatch.setattr(settings, "KNOWN_SECONDS", 0.5)
+    monkeypatch.setattr(settings, "_last_seen", lambda access, host: 7)
+    with pytest.raises(Problem, match="db1: no news"), settings.applied(ways, WANTED, tell):
+        pytest.fail("the run must not begin")
+    assert Patroni.config["failsafe_mode"] is True
+
+
+def test_nothing_wanted_is_nothing_asked(ways, tell, told, monkeypatch):
+    monkeypatch.setattr(Patroni, "broken", True)
+    with settings.applied(ways, {}, tell):
+        assert told == []
