@@ -32,7 +32,7 @@ TWO = Experiment(
     settings={"failsafe_mode": False},
     steps=(
         Wait(8),
-        Inject(EtcdQuorumLoss(), "etcd:majority", allow_quorum_loss=True),
+        Inject(EtcdQuorumLoss("freeze"), "etcd:majority", allow_quorum_loss=True),
         Wait(16),
         Heal(),
         UntilWhole(within_s=90),
@@ -73,13 +73,13 @@ TWO_FAILSAFE = Experiment(
 
 ALL = Experiment(
     name="etcd_all_down",
-    title="All of etcd stops, with failsafe mode",
+    title="All of etcd falls silent, with failsafe mode",
     question="Can the database do without etcd altogether for a while?",
     hypothesis="As without a majority: the primary hears from all members and goes on, until etcd is back.",
     settings={"failsafe_mode": True},
     steps=(
         Wait(8),
-        Inject(EtcdQuorumLoss(), "group:etcd", max_hosts=7, allow_quorum_loss=True),
+        Inject(EtcdQuorumLoss("freeze"), "group:etcd", max_hosts=7, allow_quorum_loss=True),
         Wait(16),
         Heal(),
         UntilWhole(within_s=90),
