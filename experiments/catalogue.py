@@ -1,12 +1,18 @@
 """Every experiment there is: one explicit table."""
 
 from experiments.drills import (
+    app_down,
     etcd_down,
+    host_frozen_then_resumed,
+    leader_down_again,
     leader_power_cut,
     leader_poweroff,
     patroni_killed,
     postgres_killed,
+    proxy_down,
+    split_brain,
     standby_power_cut,
+    switchover,
 )
 from experiments.model import Experiment
 from inventories.errors import Problem
@@ -19,7 +25,13 @@ EXPERIMENTS = {
         standby_power_cut.EXPERIMENT,
         postgres_killed.EXPERIMENT,
         patroni_killed.EXPERIMENT,
+        *leader_down_again.EXPERIMENTS,
+        host_frozen_then_resumed.EXPERIMENT,
+        switchover.EXPERIMENT,
+        *split_brain.EXPERIMENTS,
         *etcd_down.EXPERIMENTS,
+        *proxy_down.EXPERIMENTS,
+        *app_down.EXPERIMENTS,
     )
 }
 

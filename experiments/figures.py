@@ -322,16 +322,18 @@ def predict(rec: Recording, old_leader: str | None) -> dict[str, list[float]] | 
     less its age, 0 to `loop_wait`), up to 0.5 s until etcd sweeps it away, 2 s in which the replicas ask the
     dead leader's REST API, 0.1 to 0.4 s of promotion, up to `downinter` + (`rise` - 1) x `fastinter` until
     HAProxy has seen it. If the dead host led etcd too, the new etcd leader gives every lease its full ttl
-    again: detection takes about `ttl` + 2.4 s, so that is the high end for a host with both roles.
+    again: detection takes about `ttl` + 2.4 s, so that is the high end where a host of etcd is cut off at once.
     """
-    fault, profile = rec.injected[0] if rec.injected else {}, rec.run["profile"]
+    cuts = [e for e in rec.injected if e["fault"] == "power_cut" and e.get("host") == old_leader]
+    fault, profile = cuts[0] if cuts else {}, rec.run["profile"]
     names = ("ttl", "loop_wait", "downinter", "fastinter", "rise")
-    if fault.get("fault") != "power_cut" or fault.get("host") != old_leader or old_leader is None:
+    if not fault or fault["t"] - rec.injected[0]["t"] >= SECOND:
         return None
     if any(not isinstance(profile.get(name), int | float) for name in names):
         return None
     ttl, loop_wait, downinter, fastinter, rise = (profile[name] for name in names)
-    sweep = 2.4 if old_leader in rec.hosts("etcd") else 0.5
+    together = {e.get("host") for e in rec.injected if e["t"] - fault["t"] < SECOND}
+    sweep = 2.4 if together & set(rec.hosts("etcd")) else 0.5
     low = ttl - loop_wait + 2 + 0.1
     high = ttl + sweep + 2 + 0.4 + downinter + (rise - 1) * fastinter
     return {"rto_ms": [round(low * 1000, 1), round(high * 1000, 1)]}

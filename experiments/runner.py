@@ -198,14 +198,14 @@ class Run:
             case WriteWal(mib):
                 self._note(operations.write_wal(self.access, mib))
             case Reinitialize(target):
-                name = self.initial.get(target, target)
+                name = self._named(target)
                 self._note(f"{name}: {operations.reinitialize(self.access, name)}")
             case Level(name, seconds):
                 start = time.time_ns()
                 time.sleep(seconds)
                 self.write("level", name=name, start=start)
             case UntilStreams(target, within_s):
-                name = self.initial.get(target, target)
+                name = self._named(target)
                 took = operations.until_streams(self.access, name, within_s)
                 in_time = f"streams after {took:.1f} s" if took is not None else f"does not stream after {within_s:g} s"
                 self._note(f"{name} {in_time}")
@@ -214,10 +214,14 @@ class Run:
         self.write("note", text=text)
         self.tell(text)
 
+    def _named(self, spec: str) -> str:
+        """A target with those who were something when the run began by their names."""
+        return ",".join(self.initial.get(one, one) for one in spec.split(","))
+
     def _inject(self, step: Inject) -> None:
         plan = engine.plan(
             step.fault,
-            self.initial.get(step.target, step.target),
+            self._named(step.target),
             self.access,
             limit_s=step.limit_s,
             max_hosts=step.max_hosts,

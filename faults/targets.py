@@ -1,4 +1,7 @@
-"""Targets are data, resolved to hosts at injection: `db1`, `leader`, `etcd:majority`, `group:proxy`."""
+"""Targets are data, resolved to hosts at injection: `db1`, `leader`, `etcd:majority`, `group:proxy`.
+
+`group:app:1` is the first of a group, and `leader,etcd_leader` are both, struck together.
+"""
 
 from collections.abc import Callable
 
@@ -34,8 +37,9 @@ def _etcd_majority(access: Access) -> list[str]:
 
 
 def _vip_holder(access: Access) -> list[str]:
-    vip = access.inventory.data.get("vip")
-    return [host.name for host in access.inventory.role("proxy") if vip and _holds(host, vip)]
+    """The proxy that holds the address clients use: the floating one, or its own where there is none."""
+    front = access.front
+    return [host.name for host in access.inventory.role("proxy") if host.address == front or _holds(host, front)]
 
 
 def _holds(host: Host, address: str) -> bool:
@@ -57,11 +61,16 @@ RESOLVERS: dict[str, Callable[[Access], list[str]]] = {
 
 def resolve(spec: str, access: Access) -> list[Host]:
     """The hosts that the target is right now. Raises Problem when it is nobody, or no target."""
+    names = dict.fromkeys(name for one in spec.split(",") for name in _resolve_one(one.strip(), access))
+    return [access.inventory[name] for name in names]
+
+
+def _resolve_one(spec: str, access: Access) -> list[str]:
     inventory = access.inventory
     if spec in RESOLVERS:
         names = RESOLVERS[spec](access)
-    elif spec.startswith("group:") and spec.removeprefix("group:") in ROLES:
-        names = [host.name for host in inventory.role(spec.removeprefix("group:"))]
+    elif spec.startswith("group:") and spec.split(":")[1] in ROLES:
+        names = _of_group(spec, [host.name for host in inventory.role(spec.split(":")[1])])
     elif spec in {host.name for host in inventory.hosts}:
         names = [spec]
     else:
@@ -69,4 +78,14 @@ def resolve(spec: str, access: Access) -> list[Host]:
         raise Problem(f"no target {spec!r}", f"take a host's name or one of {known}")
     if not names:
         raise Problem(f"{spec!r} is nobody right now", "look at the cluster with `faults status` or `patronictl list`")
-    return [inventory[name] for name in names]
+    return names
+
+
+def _of_group(spec: str, names: list[str]) -> list[str]:
+    """All of a group, or the one whose number follows; nobody where there are fewer. Raises Problem."""
+    number = spec.split(":", 2)[2:]
+    if not number:
+        return names
+    if not number[0].isdigit() or number[0] == "0":
+        raise Problem(f"no target {spec!r}", "count from 1, as in `group:app:1`")
+    return names[int(number[0]) - 1 : int(number[0])]

@@ -1,0 +1,33 @@
+"""The leader's whole host stands still, as a hypervisor makes it, and wakes up after another was elected."""
+
+from experiments.drills.common import SAFE
+from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, UntilWrites, Wait
+from faults.pause import Pause
+
+EXPERIMENT = Experiment(
+    name="host_frozen_then_resumed",
+    title="The leader's host freezes, and wakes up when another leads",
+    question="Does an old leader that wakes up take writes, believing that no time has passed?",
+    hypothesis=(
+        "Its lease expires and a standby leads within ttl + 4 s. The old leader wakes up with its PostgreSQL open for "
+        "writes, but no synchronous standby follows it any more: it acknowledges none, and Patroni demotes it at once."
+    ),
+    steps=(
+        Wait(8, jitter="loop_wait"),
+        Inject(Pause(), "leader", limit_s=90),
+        UntilWrites(within_s=60),
+        Wait(4),
+        Heal(),
+        Wait(4),
+        UntilWhole(within_s=90),
+        Wait(2),
+    ),
+    expectations=(
+        Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4)),
+        Expect("one failover, and none back", "leader_changes", "==", 1),
+        Expect("the old leader rejoins within 20 s of waking up", "rejoin_ms", "<=", Bound(seconds=20)),
+        *SAFE,
+    ),
+    cost_s=60,
+    needs=Needs(power=("pause", "resume")),
+)

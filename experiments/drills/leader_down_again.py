@@ -1,0 +1,114 @@
+"""Leader after leader loses its power, until nobody is left, and the leader together with etcd's."""
+
+from experiments.drills.common import SAFE
+from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, UntilWrites, Wait
+from faults.power_cut import PowerCut
+
+_POWER = ("power_on", "power_off")
+_LIMIT_S = 240  # the first one stays dark until the last step
+_CUT = Inject(PowerCut(), "leader", limit_s=_LIMIT_S)
+
+TWICE = Experiment(
+    name="leader_power_cut_twice",
+    title="The leader loses its power, and then the next one",
+    question="Does the last of three nodes lead when the other two are dead?",
+    hypothesis="Each time a standby that has every acknowledged write leads within ttl + 4 s, the last one alone.",
+    steps=(
+        Wait(8, jitter="loop_wait"),
+        _CUT,
+        UntilWrites(within_s=90),
+        Wait(6),
+        _CUT,
+        UntilWrites(within_s=90),
+        Wait(3),
+        Heal(),
+        UntilWhole(within_s=120),
+        Wait(2),
+    ),
+    expectations=(
+        Expect("writes return within ttl + 4 s, twice", "rto_ms", "<=", Bound(ttl=1, seconds=4)),
+        Expect("two failovers", "leader_changes", "==", 2),
+        *SAFE,
+    ),
+    cost_s=95,
+    needs=Needs(postgres=3, power=_POWER),
+)
+
+LAST = Experiment(
+    name="last_node_standing",
+    title="Both standbys lose their power, then the last node too",
+    question="Does the last node go on alone, and what is lost when it dies as well and all return?",
+    hypothesis=(
+        "Patroni takes the dead standbys off the list of those to wait for: the last node goes on alone. When it dies, "
+        "nobody leads until it is back, because it alone has everything; nothing is lost."
+    ),
+    steps=(
+        Wait(8),
+        Inject(PowerCut(), "initial_replica:1,initial_replica:2", limit_s=_LIMIT_S),
+        UntilWrites(within_s=60),
+        Wait(8),
+        _CUT,
+        Wait(3),
+        Heal(),
+        UntilWhole(within_s=120),
+        Wait(2),
+    ),
+    expectations=(
+        Expect("writes are back within 40 s of switching all on", "back_after_heal_ms", "<=", Bound(seconds=40)),
+        *SAFE,
+    ),
+    cost_s=75,
+    needs=Needs(postgres=3, power=_POWER),
+)
+
+LAST_STRICT = Experiment(
+    name="last_node_strict",
+    title="Both standbys lose their power, in strict synchronous mode",
+    question="Does strict mode keep its word, that nothing is acknowledged which only one node has?",
+    hypothesis="Every commit waits until a standby is back; reads go on.",
+    settings={"synchronous_mode_strict": True},
+    steps=(
+        Wait(8),
+        Inject(PowerCut(), "initial_replica:1,initial_replica:2"),
+        Wait(12),
+        Heal(),
+        UntilWhole(within_s=90),
+        Wait(3),
+    ),
+    expectations=(
+        Expect("hardly a write is acknowledged meanwhile", "during.write_ratio", "<=", 0.1),
+        Expect("writes are back within 20 s of switching them on", "back_after_heal_ms", "<=", Bound(seconds=20)),
+        Expect("the leader stays", "leader_changes", "==", 0),
+        *SAFE,
+    ),
+    cost_s=60,
+    needs=Needs(postgres=3, power=_POWER),
+)
+
+WITH_ETCD = Experiment(
+    name="leader_and_etcd_leader",
+    title="The leader and etcd's leader lose their power at once",
+    question="How much longer does a failover take when etcd has to elect first?",
+    hypothesis=(
+        "etcd's next leader gives every lease its full ttl again, so that it is ttl + 2.4 s until the leader is "
+        "missed, whatever the moment: writes return within ttl + 6 s."
+    ),
+    steps=(
+        Wait(8, jitter="loop_wait"),
+        Inject(PowerCut(), "leader,etcd_leader"),
+        UntilWrites(within_s=90),
+        Wait(6),
+        Heal(),
+        UntilWhole(within_s=90),
+        Wait(2),
+    ),
+    expectations=(
+        Expect("writes return within ttl + 6 s", "rto_ms", "<=", Bound(ttl=1, seconds=6)),
+        Expect("95 % of the load is back within ttl + 12 s", "phases.recover95_ms", "<=", Bound(ttl=1, seconds=12)),
+        *SAFE,
+    ),
+    cost_s=65,
+    needs=Needs(etcd=3, power=_POWER),
+)
+
+EXPERIMENTS = (TWICE, LAST, LAST_STRICT, WITH_ETCD)

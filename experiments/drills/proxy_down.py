@@ -1,0 +1,51 @@
+"""The proxy that clients use loses its power, with a floating address and without."""
+
+from experiments.drills.common import SAFE, STAYS
+from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, UntilWrites, Wait
+from faults.power_cut import PowerCut
+
+_POWER = ("power_on", "power_off")
+
+PAIR = Experiment(
+    name="proxy_killed",
+    title="The proxy that holds the floating address loses its power",
+    question="How long is everything out of reach until the other proxy has the address?",
+    hypothesis="keepalived on the other proxy misses three advertisements and takes the address: 1 s, 4 s at most.",
+    steps=(
+        Wait(8),
+        Inject(PowerCut(), "vip_holder"),
+        UntilWrites(within_s=60),
+        Wait(8),
+        Heal(),
+        UntilWhole(within_s=60),
+        Wait(2),
+    ),
+    expectations=(
+        Expect("writes return within 4 s", "rto_ms", "<=", Bound(seconds=4)),
+        Expect("reads return within 6 s", "read_outage_ms", "<=", Bound(seconds=6)),
+        STAYS,
+        *SAFE,
+    ),
+    cost_s=45,
+    needs=Needs(proxy=2, vip=True, power=_POWER),
+)
+
+SINGLE = Experiment(
+    name="proxy_single_killed",
+    title="The only proxy loses its power",
+    question="What is a single proxy worth to a cluster of three?",
+    hypothesis="Nothing is reachable until the proxy is: a healthy database that nobody can use.",
+    one_proxy=True,
+    steps=(Wait(8), Inject(PowerCut(), "vip_holder"), Wait(10), Heal(), UntilWhole(within_s=60), Wait(4)),
+    expectations=(
+        Expect("nothing is read meanwhile", "during.read_ratio", "<=", 0.1),
+        Expect("nothing is written meanwhile", "during.write_ratio", "<=", 0.1),
+        Expect("writes are back within 20 s of switching it on", "back_after_heal_ms", "<=", Bound(seconds=20)),
+        STAYS,
+        *SAFE,
+    ),
+    cost_s=50,
+    needs=Needs(proxy=1, power=_POWER),
+)
+
+EXPERIMENTS = (PAIR, SINGLE)

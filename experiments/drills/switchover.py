@@ -1,0 +1,22 @@
+"""Planned work: the leadership is handed over under load."""
+
+from experiments.drills.common import SAFE
+from experiments.model import Bound, Expect, Experiment, Switchover, UntilWhole, Wait
+
+EXPERIMENT = Experiment(
+    name="switchover",
+    title="A planned switchover",
+    question="What does planned work on the primary cost its users?",
+    hypothesis=(
+        "The old primary shuts down in good order and passes its last WAL on; a standby leads within 5 s. Reads go on, "
+        "no acknowledged write is lost."
+    ),
+    steps=(Wait(8), Switchover(), Wait(8), UntilWhole(within_s=60), Wait(2)),
+    expectations=(
+        Expect("writes return within 5 s", "rto_ms", "<=", Bound(seconds=5)),
+        Expect("another node leads", "leader_after", "!=", "leader_before"),
+        Expect("reads go on", "read_outage_ms", "<=", Bound(seconds=2)),
+        *SAFE,
+    ),
+    cost_s=40,
+)
