@@ -40,6 +40,7 @@ from experiments.report import write_report
 from experiments.watching import Watch
 from faults import cluster, engine, etcd, remote
 from faults import ledger as fault_ledger
+from faults.each import each
 from faults.ledger import Entry
 from faults.protocol import Refused, new_id
 from inventories.access import Access
@@ -95,7 +96,7 @@ class Run:
         """What a killed run left is healed before anything else, and said; then: can this be run here at all?"""
         for entry in fault_ledger.entries(self.access.inventory):
             self.tell(f"an earlier run left {entry.fault} on {entry.host}: healing it")
-            engine.heal(entry, self.access, self._record)
+        self._heal_all()
         if settings.restore(self.access, self._note_settings):
             self.tell("an earlier run left Patroni's settings changed: they are as before it again")
         if lacking := needs.missing(self.experiment, self.access):
@@ -253,9 +254,12 @@ class Run:
         self.tell(f"no write was acknowledged within {within_s:g} s")
 
     def _heal_all(self) -> None:
-        """All that the ledger holds: it was written before the harm, so Ctrl-C at any moment leaves nothing out."""
-        for entry in fault_ledger.entries(self.access.inventory):
-            engine.heal(entry, self.access, self._record)
+        """All that the ledger holds, at once, since some are only well when others are (etcd waits for its quorum).
+
+        It was written before the harm, so Ctrl-C at any moment leaves nothing out.
+        """
+        entries = fault_ledger.entries(self.access.inventory)
+        each(lambda entry: engine.heal(entry, self.access, self._record), entries)
 
     def _record(self, entry: Entry, phase: str, detail: str, t: int | None) -> None:
         self.write(

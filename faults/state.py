@@ -50,7 +50,7 @@ def take(connection: Connection) -> State:
     """The host's state, by section."""
     began = time.time()
     shown = remote.script(connection, LOOK, check=False)
-    middle = (began + time.time()) / 2
+    ended = time.time()
     sections: State = {}
     for line in shown.splitlines():
         if line.startswith("@"):
@@ -70,7 +70,9 @@ def take(connection: Connection) -> State:
     sections["failed"] = _without_ours(sections["failed"])
     sections["nftables"] = list(_nftables(sections["nftables"], _shown_by_iptables(sections["firewall"])))
     sections["firewall"] = list(_iptables(sections["firewall"]))
-    return sections | {"clock": [] if set_wrong else [f"{float(clock) - middle:.3f}"]}
+    # It was read at some moment in between: that far it may be before ours, at the least and at the most.
+    ahead = [f"{float(clock) - ended:.3f}", f"{float(clock) - began:.3f}"]
+    return sections | {"clock": [] if set_wrong else ahead}
 
 
 def _without_ours(lines: list[str]) -> list[str]:
@@ -123,7 +125,9 @@ def differences(before: State, after: State) -> list[str]:
         if section in ("firewall", "nftables") and sorted(was) == sorted(now) and was != now:
             found.append(f"{section}: the order of rules is another")
     if before["clock"] and after["clock"]:
-        off = float(after["clock"][0]) - float(before["clock"][0])
+        was, now = ([float(one) for one in state["clock"]] for state in (before, after))
+        # Only what the slowness of either look cannot explain.
+        off = max(0.0, min(now) - max(was)) or min(0.0, max(now) - min(was))
         if abs(off) > CLOCK_SECONDS:
             found.append(f"clock: off by {off:+.2f} s")
     return found
