@@ -8,13 +8,19 @@ PACKAGES := mmdebstrap debian-archive-keyring systemd-container nftables iproute
 WITH_US := setpriv --pdeathsig KILL
 LOG := .venv/setup.log
 
-.PHONY: demo test unit bench lint setup clean
+.PHONY: demo suite test unit bench lint setup clean
 
 demo: setup
 	@$(WITH_US) lab up
 	@$(WITH_US) pyinfra -y inventories/lab.py deploy/cluster.py
 	@$(WITH_US) experiments run leader_power_cut
 	@echo "The lab runs on. Look around: . $(BIN)/activate; lab status; experiments list. Remove it: lab down"
+
+# All experiments, about 45 minutes; make suite QUICK=--quick: the few that tell most, in about ten.
+suite: setup
+	@$(WITH_US) lab up
+	@$(WITH_US) pyinfra -y inventories/lab.py deploy/cluster.py
+	@$(WITH_US) experiments suite $(QUICK)
 
 test: setup
 	@$(WITH_US) pytest

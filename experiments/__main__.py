@@ -1,4 +1,4 @@
-"""The `experiments` command: list, show, run and judge drills."""
+"""The `experiments` command: list, show, run and judge drills, one or all of them."""
 
 import json
 import random
@@ -11,8 +11,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from experiments import runner
-from experiments.catalogue import EXPERIMENTS, find
+from experiments import runner, unattended
+from experiments.catalogue import EXPERIMENTS, QUICK, find
 from experiments.judge import summarise
 from experiments.report import write_summary
 from faults.ledger import only_one
@@ -61,9 +61,16 @@ def show(name: str, as_json: bool) -> None:
     if as_json:
         steps, expectations = [str(step) for step in it.steps], [vars(expect) for expect in it.expectations]
         row = {"name": it.name, "title": it.title, "question": it.question, "hypothesis": it.hypothesis}
-        click.echo(json.dumps(row | {"steps": steps, "expectations": expectations}, indent=1, default=vars))
+        row |= {"load": it.load, "settings": dict(it.settings), "one_proxy": it.one_proxy, "needs": it.needs}
+        row |= {"cost_s": it.cost_s, "steps": steps, "expectations": expectations}
+        click.echo(json.dumps(row, indent=1, default=vars))
         return
-    click.echo(f"{it.name}: {it.title}\n\n{it.question}\n\nHypothesis: {it.hypothesis}\n\nLoad: {it.load}\nSteps:")
+    click.echo(f"{it.name}: {it.title}\n\n{it.question}\n\nHypothesis: {it.hypothesis}\n\nLoad: {it.load}")
+    if it.settings:
+        click.echo(f"Patroni's settings: {json.dumps(dict(it.settings))}")
+    if it.one_proxy:
+        click.echo("Clients go to the first proxy, as if there were no floating address.")
+    click.echo("Steps:")
     for number, step in enumerate(it.steps, 1):
         click.echo(f"  {number}. {step}")
     click.echo("Expected:")
@@ -82,8 +89,7 @@ def run(get, name: str, repeat: int, seed: int | None, reports: Path, as_json: b
     """Run an experiment and judge it. Exit 0: held, 1: fell short, 2: the lab or the usage failed, 3: inconclusive."""
     experiment = find(name)
     ways = get()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts us in the background ignores it
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    _end_in_good_order()
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     verdicts, folders = [], []
     with only_one(ways.inventory):
@@ -109,11 +115,24 @@ def run(get, name: str, repeat: int, seed: int | None, reports: Path, as_json: b
     return EXIT[summary["verdict"]]
 
 
+def _end_in_good_order() -> None:
+    """Ctrl-C and SIGTERM heal first."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts us in the background ignores it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
+def _stamp() -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+
+
 def _folder(reports: Path, name: str) -> Path:
     """A new folder named after the time and the experiment. Raises Problem."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return _new_folder(reports, f"{_stamp()}-{name}")
+
+
+def _new_folder(reports: Path, name: str) -> Path:
     for extra in ("", *(f"-{n}" for n in range(2, 100))):
-        folder = reports / f"{stamp}-{name}{extra}"
+        folder = reports / f"{name}{extra}"
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
@@ -122,6 +141,31 @@ def _folder(reports: Path, name: str) -> Path:
             raise Problem(f"{folder} cannot be made ({error.strerror})", "name another place with --reports") from None
         return folder
     raise Problem(f"{reports} has a hundred folders of this second", "wait a second")
+
+
+@cli.command()
+@click.option("--only", metavar="NAME,...", help="Only these, in this order.")
+@click.option("--quick", is_flag=True, help="Only the few that tell most in a quarter of an hour.")
+@click.option("--seed", type=int, help="For all that is left to chance; a random one, recorded.")
+@click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default="reports", show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def suite(get, only: str | None, quick: bool, seed: int | None, reports: Path, as_json: bool) -> int:
+    """Run all experiments, unattended, past any that fails. Exit 0: all held, 1: one fell short, 2: one could not be
+    run, 3: inconclusive."""
+    names = only.split(",") if only else QUICK if quick else list(EXPERIMENTS)
+    wanted = [find(name.strip()) for name in names]
+    ways = get()
+    _end_in_good_order()
+    seed = random.SystemRandom().randrange(2**31) if seed is None else seed
+    folder = _new_folder(reports, f"suite-{_stamp()}")
+    with only_one(ways.inventory):
+        found = unattended.run(wanted, ways, seed=seed, folder=folder, tell=tell)
+    if as_json:
+        click.echo(json.dumps(found | {"report": str(folder)}, indent=1))
+    else:
+        print_suite(found, folder)
+    return unattended.exit_code(found)
 
 
 @cli.command()
@@ -165,6 +209,17 @@ def print_verdict(verdict: dict, folder: Path | None) -> None:
         console.print(f"  [{colour}]•[/] {sentence}")
     if folder:
         console.print(f"  report              {folder / 'report.html'}")
+
+
+def print_suite(found: dict, folder: Path) -> None:
+    """A row an experiment."""
+    table = Table("experiment", "verdict", "took", "why")
+    for row in found["rows"]:
+        colour = COLOURS.get(row["verdict"], "red" if row["verdict"] == "error" else "dim")
+        why = "" if row["verdict"] == "pass" else " ".join(row["why"])
+        table.add_row(row["experiment"], f"[{colour}]{row['verdict']}[/]", f"{row['seconds']:.0f} s", why)
+    Console().print(table)
+    click.echo(f"  suite {folder / 'suite.json'}")
 
 
 def print_summary(summary: dict, folder: Path) -> None:

@@ -2,14 +2,20 @@
 
 from experiments.drills import (
     app_down,
+    bad_network,
+    clock_jump,
     etcd_down,
+    etcd_slow_disk,
     host_frozen_then_resumed,
     leader_down_again,
     leader_power_cut,
     leader_poweroff,
+    leader_strained,
+    long_isolation,
     patroni_killed,
     postgres_killed,
     proxy_down,
+    rolling_reboot,
     split_brain,
     standby_power_cut,
     switchover,
@@ -28,12 +34,31 @@ EXPERIMENTS = {
         *leader_down_again.EXPERIMENTS,
         host_frozen_then_resumed.EXPERIMENT,
         switchover.EXPERIMENT,
+        rolling_reboot.EXPERIMENT,
         *split_brain.EXPERIMENTS,
         *etcd_down.EXPERIMENTS,
+        etcd_slow_disk.EXPERIMENT,
         *proxy_down.EXPERIMENTS,
         *app_down.EXPERIMENTS,
+        *leader_strained.EXPERIMENTS,
+        *bad_network.EXPERIMENTS,
+        *long_isolation.EXPERIMENTS,
+        clock_jump.EXPERIMENT,
     )
 }
+
+# The few that tell most, for every change: about ten minutes.
+QUICK = [
+    "leader_power_cut",
+    "standby_power_cut",
+    "postgres_killed",
+    "patroni_killed",
+    "switchover",
+    "split_brain_leader_isolated",
+    "etcd_two_down",
+    "proxy_killed",
+    "app_killed",
+]
 
 
 def find(name: str) -> Experiment:

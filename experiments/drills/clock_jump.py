@@ -1,0 +1,28 @@
+"""The leader's clock jumps ahead by more than any lease, and back."""
+
+from experiments.drills.common import SAFE, STAYS
+from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
+from faults.clock_jump import ClockJump
+
+EXPERIMENT = Experiment(
+    name="clock_jump",
+    title="The leader's clock jumps by ten minutes",
+    question="Does a clock that is suddenly wrong cost a failover, or worse?",
+    hypothesis="Leases are etcd's to count, and timeouts go by clocks that do not jump: nobody notices.",
+    steps=(
+        Wait(8),
+        Inject(ClockJump(seconds=600), "leader"),
+        Wait(12),
+        Heal(),
+        Wait(4),
+        UntilWhole(within_s=60),
+        Wait(2),
+    ),
+    expectations=(
+        Expect("writes go on", "rto_ms", "<=", Bound(seconds=5)),
+        STAYS,
+        *SAFE,
+    ),
+    cost_s=50,
+    needs=Needs(kernel=("own_kernel",)),
+)

@@ -1,0 +1,27 @@
+"""The disks of all etcd members are busy, so that each of its writes is slow."""
+
+from experiments.drills.common import SAFE, STAYS
+from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
+from faults.disk_io import DiskIo
+
+EXPERIMENT = Experiment(
+    name="etcd_slow_disk",
+    title="etcd's disks are busy",
+    question="Does a slow disk under etcd cost the database its leader?",
+    hypothesis="etcd's writes take longer, elections may be held, and yet each answer comes within retry_timeout.",
+    steps=(
+        Wait(8),
+        Inject(DiskIo(path="/var/lib/etcd", workers=2, mib=32), "group:etcd", max_hosts=9, allow_quorum_loss=True),
+        Wait(15),
+        Heal(),
+        UntilWhole(within_s=60),
+        Wait(2),
+    ),
+    expectations=(
+        Expect("writes go on", "rto_ms", "<=", Bound(seconds=2)),
+        STAYS,
+        *SAFE,
+    ),
+    cost_s=50,
+    needs=Needs(etcd=3),
+)

@@ -1,0 +1,78 @@
+"""The leader's host is short of a resource: processors, disk bandwidth, memory, disk space."""
+
+from experiments.drills.common import SAFE, STAYS
+from experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait, WriteWal
+from faults.cpu import Cpu
+from faults.disk_full import DiskFull
+from faults.disk_io import DiskIo
+from faults.memory import Memory
+
+_CALM = (
+    Expect("90 % of the writes go on", "during.write_ratio", ">=", 0.9),
+    Expect("95 % of the reads go on", "during.read_ratio", ">=", 0.95),
+    STAYS,
+    *SAFE,
+)
+
+
+def _strain(fault) -> tuple:
+    return (Wait(8), Inject(fault, "leader"), Wait(15), Heal(), UntilWhole(within_s=60), Wait(2))
+
+
+CPU = Experiment(
+    name="leader_cpu",
+    title="The leader's processors are busy",
+    question="Does a busy processor cost a needless failover, and how much slower are writes and reads?",
+    hypothesis="Patroni needs little and gets it: the leader stays, and commits take a few times as long.",
+    steps=_strain(Cpu(percent=100)),
+    expectations=_CALM,
+    cost_s=45,
+)
+
+DISK_IO = Experiment(
+    name="leader_disk_io",
+    title="The leader's disk is busy",
+    question="Does a busy disk cost a needless failover, and how much slower are commits?",
+    hypothesis="Each commit waits for its turn to be flushed; the leader stays.",
+    steps=_strain(DiskIo(workers=2, mib=32)),
+    expectations=_CALM,
+    cost_s=45,
+)
+
+MEMORY = Experiment(
+    name="leader_memory",
+    title="The leader's memory is held by others",
+    question="Does a host that is short of memory cost a failover?",
+    hypothesis="PostgreSQL's own memory is fixed and small: nobody notices.",
+    steps=_strain(Memory(mib=192)),
+    expectations=_CALM,
+    cost_s=45,
+)
+
+DISK_FULL = Experiment(
+    name="disk_full",
+    title="The leader's disk is full",
+    question="What becomes of a primary that cannot write its WAL any more?",
+    hypothesis=(
+        "It goes on while it can reuse old segments, then it stops rather than acknowledge what it cannot keep; where "
+        "primary_start_timeout is 0 a standby leads at once. With room again it rejoins."
+    ),
+    steps=(
+        Wait(8),
+        Inject(DiskFull(), "leader"),
+        WriteWal(mib=256),
+        UntilWrites(within_s=60),
+        Wait(6),
+        Heal(),
+        UntilWhole(within_s=90),
+        Wait(2),
+    ),
+    expectations=(
+        Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4)),
+        Expect("reads go on", "read_outage_ms", "<=", Bound(seconds=3)),
+        *SAFE,
+    ),
+    cost_s=60,
+)
+
+EXPERIMENTS = (CPU, DISK_IO, MEMORY, DISK_FULL)

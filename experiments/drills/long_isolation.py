@@ -1,0 +1,99 @@
+"""A standby comes back after a long time: by its slot, by pg_rewind, by a new base copy."""
+
+from experiments.drills.common import SAFE, STAYS
+from experiments.model import (
+    Bound,
+    Expect,
+    Experiment,
+    Heal,
+    Inject,
+    Needs,
+    Reinitialize,
+    UntilStreams,
+    UntilWhole,
+    UntilWrites,
+    Wait,
+    WriteWal,
+)
+from faults.partition import Partition
+from faults.power_cut import PowerCut
+from faults.stop_service import StopService
+
+_MIB = 192  # more than wal_keep_size
+_REJOINS = Expect("it streams again within 60 s", "rejoin_ms", "<=", Bound(seconds=60))
+_UNNOTICED = Expect("commits wait for 5 s and a loop_wait at most", "rto_ms", "<=", Bound(loop_wait=1, seconds=6))
+
+SLOT = Experiment(
+    name="long_isolation_slot",
+    title="A standby is away while much WAL is written, and its slot keeps it",
+    question="What does a standby need that comes back after hours?",
+    hypothesis="Its replication slot on the leader held all WAL back: it streams from where it was, without help.",
+    steps=(
+        Wait(5),
+        Inject(Partition(), "initial_replica:1", limit_s=120),
+        WriteWal(mib=_MIB),
+        Wait(4),
+        Heal(),
+        UntilStreams("initial_replica:1", within_s=60),
+        UntilWhole(within_s=60),
+        Wait(2),
+    ),
+    expectations=(_REJOINS, _UNNOTICED, STAYS, *SAFE),
+    cost_s=60,
+    needs=Needs(postgres=3),
+)
+
+REWIND = Experiment(
+    name="long_isolation_rewind",
+    title="A leader comes back after another has written much",
+    question="Does an old leader find its way back by itself when history went on without it?",
+    hypothesis=(
+        "Where it has WAL that the new timeline does not, Patroni runs pg_rewind; else it just follows. Either way it "
+        "streams again by itself."
+    ),
+    steps=(
+        Wait(5),
+        Inject(PowerCut(), "leader", limit_s=150),
+        UntilWrites(within_s=60),
+        WriteWal(mib=_MIB),
+        Heal(),
+        UntilStreams("initial_leader", within_s=60),
+        UntilWhole(within_s=60),
+        Wait(2),
+    ),
+    expectations=(
+        _REJOINS,
+        Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4)),
+        *SAFE,
+    ),
+    cost_s=75,
+    needs=Needs(power=("power_on", "power_off")),
+)
+
+COPY = Experiment(
+    name="long_isolation_copy",
+    title="A standby is away for longer than its WAL is kept",
+    question="What does a standby need when the WAL that it lacks is gone?",
+    hypothesis=(
+        "Its slot is invalidated rather than the leader's disk filled. It cannot stream, whatever it tries; somebody "
+        "has to make it anew from a base copy, which takes seconds here and hours elsewhere."
+    ),
+    settings={"postgresql": {"parameters": {"max_slot_wal_keep_size": "32MB", "wal_keep_size": "16MB"}}},
+    steps=(
+        Wait(5),
+        Inject(StopService("patroni"), "initial_replica:1", limit_s=120),
+        WriteWal(mib=_MIB),
+        Wait(2),
+        Heal(),
+        UntilStreams("initial_replica:1", within_s=10),
+        Reinitialize("initial_replica:1"),
+        UntilStreams("initial_replica:1", within_s=60),
+        UntilWhole(within_s=60),
+        Wait(2),
+    ),
+    expectations=(_REJOINS, _UNNOTICED, STAYS, *SAFE),
+    cost_s=75,
+    needs=Needs(postgres=3),
+)
+
+EXPERIMENTS = (SLOT, REWIND, COPY)

@@ -1,0 +1,34 @@
+"""Every database host is rebooted under load, as for a new kernel: standbys first, the leader after a switchover."""
+
+from experiments.drills.common import SAFE
+from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, Switchover, UntilWhole, Wait
+from faults.reboot import Reboot
+
+
+def _reboot(target: str) -> tuple:
+    return Inject(Reboot(), target), Heal(), UntilWhole(within_s=60)
+
+
+EXPERIMENT = Experiment(
+    name="rolling_reboot",
+    title="All database hosts are rebooted one after the other",
+    question="What does a rolling reboot cost the users?",
+    hypothesis="Only the switchover is felt, for 5 s at most; no acknowledged write is lost.",
+    steps=(
+        Wait(6),
+        *_reboot("initial_replica:1"),
+        *_reboot("initial_replica:2"),
+        Switchover(),
+        UntilWhole(within_s=60),
+        *_reboot("initial_leader"),
+        Wait(2),
+    ),
+    expectations=(
+        Expect("writes pause for 5 s at most", "rto_ms", "<=", Bound(seconds=5)),
+        Expect("one change of leader", "leader_changes", "==", 1),
+        Expect("reads pause for 3 s at most", "read_outage_ms", "<=", Bound(seconds=3)),
+        *SAFE,
+    ),
+    cost_s=90,
+    needs=Needs(postgres=3, power=("power_on",)),
+)
