@@ -1,9 +1,25 @@
 """Every experiment there is: one explicit table."""
 
-from experiments.drills import leader_power_cut, leader_poweroff, patroni_killed, postgres_killed, standby_power_cut
+from experiments.drills import (
+    corrupt_sync_standby,
+    leader_power_cut,
+    leader_poweroff,
+    patroni_frozen,
+    patroni_killed,
+    postgres_killed,
+    standby_power_cut,
+)
 from inventories.errors import Problem
 
-DRILLS = (leader_power_cut, leader_poweroff, standby_power_cut, postgres_killed, patroni_killed)
+DRILLS = (
+    leader_power_cut,
+    leader_poweroff,
+    standby_power_cut,
+    postgres_killed,
+    patroni_killed,
+    patroni_frozen,
+    corrupt_sync_standby,
+)
 EXPERIMENTS = {drill.EXPERIMENT.name: drill.EXPERIMENT for drill in DRILLS}
 
 

@@ -97,7 +97,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A drill. `cost_s` is about what it takes, in seconds."""
+    """A drill. `cost_s` is about what it takes, in seconds; `observers` those that it needs beside the usual ones."""
 
     name: str
     title: str
@@ -107,3 +107,4 @@ class Experiment:
     expectations: tuple[Expect, ...]
     cost_s: float
     load: Load = field(default_factory=Load)
+    observers: tuple[str, ...] = ()

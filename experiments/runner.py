@@ -135,7 +135,7 @@ class Run:
 
     @contextlib.contextmanager
     def _observing(self) -> Iterator[None]:
-        running = [(name, self._start_observer(name)) for name in process.OBSERVERS]
+        running = [(name, self._start_observer(name)) for name in self._observers]
         users = self._start_users() if self.experiment.load.users else None
         try:
             self._wait_for_words()
@@ -146,6 +146,10 @@ class Run:
                 load.stop(users)
             for name in [*(name for name, _ in running), *(["locust"] if users else [])]:
                 self.write("observer", phase="stop", name=name, interval_ms=process.INTERVAL_MS[name])
+
+    @property
+    def _observers(self) -> tuple[str, ...]:
+        return process.OBSERVERS + self.experiment.observers
 
     def _start_observer(self, name: str) -> subprocess.Popen:
         self.write("observer", phase="start", name=name, interval_ms=process.INTERVAL_MS[name])
@@ -159,7 +163,7 @@ class Run:
 
     def _wait_for_words(self) -> None:
         """Until each observer has written its first event; one that stays silent is left to the judge."""
-        names = [*process.OBSERVERS, *(["locust"] if self.experiment.load.users else [])]
+        names = [*self._observers, *(["locust"] if self.experiment.load.users else [])]
         deadline = time.monotonic() + OBSERVER_SECONDS
         silent = set(names)
         while silent and time.monotonic() < deadline:
