@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -28,6 +29,7 @@ from faults import ledger as fault_ledger
 from faults.ledger import Entry
 from inventories.access import Access
 from inventories.errors import Problem
+from inventories.read import Inventory
 
 STEADY_SECONDS = 60
 OBSERVER_SECONDS = 20
@@ -85,7 +87,7 @@ class Run:
             hypothesis=it.hypothesis,
             seed=self.seed,
             inventory=str(inventory.path.name),
-            profile=self.settings | {"name": inventory.data["profile"]},
+            profile=self.settings | _of_inventory(inventory),
             topology=[{"name": h.name, "address": h.address, "roles": list(h.roles)} for h in inventory.hosts],
             versions=_versions(self.access),
             load={"users": it.load.users, "file": "loadtests/weather.py", "text": str(it.load)},
@@ -254,6 +256,12 @@ def _describe(state: whole.State) -> str:
 
 def _has_words(file: Path) -> bool:
     return file.exists() and file.stat().st_size > 0
+
+
+def _of_inventory(inventory: Inventory) -> dict[str, Any]:
+    """What the inventory says of the cluster that Patroni's own settings do not."""
+    database = inventory.role("postgres")[0]
+    return {"name": inventory.data["profile"], "watchdog": database.data["watchdog"]["mode"]}
 
 
 def _words(error: BaseException) -> str:

@@ -6,7 +6,7 @@ As in figures.py: what was not observed is null. All of it is null where the run
 from collections import defaultdict
 from typing import Any
 
-from experiments.recording import EVERY, SECOND, Recording, Span, interval
+from experiments.recording import EVERY, SECOND, Recording, Span, holder, interval, leader_history
 
 BEFORE = 10 * SECOND
 COUNTED = ("retransmits", "checksum_errors")
@@ -37,10 +37,12 @@ def tcp(rec: Recording) -> dict[str, Any] | None:
     }  # fmt: skip
     blind = rec.blind("tcp", span)
     totals = {name: None if blind else total([count(words[h], name, span) for h in hosts]) for name in COUNTED}
-    rebooted = (
-        None if rec.blind("tcp", rec.window) else sorted(host for host in hosts if boots(words[host], rec.window) > 1)
-    )
-    return {f"{name}_during": value for name, value in totals.items()} | {"rebooted": rebooted, "hosts": hosts}
+    rebooted = sorted(host for host in hosts if len(kernels(words[host], rec.window)) > 1)
+    return {f"{name}_during": value for name, value in totals.items()} | {
+        "rebooted": None if rec.blind("tcp", rec.window) else rebooted,
+        "unfenced": unfenced(rec, words),
+        "hosts": hosts,
+    }
 
 
 def by_host(rec: Recording) -> dict[str, list[dict]]:
@@ -77,6 +79,24 @@ def total(counts: list[int | None]) -> int | None:
     return sum(known) if len(known) == len(counts) else None
 
 
-def boots(events: list[dict], span: Span) -> int:
-    """How many kernels spoke in the span."""
-    return len({e["boot"] for e in events if e["reachable"] and span.begin <= e["t"] <= span.end})
+def kernels(events: list[dict], span: Span) -> set[str]:
+    """The boots that spoke in the span."""
+    return {e["boot"] for e in events if e["reachable"] and span.begin <= e["t"] <= span.end}
+
+
+def unfenced(rec: Recording, words: dict[str, list[dict]]) -> int | None:
+    """Whether (1 or 0) a host went on, with the kernel it had, when another had taken its leader key.
+
+    Only where the cluster requires a watchdog: without one that was not promised, and it is 0.
+    """
+    history, fault = leader_history(rec), rec.fault_at
+    if rec.run["profile"].get("watchdog") != "required":
+        return 0
+    old = holder(history, fault) if fault else None
+    if fault is None or old is None or any(rec.blind(name, rec.window) for name in ("etcd", "tcp")):
+        return None
+    taken = next((t for t, who in history if t > fault and who not in (None, old)), None)
+    if taken is None:
+        return 0
+    before = kernels(words[old], Span(rec.events[0]["t"], fault))
+    return int(bool(before & kernels(words[old], Span(taken, rec.window.end))))

@@ -27,6 +27,7 @@ EXPERIMENT = Experiment(
     expectations=(
         Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4)),
         Expect("another node leads", "leader_after", "!=", "leader_before"),
+        Expect("where a watchdog is required, the host is reset before another leads", "tcp.unfenced", "==", 0),
         Expect("no acknowledged write is lost", "lost", "==", 0),
         Expect("never two primaries", "dual_primary_ms", "==", 0),
         Expect("the cluster is whole again", "steady_after", "is", True),

@@ -22,10 +22,6 @@ PORT = {"peers": "db2", "ports": "5432"}
 @pytest.fixture(scope="module")
 def net(like_lab, command):
     file = like_lab(NAME, SUBNET, only=("db1", "db2"), source="vms_local")
-    text = (
-        file.read_text().replace('"name": "vms"', f'"name": "{NAME}"').replace("firedrill/vms/", f"firedrill/{NAME}/")
-    )
-    file.write_text(text)
     done = command("lab", "-i", file, "up", seconds=600)
     if done.returncode:
         pytest.skip(f"no hosts with a kernel of their own here: {done.stderr.strip().splitlines()[-1]}")
