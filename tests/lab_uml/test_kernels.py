@@ -113,6 +113,12 @@ def came_back(command, up, host: str, first: int) -> bool:
     return uml.init(core.Lab(read(up))[host]) not in (None, first) and states(command, up)[host] == "running"
 
 
+def run_for(guest) -> float:
+    """Seconds since its kernel was started."""
+    began = int(Path(f"/proc/{uml.init(guest)}/stat").read_text().rsplit(")", 1)[1].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - began / os.sysconf("SC_CLK_TCK")
+
+
 def counters(run, host: str) -> dict[str, int]:
     lines = [line.split() for line in run(host, "cat /proc/net/snmp").splitlines()]
     pairs = zip(lines[::2], lines[1::2], strict=True)
@@ -232,10 +238,12 @@ def test_a_host_that_reboots_comes_back_with_its_disk_and_network(up, run, comma
     assert "1 received" in run("u1", f"ping -c1 -W2 {SUBNET}.12")
 
 
-def test_a_panic_comes_back_too(up, command):
+@pytest.mark.parametrize("key", ["c", "b"], ids=["panic", "reboot"])
+def test_the_kernels_own_keys_end_it_and_it_comes_back(up, command, key):
     lab = core.Lab(read(up))
+    wait_for("u2 has run for long enough to come back from a panic", lambda: run_for(lab["u2"]) > 12)
     first = uml.init(lab["u2"])
-    command("lab", "-i", up, "shell", "u2", "--", "systemd-run --quiet sh -c 'echo c > /proc/sysrq-trigger'")
+    command("lab", "-i", up, "shell", "u2", "--", f"systemd-run --quiet sh -c 'echo {key} > /proc/sysrq-trigger'")
     wait_for("u2 comes back", lambda: came_back(command, up, "u2", first))
 
 
