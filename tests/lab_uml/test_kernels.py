@@ -331,7 +331,23 @@ def test_a_host_given_another_provider_is_made_anew(up, inventory_file, command)
     assert not Path(f"/sys/class/net/{uml.tap(NAME, 'u2')}").exists()
 
 
-def test_down_leaves_nothing(up, command):
+def kill_in_the_middle(up, verb: str, after: float) -> None:
+    child = subprocess.Popen([sys.executable, "-m", "lab", "-i", str(up), verb], cwd=ROOT, stderr=subprocess.DEVNULL)
+    time.sleep(after)
+    child.kill()
+    child.wait()
+
+
+def test_up_copes_with_a_killed_down(up, run, command):
+    kill_in_the_middle(up, "down", 0.9)
+    lab_verb(command, up, "up")
+    assert set(states(command, up).values()) == {"running"}
+    assert run("u1", "hostname; systemctl --failed --plain --no-legend") == "u1"
+
+
+def test_down_leaves_nothing_of_a_killed_up_and_a_killed_down_either(up, command):
+    kill_in_the_middle(up, "down", 0.7)
+    kill_in_the_middle(up, "up", 1.2)
     lab_verb(command, up, "down")
     assert not (paths.STATE / NAME).exists()
     assert not [path for mount in cgroups.hierarchies().values() for path in mount.glob(f"firedrill/{NAME}")]
@@ -345,6 +361,7 @@ def test_down_leaves_nothing(up, command):
         ("mount -t tmpfs -o size=64m tmpfs /dev/shm", "/dev/shm size: 64 MiB free, 512 needed"),
         ("mount -t tmpfs -o noexec tmpfs /dev/shm", "/dev/shm executable: noexec"),
         ("mount --bind /dev/null /dev/net/tun", "tap: "),
+        (f"mount -t tmpfs tmpfs {image.folder(bare=False)}/usr/lib64", "libc: "),
     ],
 )
 def test_what_this_machine_lacks_is_named_and_nothing_is_made(inventory, spoil, cause):
