@@ -2,6 +2,7 @@
 
 import pytest
 
+from experiments import plots
 from experiments.judge import judge
 from experiments.recording import EVERY, record
 from experiments.transport import tcp
@@ -101,3 +102,11 @@ def test_without_the_observer_there_is_no_figure(builder):
 def test_an_expectation_of_it_can_fail(builder, words, bad, wanted):
     expectation = ({"name": "It", "metric": "tcp.checksum_errors_during", "op": ">=", "wanted": 10},)
     assert judge(builder.power_cut_run(expectations=expectation) + words(bad=bad))["verdict"] == wanted
+
+
+def test_a_picture_of_it_is_drawn_only_where_it_was_observed(builder, words):
+    def titles(events: list[dict]) -> list[str]:
+        return [axes.get_title(loc="left") for axes in plots.figure(record(events)).axes]
+
+    assert any(title.startswith("TCP segments") for title in titles(builder.power_cut_run() + words()))
+    assert not any(title.startswith("TCP segments") for title in titles(builder.power_cut_run()))
