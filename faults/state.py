@@ -34,7 +34,7 @@ echo @stopped; for one in $(grep -lE '^State:.T' /proc/[0-9]*/status 2>/dev/null
   pid=${one#/proc/}; cat /var/lib/faults/*.pids 2>/dev/null | grep -qw "${pid%/status}" || echo $one; done
 echo @ntp; for one in systemd-timesyncd chrony ntpsec; do systemctl is-active --quiet $one && echo $one; done
 echo @machine; cat /etc/machine-id
-echo @clock; ls /var/lib/faults/*.clock 2>/dev/null
+echo @clock; date +%s.%N; ls /var/lib/faults/*.clock 2>/dev/null
 """
 
 State = dict[str, list[str]]
@@ -42,20 +42,22 @@ State = dict[str, list[str]]
 
 def clock_offset(connection: Connection) -> float:
     """Seconds by which the host's clock is before ours, as closely as the quickest of some answers tells."""
-    return min((_ask_clock(connection) for _ in range(QUESTIONS)), key=lambda answer: answer[0])[1]
+    return min(_ask_clock(connection) for _ in range(QUESTIONS))[1]
 
 
 def _ask_clock(connection: Connection) -> tuple[float, float]:
     """How long the answer took, and the offset if the host looked at its clock halfway."""
-    began, counted = time.time(), time.monotonic()
+    began = time.time()
     shown = float(remote.sh(connection, "date +%s.%N"))
-    took = time.monotonic() - counted
-    return took, shown - (began + took / 2)
+    took = time.time() - began
+    return took, shown - began - took / 2
 
 
 def take(connection: Connection) -> State:
     """The host's state, by section."""
+    began = time.time()
     shown = remote.script(connection, LOOK, check=False)
+    ended = time.time()
     sections: State = {}
     for line in shown.splitlines():
         if line.startswith("@"):
@@ -63,7 +65,7 @@ def take(connection: Connection) -> State:
         else:
             lines.append(line.rstrip())
     # A clock that a fault of ours has set wrong says nothing.
-    set_wrong = sections.pop("clock")
+    clock, *set_wrong = sections.pop("clock")
     shared = any(f": fd{word}" in "".join(sections["links"]) for word in "0123456789abcdef")
     sections["qdiscs"] = [
         line for line in _without_ours(sections["qdiscs"])
@@ -75,7 +77,9 @@ def take(connection: Connection) -> State:
     sections["failed"] = _without_ours(sections["failed"])
     sections["nftables"] = list(_nftables(sections["nftables"], _shown_by_iptables(sections["firewall"])))
     sections["firewall"] = list(_iptables(sections["firewall"]))
-    return sections | {"clock": [] if set_wrong else [f"{clock_offset(connection):.3f}"]}
+    # It was read at some moment in between: that far it may be before ours, at the least and at the most.
+    ahead = [f"{float(clock) - ended:.3f}", f"{float(clock) - began:.3f}"]
+    return sections | {"clock": [] if set_wrong else ahead}
 
 
 def _without_ours(lines: list[str]) -> list[str]:
@@ -128,7 +132,9 @@ def differences(before: State, after: State) -> list[str]:
         if section in ("firewall", "nftables") and sorted(was) == sorted(now) and was != now:
             found.append(f"{section}: the order of rules is another")
     if before["clock"] and after["clock"]:
-        off = float(after["clock"][0]) - float(before["clock"][0])
+        was, now = ([float(one) for one in state["clock"]] for state in (before, after))
+        # Only what the slowness of either look cannot explain.
+        off = max(0.0, min(now) - max(was)) or min(0.0, max(now) - min(was))
         if abs(off) > CLOCK_SECONDS:
             found.append(f"clock: off by {off:+.2f} s")
     return found
