@@ -23,6 +23,7 @@ from experiments.figures import (
     writes,
 )
 from experiments.recording import FORMAT, SECOND, Recording, interval, record
+from experiments.transport import tcp
 
 WORST = ("pass", "unknown", "fail")
 SAFETY = ("lost", "dual_primary_ms")  # a fault that was not proven excuses other figures, never these
@@ -169,7 +170,7 @@ def measure(rec: Recording) -> tuple[dict[str, Any], dict[str, str], list[Reason
     led = leaders(rec)
     figures = {name: found.ms for name, found in outages.items()} | counts | dual_figures(rec)
     figures |= {"phases": phases(rec, moments(rec)), **users(rec), **led, "fault_at": rec.fault_at}
-    figures["predicted"] = predict(rec, led["leader_before"])
+    figures |= {"predicted": predict(rec, led["leader_before"]), "tcp": tcp(rec)}
     figures |= impact.figures(rec) | changes.figures(rec)
     return (
         figures,

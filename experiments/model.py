@@ -189,7 +189,8 @@ class Experiment:
     """A drill. `cost_s` is about what it takes, in seconds.
 
     `settings` are set in Patroni's dynamic configuration before the load starts and restored afterwards; with
-    `one_proxy` clients go to the first proxy, as if there were no floating address.
+    `one_proxy` clients go to the first proxy, as if there were no floating address. `observers` are those that it
+    needs beside the usual ones.
     """
 
     name: str
@@ -203,3 +204,4 @@ class Experiment:
     settings: Mapping[str, Any] = field(default_factory=dict)
     one_proxy: bool = False
     needs: Needs = field(default_factory=Needs)
+    observers: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from experiments.figures import RECOVERED, Moments, baseline, dual_primary, moments, writable, write_outage
 from experiments.judge import text_of
 from experiments.recording import SECOND, Recording
+from experiments.transport import by_host
 
 BIN, RATE_BIN = 0.5, 1.0  # seconds: for how long requests took, and for how many there were
 UNBROKEN = 2.0  # seconds without a request over which a line goes on: a user asks once a second
@@ -207,6 +208,7 @@ def figure(rec: Recording, ink: Palette = LIGHT, narrow: bool = False) -> Figure
     nodes, proxies = node_bands(view), proxy_bands(view)
     head = 0.6 if narrow else 0.42
     panels = [(_strip, 0.6, head - 0.06), (_throughput, 1.75, head), (_latency, 1.55, head)]
+    panels += [(_transport, 1.1, head)] if rec.of("tcp", "counters") else []
     panels.append((_nodes, 0.36 * max(len(nodes), 1), head))
     panels += [(_proxies, 0.36 * len(proxies), 0.42)] if proxies else []
     height = sum(size + above for _, size, above in panels) + 0.5
@@ -386,6 +388,34 @@ def _latency(axes: Axes, view: View) -> None:
     axes.grid(axis="y")
     _head(axes, view, "How long they took" if not view.narrow else "How long they took (log)", handles)
     _empty(axes, view, bool(handles), "no requests observed")
+
+
+def counted(view: View, name: str) -> dict[str, tuple[list[float], list[float]]]:
+    """By host that had any: when (the middle of each word), and how many a second."""
+    found = {}
+    for host, events in sorted(by_host(view.rec).items()):
+        told = [e for e in events if e["reachable"] and e["t"] > e["start"]]
+        if any(e[name] for e in told):
+            middles = [view.at((e["start"] + e["t"]) // 2) for e in told]
+            found[host] = (middles, [e[name] * SECOND / (e["t"] - e["start"]) for e in told])
+    return found
+
+
+def _transport(axes: Axes, view: View) -> None:
+    """Segments sent again by each host, and below zero those that came to it with a wrong checksum."""
+    again, wrong = counted(view, "retransmits"), counted(view, "checksum_errors")
+    hues = [view.ink.post, view.ink.detect, view.ink.promote, view.ink.route, view.ink.muted]
+    colours = {host: hues[min(n, len(hues) - 1)] for n, host in enumerate(sorted({*again, *wrong}))}
+    for sign, found in ((1, again), (-1, wrong)):
+        for host, (x, y) in found.items():
+            axes.plot(x, [sign * value for value in y], color=colours[host], linewidth=1.2, zorder=3)
+    axes.axhline(0, color=view.ink.muted, linewidth=0.7)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{abs(y):g}"))
+    axes.grid(axis="y")
+    handles = [Line2D([], [], color=colour, label=host) for host, colour in colours.items()]
+    _head(axes, view, "TCP segments a second: ↑ sent again, ↓ came corrupted", handles)
+    _empty(axes, view, bool(colours), "none sent again, none corrupted")
 
 
 def _line(axes: Axes, view: View, events: list[dict], share: float, name: str, look: dict[str, Any]) -> Line2D:

@@ -19,7 +19,8 @@ SECOND = 1_000_000_000
 SILENCE = SECOND  # no silence up to this long is a hole, breaks a row of writes, or means "never came back"
 RANK = {"failed": 0, "unknown": 1, "acked": 2}
 # Observers that must speak of each host of a role.
-SPEAKS_OF = {"node_probe": "postgres", "patroni": "postgres", "haproxy": "proxy"}
+EVERY = "every host"
+SPEAKS_OF = {"node_probe": "postgres", "patroni": "postgres", "haproxy": "proxy", "tcp": EVERY}
 _WRITE = {"outcome": tuple(RANK), "start": int}
 _FIELDS: dict[tuple[str, str], dict[str, Any]] = {
     ("runner", "run"): {
@@ -43,6 +44,7 @@ _FIELDS: dict[tuple[str, str], dict[str, Any]] = {
     ("etcd", "key"): {"key": str, "action": ("snapshot", "put", "delete")},
     ("patroni", "member"): {"host": str, "reachable": bool},
     ("haproxy", "server"): {"host": str, "reachable": bool},
+    ("tcp", "counters"): {"host": str, "reachable": bool, "start": int},
     ("locust", "request"): {"method": str, "start": int, "outcome": ("ok", "error", *RANK)},
     ("ledger", "present"): {"table": str, "ids": list},
     ("ledger", "present_end"): {"table": str, "count": int},
@@ -102,7 +104,7 @@ class Recording:
         return next((e for e in reversed(self.of("runner", "steady")) if e["phase"] == phase), None)
 
     def hosts(self, role: str) -> list[str]:
-        return [h["name"] for h in self.run["topology"] if role in (h.get("roles") or ())]
+        return [h["name"] for h in self.run["topology"] if role == EVERY or role in (h.get("roles") or ())]
 
     @cached_property
     def ended(self) -> bool:

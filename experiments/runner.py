@@ -45,6 +45,7 @@ from faults.ledger import Entry
 from faults.protocol import Refused, new_id
 from inventories.access import Access
 from inventories.errors import Problem
+from inventories.read import Inventory
 
 STEADY_SECONDS = 60
 PACKAGES = ("patroni", "postgresql-17", "etcd-server", "haproxy", "keepalived")
@@ -120,7 +121,7 @@ class Run:
             hypothesis=it.hypothesis,
             seed=self.seed,
             inventory=str(inventory.path.name),
-            profile=self.profile | {"name": inventory.data["profile"]},
+            profile=self.profile | _of_inventory(inventory),
             topology=[{"name": h.name, "address": h.address, "roles": list(h.roles)} for h in inventory.hosts],
             versions=_versions(self.access),
             front=self.access.front,
@@ -142,7 +143,8 @@ class Run:
             )
         self._note_who_is_who()
         ledger.prepare(self.access)
-        watch = Watch(self.experiment.load, self.access, self.parts, self.folder / "locust.log", self.write, self.tell)
+        it, log = self.experiment, self.folder / "locust.log"
+        watch = Watch(it.load, it.observers, self.access, self.parts, log, self.write, self.tell)
         with watch.running():
             try:
                 for step in self.experiment.steps:
@@ -305,6 +307,12 @@ def judge_file(events_file: Path, folder: Path | None = None) -> dict:
 def _describe(state: whole.State) -> str:
     standbys = ", ".join(state.sync_standbys) or "none"
     return f"whole: leader {state.leader}, synchronous {standbys}, timeline {state.timeline}"
+
+
+def _of_inventory(inventory: Inventory) -> dict[str, Any]:
+    """What the inventory says of the cluster that Patroni's own settings do not."""
+    database = inventory.role("postgres")[0]
+    return {"name": inventory.data["profile"], "watchdog": database.data["watchdog"]["mode"]}
 
 
 def _words(error: BaseException) -> str:

@@ -18,9 +18,13 @@ USERS = "locust"
 
 @dataclass(frozen=True)
 class Watch:
-    """Who watches one run: `parts` is the folder of the observers' files, `log` what the load generator says."""
+    """Who watches one run: `observers` beside the usual ones.
+
+    `parts` is the folder of the observers' files, `log` the file for what the load generator says.
+    """
 
     load: Load
+    observers: tuple[str, ...]
     access: Access
     parts: Path
     log: Path
@@ -29,7 +33,7 @@ class Watch:
 
     @property
     def names(self) -> list[str]:
-        return [*process.OBSERVERS, *([USERS] if self.load.total else [])]
+        return [*process.OBSERVERS, *self.observers, *([USERS] if self.load.total else [])]
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:

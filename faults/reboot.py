@@ -7,7 +7,7 @@ from faults import power, remote
 from faults.on_host import Waiting
 from faults.protocol import NotEffective, Refused, Strike, Target, poll
 
-HOW = {"orderly": "systemctl reboot", "force": "systemctl reboot --force --force"}
+HOW = {"orderly": "systemctl reboot", "force": "reboot --force --force --no-sync"}
 SECONDS = 120
 
 

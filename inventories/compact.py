@@ -3,7 +3,7 @@
 
 def _host(name, last):
     # The cluster's name is data of the host: group_data/all.py, which has a default, overrides data of group "all".
-    return name, {"ssh_hostname": f"10.78.0.{last}", "cluster": "compact"}
+    return name, {"ssh_hostname": f"10.78.0.{last}", "cluster": "compact", "profile": "pair"}
 
 
 etcd = [_host("etcd1", 11), _host("etcd2", 12), _host("lb1", 31)]

@@ -4,12 +4,17 @@ Runs wherever the containers do, without KVM. A host's own data `"provider": "ns
 """
 
 
-def _host(name, last):
-    return name, {"ssh_hostname": f"10.79.0.{last}", "cluster": "vms"}
+def _host(name, last, **data):
+    return name, {"ssh_hostname": f"10.79.0.{last}", "cluster": "vms", "profile": "pair"} | data
+
+
+# A leader whose Patroni hangs is reset by its own kernel before anyone else may lead; without the device none may lead.
+def _database(name, last):
+    return _host(name, last, watchdog={"mode": "required", "device": "/dev/watchdog"})
 
 
 etcd = [_host("etcd1", 11), _host("etcd2", 12), _host("lb1", 31)]
-postgres = [_host("db1", 21), _host("db2", 22)]
+postgres = [_database("db1", 21), _database("db2", 22)]
 proxy = [_host("lb1", 31)]
 app = [_host("lb1", 31)]
 

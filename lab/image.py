@@ -24,11 +24,11 @@ BASE = (
 CLUSTER = (
     "postgresql-17", "patroni", "python3-etcd", "etcd-server", "etcd-client", "haproxy", "keepalived", "curl",
     "nginx-light", "gunicorn", "python3-flask", "python3-psycopg", "python3-psycopg-pool",
-    "iptables", "nftables", "stress-ng",
+    "iptables", "nftables", "stress-ng", "chrony",
 )  # fmt: skip
 # Installed does not mean wanted: the deploy enables what a host's role needs.
 DISABLED = (
-    "etcd", "haproxy", "keepalived", "nginx", "patroni", "postgresql", "nftables",
+    "etcd", "haproxy", "keepalived", "nginx", "patroni", "postgresql", "nftables", "chrony",
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
     "e2scrub_reap", "fstrim.timer", "logrotate.timer",
 )  # fmt: skip

@@ -55,9 +55,8 @@ def like_lab(inventory_file) -> Callable[..., Path]:
         text = (ROOT / f"inventories/{source}.py").read_text()
         text = re.sub(r"10\.\d+\.0\.", f"{subnet}.", text)
         text = re.sub(r'"bridge": "\w+"', f'"bridge": "fd{name}"', text)
-        text = text.replace(f'"name": "{source}"', f'"name": "{name}"').replace(
-            f"firedrill/{source}/", f"firedrill/{name}/"
-        )
+        lab = re.search(r'"lab": {"name": "(\w+)"', text)[1]
+        text = text.replace(f'"name": "{lab}"', f'"name": "{name}"').replace(f"firedrill/{lab}/", f"firedrill/{name}/")
         text = text.replace(f"inventories/{source}.py", "{inventory}")
         if only:
             text += f"\n_only = {only!r}\nfor _group in ('etcd', 'postgres', 'proxy', 'app'):\n"

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from experiments.events import Writer
-from experiments.observers.process import OBSERVERS
+from experiments.observers.process import MORE, OBSERVERS
 from inventories.access import Access
 
 
@@ -25,7 +25,7 @@ async def until_terminated(name: str, access: Access, write: Writer) -> None:
 
 if __name__ == "__main__":
     name, path = sys.argv[1:]
-    if name not in OBSERVERS:
-        sys.exit(f"no observer {name!r}: there are {', '.join(OBSERVERS)}")
+    if name not in OBSERVERS + MORE:
+        sys.exit(f"no observer {name!r}: there are {', '.join(OBSERVERS + MORE)}")
     ways = pickle.load(sys.stdin.buffer)
     asyncio.run(until_terminated(name, ways, Writer(Path(path), name)))

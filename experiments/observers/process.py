@@ -9,8 +9,10 @@ from inventories.access import Access
 from inventories.read import ROOT
 
 OBSERVERS = ("write_probe", "node_probe", "etcd", "patroni", "haproxy")
+MORE = ("tcp",)  # only where an experiment asks for it
 # How often each speaks at the latest, in ms. A write that hangs is an event only at its deadline.
 INTERVAL_MS = {"write_probe": 600, "node_probe": 600, "etcd": 1000, "patroni": 1000, "haproxy": 1000, "locust": 1000}
+INTERVAL_MS |= {"tcp": 2000}
 STOP_SECONDS = 5
 
 

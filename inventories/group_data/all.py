@@ -68,6 +68,9 @@ profiles = {
         "fall": 3,
     },
 }
+# For two database nodes. A standby promoted under quorum commit waits for the other half of the quorum, which is the
+# dead leader, until Patroni has struck it off; promoted under "on" it waits for nobody.
+profiles["pair"] = profiles["fast"] | {"synchronous_mode": "on"}
 
 # Debian packages by role; a role's list is installed on the hosts that have it.
 packages = {

@@ -1,10 +1,11 @@
 """Faults that take a kernel of the host's own: netem and the clock, on hosts of user-mode Linux."""
 
+import shlex
 import time
 
 import pytest
 
-from faults import engine, ledger, remote
+from faults import engine, ledger, remote, state
 from faults.catalogue import FAULTS
 from faults.protocol import NotEffective, Refused
 from inventories.access import Access
@@ -17,15 +18,36 @@ pytestmark = pytest.mark.lab
 NAME, SUBNET = place("netem", 6)
 DB1, DB2 = f"{SUBNET}.21", f"{SUBNET}.22"
 PORT = {"peers": "db2", "ports": "5432"}
+RECEIVE = """
+import socket
+listener = socket.create_server(("", 9000))
+print("listening", flush=True)
+link, _ = listener.accept()
+size = 0
+while block := link.recv(65536):
+    size += len(block)
+print(size)
+"""
+SEND = """
+import os, socket, sys
+with socket.create_connection((sys.argv[1], 9000)) as link:
+    link.sendall(os.urandom(int(sys.argv[2])))
+    link.shutdown(socket.SHUT_WR)
+    link.recv(1)
+"""
+# db2 knows the time, for itself and db1; both ask nobody else.
+NTP = {
+    "db2": f"local stratum 3\nallow {SUBNET}.0/24\n",
+    "db1": f"server {DB2} iburst minpoll 0 maxpoll 1\nmakestep 0.1 3\n",
+}
+SYNCHRONISED = (
+    f"chronyc -n tracking | grep -q '({DB2})' && chronyc -n waitsync 1 0.3 0 0 >/dev/null && echo yes || echo no"
+)
 
 
 @pytest.fixture(scope="module")
 def net(like_lab, command):
     file = like_lab(NAME, SUBNET, only=("db1", "db2"), source="vms_local")
-    text = (
-        file.read_text().replace('"name": "vms"', f'"name": "{NAME}"').replace("firedrill/vms/", f"firedrill/{NAME}/")
-    )
-    file.write_text(text)
     done = command("lab", "-i", file, "up", seconds=600)
     if done.returncode:
         pytest.skip(f"no hosts with a kernel of their own here: {done.stderr.strip().splitlines()[-1]}")
@@ -67,6 +89,47 @@ def test_netem_bites_and_heals(inject, heal, told, on, name, given, said):
     assert "all as before" in told.of("clean")[0]
     assert on("db1", "tc qdisc show | grep -E 'netem|qdisc prio|ingress'; ip -o link show type ifb") == ""
     assert journals(on, "db1") == ""
+
+
+def counters(on, name: str) -> dict[str, int]:
+    """What the host's kernel counted of TCP, as nstat names it."""
+    lines = [line.split() for line in on(name, "cat /proc/net/snmp /proc/net/netstat").splitlines()]
+    return {
+        f"{names[0].rstrip(':')}{name}": int(value)
+        for names, values in zip(lines[::2], lines[1::2], strict=True)
+        for name, value in zip(names[1:], values[1:], strict=True)
+    }
+
+
+def transfer(ways, size: int) -> None:
+    """Send so many bytes from db1 to db2 over TCP, which arrive whole whatever becomes of packets."""
+    with remote.connect(ways.inventory["db1"]) as source, remote.connect(ways.inventory["db2"]) as sink:
+        receiving = remote.Running(sink, f"python3 -c {shlex.quote(RECEIVE)}")
+        assert receiving.line() == "listening"
+        remote.sh(source, f"python3 -c {shlex.quote(SEND)} {DB2} {size}")
+        assert receiving.end()[0].strip() == str(size)
+
+
+@pytest.mark.parametrize(("name", "given", "shows"), [
+    ("corrupt", {"percent": 10}, {"db2": "TcpInCsumErrors", "db1": "TcpRetransSegs"}),
+    ("loss", {"percent": 10}, {"db1": "TcpRetransSegs"}),
+    ("duplicate", {"percent": 25}, {"db2": "TcpExtTCPDSACKOldSent"}),
+    ("reorder", {"percent": 25, "delay_ms": 20}, {"db2": "TcpExtTCPOFOQueue"}),
+])  # fmt: skip
+def test_what_netem_does_shows_in_the_kernels_counters(inject, heal, ways, on, name, given, shows):
+    """Of a transfer without it hardly any, of one with it some: a packet here is one of up to 64 KiB."""
+
+    def added() -> list[int]:
+        before = {host: counters(on, host) for host in shows}
+        transfer(ways, 6_000_000)
+        return [counters(on, host)[counter] - before[host][counter] for host, counter in shows.items()]
+
+    transfer(ways, 1_000_000)
+    without = added()
+    entries = inject(name, "db1", peers="db2", **given)
+    under = added()
+    heal(entries)
+    assert all(new >= 5 + 2 * old for old, new in zip(without, under, strict=True)), (without, under)
 
 
 def test_only_what_is_named_is_touched(inject, heal, on):
@@ -111,6 +174,56 @@ def test_the_clock_bites_and_heals(inject, heal, told, name, given, said):
     assert said in told.of("effective")[0]
     heal(entries)
     assert "the clock is right within" in told.of("clean")[0]
+
+
+@pytest.fixture
+def ntp(on):
+    """chrony on both, db1 synchronised with db2; stopped afterwards."""
+    for name, text in NTP.items():
+        on(name, f"printf '{text}' > /etc/chrony/chrony.conf; echo DAEMON_OPTS= > /etc/default/chrony")
+        on(name, "systemctl restart chrony")
+    until(lambda: on("db1", SYNCHRONISED) == "yes", 40)
+    yield
+    for name in NTP:
+        on(name, "systemctl stop chrony")
+
+
+@pytest.mark.parametrize(("name", "given"), [("clock_jump", {"seconds": 120}), ("clock_drift", {"ppm": 50_000})])
+def test_ntp_is_kept_from_mending_the_clock_and_runs_again_when_it_is_healed(inject, heal, on, ways, ntp, name, given):
+    entries = inject(name, "db1", **given)
+    assert on("db1", "systemctl is-active chrony") == "inactive"
+    first = offset(ways)
+    time.sleep(4)
+    assert offset(ways) >= first - 0.1, "nobody sets it right"
+    heal(entries)
+    assert on("db1", "systemctl is-active chrony") == "active"
+    until(lambda: on("db1", SYNCHRONISED) == "yes", 40)
+    assert abs(offset(ways)) < 1
+
+
+def offset(ways) -> float:
+    """Seconds by which db1's clock is before db2's."""
+    with remote.connect(ways.inventory["db1"]) as one, remote.connect(ways.inventory["db2"]) as other:
+        return state.clock_offset(one) - state.clock_offset(other)
+
+
+def test_a_full_disk_keeps_its_margin_and_is_free_at_once(inject, heal, told, on):
+    free = "df --output=avail -m /var/lib/postgresql | tail -1"
+    before = int(on("db1", free))
+    entries = inject("disk_full", "db1", margin_mib=32)
+    assert 20 <= int(on("db1", free)) <= 33
+    assert on("db1", "head -c 40M /dev/zero > /var/lib/postgresql/x 2>/dev/null && echo room || echo full") == "full"
+    on("db1", "rm -f /var/lib/postgresql/x")
+    heal(entries)
+    assert abs(int(on("db1", free)) - before) < 32
+    assert "MiB free at /var/lib/postgresql" in told.of("clean")[0]
+
+
+def test_a_reboot_by_force_flushes_nothing(inject, heal, on):
+    boot = on("db1", "echo kept > /root/kept; sync; echo lost > /root/lost; cat /proc/sys/kernel/random/boot_id")
+    heal(inject("reboot", "db1", how="force"))
+    assert on("db1", "cat /proc/sys/kernel/random/boot_id") != boot
+    assert on("db1", "cat /root/kept; cat /root/lost 2>/dev/null") == "kept"
 
 
 def test_memory_to_a_percentage(inject, heal, told):

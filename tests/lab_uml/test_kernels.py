@@ -113,6 +113,12 @@ def came_back(command, up, host: str, first: int) -> bool:
     return uml.init(core.Lab(read(up))[host]) not in (None, first) and states(command, up)[host] == "running"
 
 
+def run_for(guest) -> float:
+    """Seconds since its kernel was started."""
+    began = int(Path(f"/proc/{uml.init(guest)}/stat").read_text().rsplit(")", 1)[1].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - began / os.sysconf("SC_CLK_TCK")
+
+
 def counters(run, host: str) -> dict[str, int]:
     lines = [line.split() for line in run(host, "cat /proc/net/snmp").splitlines()]
     pairs = zip(lines[::2], lines[1::2], strict=True)
@@ -232,10 +238,12 @@ def test_a_host_that_reboots_comes_back_with_its_disk_and_network(up, run, comma
     assert "1 received" in run("u1", f"ping -c1 -W2 {SUBNET}.12")
 
 
-def test_a_panic_comes_back_too(up, command):
+@pytest.mark.parametrize("key", ["c", "b"], ids=["panic", "reboot"])
+def test_the_kernels_own_keys_end_it_and_it_comes_back(up, command, key):
     lab = core.Lab(read(up))
+    wait_for("u2 has run for long enough to come back from a panic", lambda: run_for(lab["u2"]) > 12)
     first = uml.init(lab["u2"])
-    command("lab", "-i", up, "shell", "u2", "--", "systemd-run --quiet sh -c 'echo c > /proc/sysrq-trigger'")
+    command("lab", "-i", up, "shell", "u2", "--", f"systemd-run --quiet sh -c 'echo {key} > /proc/sysrq-trigger'")
     wait_for("u2 comes back", lambda: came_back(command, up, "u2", first))
 
 
@@ -323,7 +331,23 @@ def test_a_host_given_another_provider_is_made_anew(up, inventory_file, command)
     assert not Path(f"/sys/class/net/{uml.tap(NAME, 'u2')}").exists()
 
 
-def test_down_leaves_nothing(up, command):
+def kill_in_the_middle(up, verb: str, after: float) -> None:
+    child = subprocess.Popen([sys.executable, "-m", "lab", "-i", str(up), verb], cwd=ROOT, stderr=subprocess.DEVNULL)
+    time.sleep(after)
+    child.kill()
+    child.wait()
+
+
+def test_up_copes_with_a_killed_down(up, run, command):
+    kill_in_the_middle(up, "down", 0.9)
+    lab_verb(command, up, "up")
+    assert set(states(command, up).values()) == {"running"}
+    assert run("u1", "hostname; systemctl --failed --plain --no-legend") == "u1"
+
+
+def test_down_leaves_nothing_of_a_killed_up_and_a_killed_down_either(up, command):
+    kill_in_the_middle(up, "down", 0.7)
+    kill_in_the_middle(up, "up", 1.2)
     lab_verb(command, up, "down")
     assert not (paths.STATE / NAME).exists()
     assert not [path for mount in cgroups.hierarchies().values() for path in mount.glob(f"firedrill/{NAME}")]
@@ -337,6 +361,7 @@ def test_down_leaves_nothing(up, command):
         ("mount -t tmpfs -o size=64m tmpfs /dev/shm", "/dev/shm size: 64 MiB free, 512 needed"),
         ("mount -t tmpfs -o noexec tmpfs /dev/shm", "/dev/shm executable: noexec"),
         ("mount --bind /dev/null /dev/net/tun", "tap: "),
+        (f"mount -t tmpfs tmpfs {image.folder(bare=False)}/usr/lib64", "libc: "),
     ],
 )
 def test_what_this_machine_lacks_is_named_and_nothing_is_made(inventory, spoil, cause):

@@ -1,0 +1,180 @@
+"""The compact five with kernels of their own: what only those can show, measured, and found out when it is broken.
+
+Nothing here is about this machine's speed: how long writes were out is in the verdicts, and not asserted.
+"""
+
+import json
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from experiments import runner, whole
+from experiments.drills.patroni_frozen import EXPERIMENT
+from experiments.recording import Recording, holder, leader_history, load_events, record
+from faults import cluster, engine, remote
+from faults.catalogue import FAULTS
+from inventories.access import Access, access
+from inventories.read import read
+from lab import doctor
+from tests.labs import place
+
+pytestmark = pytest.mark.lab
+NAME, SUBNET = place("kern", 8)
+WHOLE_SECONDS = 120
+MODE = "sed -i '/^watchdog:/,/^[a-z]/ s/mode: .*/mode: \"{mode}\"/' /etc/patroni/config.yml; systemctl reload patroni"
+
+
+@dataclass(frozen=True)
+class Drill:
+    """What `experiments run NAME --json` came to."""
+
+    exit: int
+    verdict: dict
+    rec: Recording
+    said: str
+
+    def fell_short(self) -> set[str]:
+        """The figures of which more was expected, but for those in seconds: this machine may be slow."""
+        bad = {e["metric"] for e in self.verdict["expectations"] if e["verdict"] != "pass"}
+        return {metric for metric in bad if not metric.endswith("_ms") or metric == "dual_primary_ms"}
+
+
+@pytest.fixture(scope="module")
+def inventory(like_lab, command):
+    row = next(row for row in doctor.report(doctor.look()) if row["provider"] == "uml")
+    if missing := [f"{check['name']}: {check['found']}" for check in row["checks"] if not check["ok"]]:
+        pytest.skip(f"uml hosts cannot run here: {missing[0]}")
+    file = like_lab(NAME, SUBNET, source="vms_local")
+    done = command("lab", "-i", file, "up", seconds=600)
+    assert done.returncode == 0, done.stderr
+    yield file
+    command("lab", "-i", file, "down")
+
+
+@pytest.fixture(scope="module")
+def ways(inventory, command) -> Access:
+    """The cluster, put there by the deploy that every other gets."""
+    done = command("pyinfra", "-y", inventory, "deploy/cluster.py", seconds=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return access(read(inventory))
+
+
+@pytest.fixture(autouse=True)
+def sound(ways):
+    """A cluster that is whole before the test."""
+    state, _ = whole.wait(ways, WHOLE_SECONDS, print)
+    assert state.ok, state.detail
+
+
+@pytest.fixture
+def drill(ways, inventory, command, tmp_path):
+    def run(name: str) -> Drill:
+        done = command(
+            "experiments", "-i", inventory, "run", name, "--json", "--seed", 1, "--reports", tmp_path, seconds=400
+        )
+        assert done.returncode in (0, 1), done.stderr
+        verdict = json.loads(done.stdout)
+        found = Drill(done.returncode, verdict, record(load_events(events_of(verdict["report"]))), done.stderr)
+        assert found.fell_short() == set(), verdict["why"]
+        assert (verdict["lost"], verdict["dual_primary_ms"], verdict["steady_after"]) == (0, 0, True)
+        assert verdict["acked"] > 100
+        return found
+
+    return run
+
+
+def events_of(folder: str) -> Path:
+    return Path(folder) / "events.jsonl"
+
+
+def boot_id(ways: Access, name: str) -> str:
+    with remote.connect(ways.inventory[name]) as connection:
+        return remote.sh(connection, "cat /proc/sys/kernel/random/boot_id")
+
+
+def test_the_leaders_power_cut_loses_nothing(drill):
+    verdict = drill("leader_power_cut").verdict
+    assert verdict["leader_after"] != verdict["leader_before"]
+    assert verdict["rto_ms"] > 1000, "it was out"
+
+
+def test_corruption_is_measured_where_it_happens(drill):
+    found = drill("corrupt_sync_standby")
+    tcp, leader = found.verdict["tcp"], found.verdict["leader_before"]
+    standby = next(e["host"] for e in found.rec.injected)
+    wrong = {host: rates["checksum_errors"] for host, rates in tcp["hosts"].items()}
+    assert wrong[leader]["before"] == 0 < wrong[leader]["during"]
+    assert {host for host, rates in wrong.items() if rates["during"]} == {leader}
+    sent_again = tcp["hosts"][standby]["retransmits"]
+    assert sent_again["during"] > sent_again["before"]
+    assert found.verdict["rto_ms"] > 200, "commits waited for what was sent again"
+    assert tcp["rebooted"] == []
+
+
+def test_a_leader_whose_patroni_hangs_is_fenced_before_another_leads(drill, ways):
+    boots = {name: boot_id(ways, name) for name in ("db1", "db2")}
+    found = drill("patroni_frozen")
+    old = found.verdict["leader_before"]
+    assert found.verdict["leader_after"] != old
+    assert found.verdict["tcp"]["rebooted"] == [old]
+    assert boot_id(ways, old) != boots.pop(old)
+    assert {name: boot_id(ways, name) for name in boots} == boots
+    taken = next(t for t, who in leader_history(found.rec) if t > found.rec.fault_at and who not in (None, old))
+    last = [e for e in found.rec.of("tcp", "counters") if e["host"] == old and e["reachable"] and e["t"] < taken]
+    assert holder(leader_history(found.rec), last[-1]["t"]) == old, "it fell silent while the key was still its own"
+
+
+def test_a_watchdog_that_is_off_behind_the_inventorys_back_is_found_out(ways, tmp_path):
+    """The drill fails: the old leader's host lives on beside the new leader, though nothing was lost yet."""
+    set_watchdog(ways, "off")
+    try:
+        verdict = runner.Run(replace(EXPERIMENT), ways, seed=1, folder=tmp_path, tell=print).run()
+    finally:
+        set_watchdog(ways, "required")
+    assert verdict["verdict"] == "fail"
+    assert verdict["tcp"]["unfenced"] == 1
+    assert verdict["tcp"]["rebooted"] == []
+    assert any("the host is reset before another leads" in sentence for sentence in verdict["why"])
+    assert (verdict["lost"], verdict["dual_primary_ms"]) == (0, 0), "its writes wait for a standby that it has no more"
+
+
+def test_memory_is_used_up_and_no_database_dies_of_it(ways):
+    """On the leader, with its databases at work: what is left is enough for them, and the fault gives way."""
+    name = cluster.view(ways).leader.name
+    look = (
+        "systemctl show -P MainPID -P NRestarts patroni; head -1 /var/lib/postgresql/*/*/postmaster.pid; "
+        "grep oom_kill /proc/vmstat"
+    )
+    with remote.connect(ways.inventory[name]) as connection:
+        before = remote.sh(connection, look)
+        plan = engine.plan(FAULTS["memory"](percent=90), name, ways, limit_s=60)
+        entries = engine.inject(plan, ways, lambda *_: None)
+        try:
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline:
+                with psycopg.connect(**ways.sql_front()) as database:
+                    database.execute("SELECT count(*) FROM generate_series(1, 100000)")
+        finally:
+            for entry in entries:
+                engine.heal(entry, ways, lambda *_: None)
+        assert remote.sh(connection, look) == before
+    assert before.endswith("oom_kill 0")
+
+
+def set_watchdog(ways: Access, mode: str) -> None:
+    """Change it on the hosts, and wait until the leader's Patroni has let go of the device, or taken it."""
+    wanted = {"off": 0, "required": 1}[mode]
+    held = "ls -l /proc/$(systemctl show -P MainPID patroni)/fd | grep -c watchdog"
+    for host in ways.inventory.role("postgres"):
+        with remote.connect(host) as connection:
+            remote.sh(connection, MODE.format(mode=mode))
+    state, _ = whole.wait(ways, WHOLE_SECONDS, print)
+    assert state.leader
+    deadline = time.monotonic() + 30
+    with remote.connect(ways.inventory[state.leader]) as connection:
+        while int(remote.sh(connection, held, check=False) or 0) != wanted:
+            assert time.monotonic() < deadline, f"the watchdog is not {mode} after 30 s"
+            time.sleep(0.5)

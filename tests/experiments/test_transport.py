@@ -1,0 +1,112 @@
+"""What a run made TCP do, from made-up words of the observer `tcp`."""
+
+import pytest
+
+from experiments import plots
+from experiments.judge import judge
+from experiments.recording import EVERY, record
+from experiments.transport import tcp
+
+CLEAN = 38.4
+
+
+@pytest.fixture(scope="session")
+def hosts(builder) -> list[str]:
+    return record(builder.power_cut_run()).hosts(EVERY)
+
+
+@pytest.fixture(scope="session")
+def words(builder, hosts):
+    """The observer's words: one a second of each host, `bad` segments a second on db1 from the fault to its healing."""
+
+    def make(bad: int = 7, *, start: bool = True, reboot: float | None = None, silent: tuple[float, float] = (99, 99)):
+        events = (
+            [builder.event(-15.0, "runner", "observer", phase="start", name="tcp", interval_ms=2000)] if start else []
+        )
+        for host in hosts:
+            for seconds in range(-14, 49):
+                if host == "db1" and silent[0] < seconds <= silent[1]:
+                    continue
+                struck = bad if host == "db1" and 1 <= seconds <= 34 else 0
+                boot = "two" if host == "db1" and reboot is not None and seconds >= reboot else "one"
+                events.append(builder.event(
+                    seconds, "tcp", "counters", host, start=builder.at(seconds - 1), reachable=True, retransmits=1,
+                    checksum_errors=struck, sent=50, boot=boot, error=None,
+                ))  # fmt: skip
+        return events
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def measured(builder, words):
+    return lambda **knobs: tcp(record(builder.power_cut_run() + words(**knobs)))
+
+
+def test_counts_what_came_under_the_fault(measured, hosts):
+    found = measured()
+    assert found["checksum_errors_during"] == 7 * 34
+    assert found["retransmits_during"] == 34 * len(hosts)
+    assert found["hosts"]["db1"]["checksum_errors"] == {"before": 0.0, "during": 7.0, "worst": 7}
+    assert found["hosts"]["db2"]["retransmits"] == {"before": 1.0, "during": 1.0, "worst": 1}
+
+
+def test_a_host_that_spoke_with_another_kernel_was_rebooted(measured):
+    assert measured()["rebooted"] == []
+    assert measured(reboot=20)["rebooted"] == ["db1"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "reboot", "unfenced"),
+    [("required", None, 1), ("required", 20, 0), ("required", 30, 1), ("automatic", None, 0)],
+)
+def test_a_leader_that_lives_on_when_another_took_its_key_was_not_fenced(builder, words, mode, reboot, unfenced):
+    """The key is another's from 20.7 s on."""
+    profile = builder.run_fields(builder.Story())["profile"] | {"watchdog": mode}
+    expectation = ({"name": "Fenced", "metric": "tcp.unfenced", "op": "==", "wanted": 0},)
+    events = builder.power_cut_run(run={"profile": profile}, expectations=expectation) + words(reboot=reboot)
+    verdict = judge(events)
+    assert verdict["tcp"]["unfenced"] == unfenced
+    assert verdict["verdict"] == ("fail" if unfenced else "pass")
+
+
+def test_a_silence_hides_what_was_counted_and_is_a_hole(builder, words):
+    events = builder.power_cut_run() + words(silent=(5, 20))
+    found = tcp(record(events))
+    assert (found["checksum_errors_during"], found["rebooted"]) == (None, None)
+    verdict = judge(events)
+    assert verdict["verdict"] == "unknown"
+    assert any(sentence.startswith("tcp: wanted a word about db1 every 10 s") for sentence in verdict["why"])
+
+
+def test_a_host_out_of_reach_is_no_hole_and_no_figure(builder, words):
+    gone = [
+        e | dict.fromkeys(("retransmits", "checksum_errors", "sent", "boot")) | {"reachable": False}
+        if e["host"] == "db1" and 5 < e["t"] / 1e9 - builder.FAULT_AT / 1e9 < 20
+        else e
+        for e in words()
+    ]
+    verdict = judge(builder.power_cut_run() + gone)
+    assert verdict["verdict"] == "pass"
+    assert verdict["tcp"]["retransmits_during"] is None
+    assert verdict["tcp"]["hosts"]["db1"]["checksum_errors"]["worst"] == 7
+
+
+def test_without_the_observer_there_is_no_figure(builder):
+    expectation = ({"name": "It", "metric": "tcp.checksum_errors_during", "op": ">=", "wanted": 1},)
+    verdict = judge(builder.power_cut_run(expectations=expectation))
+    assert (verdict["tcp"], verdict["verdict"]) == (None, "unknown")
+
+
+@pytest.mark.parametrize(("bad", "wanted"), [(7, "pass"), (0, "fail")])
+def test_an_expectation_of_it_can_fail(builder, words, bad, wanted):
+    expectation = ({"name": "It", "metric": "tcp.checksum_errors_during", "op": ">=", "wanted": 10},)
+    assert judge(builder.power_cut_run(expectations=expectation) + words(bad=bad))["verdict"] == wanted
+
+
+def test_a_picture_of_it_is_drawn_only_where_it_was_observed(builder, words):
+    def titles(events: list[dict]) -> list[str]:
+        return [axes.get_title(loc="left") for axes in plots.figure(record(events)).axes]
+
+    assert any(title.startswith("TCP segments") for title in titles(builder.power_cut_run() + words()))
+    assert not any(title.startswith("TCP segments") for title in titles(builder.power_cut_run()))
