@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from faults import netem
+from faults import chaosblade, netem
 from faults.protocol import Refused
 from faults.stream import Measured
 
@@ -16,6 +16,7 @@ class Reorder(netem.Netem):
     peers: str = ""
     ports: str = ""
     direction: str = "out"
+    backend: str = netem.BACKEND
 
     def check(self) -> None:
         super().check()
@@ -25,6 +26,10 @@ class Reorder(netem.Netem):
 
     def netem(self) -> str:
         return f"reorder {self.percent:g}% delay {self.delay_ms:g}ms"
+
+    def blade(self) -> str:
+        percent, delay = chaosblade.whole(self.percent, "percent"), chaosblade.whole(self.delay_ms, "ms")
+        return f"reorder --percent {percent} --correlation 0 --time {delay}"
 
     def judge(self, seen: Measured) -> tuple[bool, str]:
         # Each that overtakes makes those before it late; how many depends on their pace.

@@ -18,7 +18,9 @@ CLOCK_SECONDS = 0.5
 HANDLE = "fd0d:"  # of our own root qdisc, in hexadecimal
 COUNTERS = re.compile(r" ?\[\d+:\d+\]")
 OURS = re.compile(rf"\b(FD-[0-9a-f]{{8}}|faults-(boot-)?[0-9a-f]{{8}}|fd[0-9a-f]{{8}})|{HANDLE}")
+BLADE = r"^qdisc \S+ (1: dev {0} root|\S+ dev {0} parent 1:)"
 LOOK = r"""
+echo @blades; cat /var/lib/faults/*.blade 2>/dev/null
 echo @qdiscs; tc qdisc show 2>/dev/null | sed 's/ refcnt [0-9]*//'
 echo @filters; for one in $(ls /sys/class/net); do
   tc qdisc show dev $one root 2>/dev/null | grep -q ' fd0d: ' || tc filter show dev $one 2>/dev/null | sed "s/^/$one /"
@@ -57,6 +59,10 @@ def take(connection: Connection) -> State:
             lines = sections.setdefault(line[1:], [])
         else:
             lines.append(line.rstrip())
+    # A chaosblade experiment of ours has no id in what tc shows: it has the root of the interface, alone.
+    for device in sections.pop("blades"):
+        sections["qdiscs"] = [line for line in sections["qdiscs"] if not re.search(BLADE.format(device), line)]
+        sections["filters"] = [line for line in sections["filters"] if not line.startswith(f"{device} ")]
     # A clock that a fault of ours has set wrong says nothing.
     clock, *set_wrong = sections.pop("clock")
     shared = any(f": fd{word}" in "".join(sections["links"]) for word in "0123456789abcdef")
