@@ -12,6 +12,7 @@ from rich.table import Table
 from faults import engine, ledger
 from faults.catalogue import FAULTS
 from faults.doctor import check_up
+from faults.doctor import rows as doctor_rows
 from faults.ledger import Entry
 from inventories.access import Access, access
 from inventories.errors import Problem, one_line
@@ -156,7 +157,7 @@ def doctor(get, as_json: bool) -> None:
         return
     table = Table("fault", *found)
     reasons: dict[str, list[str]] = {}
-    for name in FAULTS:
+    for name in doctor_rows():
         marks = []
         for host, row in found.items():
             if row[name]:

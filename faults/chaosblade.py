@@ -16,6 +16,7 @@ NAME = "chaosblade"
 LOCK = "/run/faults-netem.lock"
 # Of these a second experiment would end the first.
 ALONE = ("cpu", "mem", "disk")
+NO_RECORD = 67002
 UID = "fd0d0000"  # 16 hexadecimal digits are wanted; ours end with the injection's id
 
 
@@ -47,9 +48,12 @@ def need(target: Target, words: str) -> None:
     remedy = "see docs/faults.md for how it is installed, or leave `--backend` out"
     shown = remote.sh(target.ssh, f"{blade(target)} status --type create --status Success 2>&1", check=False)
     try:
-        rows: list[dict[str, Any]] = json.loads(shown).get("result") or []
+        answer: dict[str, Any] = json.loads(shown)
     except ValueError:
         raise Refused(f"{target.host.name}: no chaosblade ({blade(target)} does not answer)", remedy) from None
+    if not answer["success"] and answer["code"] != NO_RECORD:
+        raise Refused(f"{target.host.name}: chaosblade cannot be asked ({answer.get('error')})", remedy)
+    rows: list[dict[str, str]] = answer.get("result") or []
     command = words.split()[0]
     for row in rows:
         if command in ALONE and row["Command"] == command:
