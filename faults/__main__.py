@@ -14,6 +14,7 @@ from faults.catalogue import FAULTS
 from faults.doctor import check_up
 from faults.doctor import rows as doctor_rows
 from faults.ledger import Entry
+from faults.steady import refuse_unsteady
 from inventories.access import Access, access
 from inventories.errors import Problem, one_line
 from inventories.read import read
@@ -76,10 +77,12 @@ def inject() -> None:
 
 
 def _add_inject(name: str, kind: type) -> None:
-    def act(get, target: str, limit_s: float | None, dry_run: bool, as_json: bool, **given) -> None:
+    def act(get, target: str, limit_s: float | None, dry_run: bool, as_json: bool, unsteady: bool, **given) -> None:
         rails = {key: given.pop(key) for key in ("max_hosts", "allow_quorum_loss")}
         ways: Access = get()
         plan = engine.plan(kind(**given), target, ways, limit_s=limit_s, **rails)
+        if not (unsteady or dry_run):
+            refuse_unsteady(ways)
         if dry_run:
             _print_dry_run(engine.dry_run(plan, ways), as_json)
             return
@@ -98,6 +101,7 @@ def _add_inject(name: str, kind: type) -> None:
             ),
             click.Option(["--max-hosts"], type=int, default=engine.MAX_HOSTS, show_default=True),
             click.Option(["--allow-quorum-loss"], is_flag=True, help="A majority of the etcd members may be hit."),
+            click.Option(["--unsteady"], is_flag=True, help="Go on though the cluster is not whole."),
             click.Option(["--dry-run"], is_flag=True, help="Print the commands for each host, and run none."),
             click.Option(["--json", "as_json"], is_flag=True),
             *(
