@@ -11,7 +11,7 @@ from rich.table import Table
 
 from faults import engine, ledger
 from faults.catalogue import FAULTS
-from faults.doctor import check_up
+from faults.doctor import check_up, firewalls
 from faults.doctor import rows as doctor_rows
 from faults.ledger import Entry
 from faults.steady import refuse_unsteady
@@ -155,9 +155,10 @@ def status(get, as_json: bool) -> None:
 @click.pass_obj
 def doctor(get, as_json: bool) -> None:
     """Try what each host can do, and show which fault it can take, or why not."""
-    found = check_up(get())
+    ways: Access = get()
+    found, tools = check_up(ways), firewalls(ways)
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json.dumps({"faults": found, "firewall": tools}, indent=1))
         return
     table = Table("fault", *found)
     reasons: dict[str, list[str]] = {}
@@ -170,6 +171,8 @@ def doctor(get, as_json: bool) -> None:
         table.add_row(name, *marks)
     console = Console()
     console.print(table)
+    for tool in sorted(filter(None, set(tools.values()))):
+        console.print(f"firewall faults by {tool}: {', '.join(name for name in tools if tools[name] == tool)}")
     for reason, hosts in reasons.items():
         console.print(f"{reason} ({', '.join(hosts)})", markup=False)
 

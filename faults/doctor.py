@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from faults import chaosblade, engine
+from faults import chaosblade, engine, firewall
 from faults.catalogue import FAULTS
 from faults.each import each
 from faults.protocol import Fault, Target
@@ -27,6 +27,19 @@ def check_up(access: Access) -> dict[str, dict[str, str | None]]:
     with engine.connected(hosts) as connections:
         found = each(lambda host: _row(host, access, connections), hosts)
     return {host.name: row for host, row in zip(hosts, found, strict=True)}
+
+
+def firewalls(access: Access) -> dict[str, str | None]:
+    """By what each host's firewall faults are done, iptables or nft; None where neither works or it does not answer."""
+    hosts = access.inventory.hosts
+    with engine.connected(hosts) as connections:
+        targets = [Target("0" * 8, host.name, host, access, 60, connections[host.name]) for host in hosts]
+        found = each(_firewall, targets)
+    return {host.name: tool for host, tool in zip(hosts, found, strict=True)}
+
+
+def _firewall(target: Target) -> str | None:
+    return firewall.tool(target, [target.host.address]) if target.connection else None
 
 
 def _row(host: Host, access: Access, connections: engine.Connections) -> dict[str, str | None]:

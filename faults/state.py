@@ -106,7 +106,7 @@ def _nftables(lines: list[str], shown: set[str]) -> Iterator[str]:
     foreign = True
     for line in lines:
         if line.startswith("table "):
-            foreign = line not in shown
+            foreign = line not in shown and not OURS.search(line)
         if foreign and line and not line.startswith("#"):
             yield line
 
