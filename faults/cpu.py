@@ -25,6 +25,8 @@ class Cpu(load.Load):
             raise Refused(f"{self.percent:g} % of a processor", "give more than 0 and at most 100")
         if self.cores < 0:
             raise Refused(f"{self.cores} processors", "give 0 for all, or more")
+        if self.by_blade:
+            chaosblade.whole(self.percent, "percent")
 
     def arguments(self, target: Target) -> str:
         return f"{self.cores or '$(nproc)'} {self.percent:g}"

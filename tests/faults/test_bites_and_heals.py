@@ -114,6 +114,27 @@ def test_all_heal_by_themselves_when_their_controller_is_killed(controller, ways
     assert len(told.of("clean")) == len(cases)
 
 
+def test_what_stops_services_heals_by_itself_too(controller, on, heal, ways):
+    """Each on a host of its own: they do not go together with what needs the process."""
+    limit = 8
+    child = controller(
+        ["stop_service", {"process": "etcd"}, "etcd1", limit],
+        ["kill", {"process": "etcd"}, "etcd2", limit],
+        ["crash_loop", {"process": "greeter.service", "every_s": 0.5}, "etcd3", limit],
+    )
+    for line in child.stdout:
+        if line == "done\n":
+            break
+    child.kill()
+    assert line == "done\n"
+    for host in ("etcd1", "etcd2", "etcd3"):
+        until(lambda host=host: journals(on, host) == "", limit + 10)
+        until(lambda host=host: on(host, "systemctl is-active etcd greeter") == "active\nactive", 10)
+    left = ledger.entries(ways.inventory)
+    assert len(left) == 3
+    heal(left)
+
+
 def test_it_heals_whenever_its_controller_is_killed(controller, ways, on, told, heal):
     """At any step: before the undo is armed, between that and the harm, before the proof."""
     for moment in (0.05, 0.15, 0.25, 0.35, 0.5):
