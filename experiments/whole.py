@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import psycopg
 
-from faults import cluster, steady
+from faults import cluster
+from faults.steady import what_is_missing
 from inventories.access import Access
 
 INTERVAL_S = 0.5
@@ -30,7 +31,7 @@ def look(access: Access) -> State:
     """A leader, every other node streaming from its timeline, a synchronous standby, and a write through the proxy."""
     view = cluster.view(access)
     leader = view.leader
-    detail = steady.what_is_missing(view, access) or _front_error(access)
+    detail = view.error or what_is_missing(view, access) or _front_error(access)
     return State(leader.name if leader else None, view.sync_standbys, leader.timeline if leader else None, detail)
 
 

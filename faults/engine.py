@@ -103,7 +103,7 @@ def connected(hosts: Iterable[Host]) -> Iterator[Connections]:
 
 
 def _try_connect(host: Host) -> remote.Connection | None:
-    if not remote.answers(host, 2):
+    if not remote.answers(host, remote.CONNECT_SECONDS):
         return None
     try:
         return remote.connect(host)

@@ -15,6 +15,7 @@ from faults import remote
 SETTLE_SECONDS = 6
 COME_AND_GO = ("failed", "stopped")  # what was there before may be gone: the host got better
 CLOCK_SECONDS = 0.5
+QUESTIONS = 3
 HANDLE = "fd0d:"  # of our own root qdisc, in hexadecimal
 COUNTERS = re.compile(r" ?\[\d+:\d+\]")
 OURS = re.compile(rf"\b(FD-[0-9a-f]{{8}}|faults-(boot-)?[0-9a-f]{{8}}|fd[0-9a-f]{{8}})|{HANDLE}")
@@ -35,24 +36,28 @@ echo @stopped; for one in $(grep -lE '^State:.T' /proc/[0-9]*/status 2>/dev/null
   pid=${one#/proc/}; cat /var/lib/faults/*.pids 2>/dev/null | grep -qw "${pid%/status}" || echo $one; done
 echo @ntp; for one in systemd-timesyncd chrony ntpsec; do systemctl is-active --quiet $one && echo $one; done
 echo @machine; cat /etc/machine-id
-echo @clock; date +%s.%N; ls /var/lib/faults/*.clock 2>/dev/null
+echo @clock; ls /var/lib/faults/*.clock 2>/dev/null
 """
 
 State = dict[str, list[str]]
 
 
 def clock_offset(connection: Connection) -> float:
-    """Seconds by which the host's clock is before ours, as closely as one question tells."""
-    began = time.time()
+    """Seconds by which the host's clock is before ours, as closely as the quickest of some answers tells."""
+    return min((_ask_clock(connection) for _ in range(QUESTIONS)), key=lambda answer: answer[0])[1]
+
+
+def _ask_clock(connection: Connection) -> tuple[float, float]:
+    """How long the answer took, and the offset if the host looked at its clock halfway."""
+    began, counted = time.time(), time.monotonic()
     shown = float(remote.sh(connection, "date +%s.%N"))
-    return shown - (began + time.time()) / 2
+    took = time.monotonic() - counted
+    return took, shown - (began + took / 2)
 
 
 def take(connection: Connection) -> State:
     """The host's state, by section."""
-    began = time.time()
     shown = remote.script(connection, LOOK, check=False)
-    middle = (began + time.time()) / 2
     sections: State = {}
     for line in shown.splitlines():
         if line.startswith("@"):
@@ -64,7 +69,7 @@ def take(connection: Connection) -> State:
         sections["qdiscs"] = [line for line in sections["qdiscs"] if not re.search(BLADE.format(device), line)]
         sections["filters"] = [line for line in sections["filters"] if not line.startswith(f"{device} ")]
     # A clock that a fault of ours has set wrong says nothing.
-    clock, *set_wrong = sections.pop("clock")
+    set_wrong = sections.pop("clock")
     shared = any(f": fd{word}" in "".join(sections["links"]) for word in "0123456789abcdef")
     sections["qdiscs"] = [
         line for line in _without_ours(sections["qdiscs"])
@@ -76,7 +81,7 @@ def take(connection: Connection) -> State:
     sections["failed"] = _without_ours(sections["failed"])
     sections["nftables"] = list(_nftables(sections["nftables"], _shown_by_iptables(sections["firewall"])))
     sections["firewall"] = list(_iptables(sections["firewall"]))
-    return sections | {"clock": [] if set_wrong else [f"{float(clock) - middle:.3f}"]}
+    return sections | {"clock": [] if set_wrong else [f"{clock_offset(connection):.3f}"]}
 
 
 def _without_ours(lines: list[str]) -> list[str]:

@@ -9,8 +9,6 @@ RUNNING = ("running", "streaming")
 
 def what_is_missing(view: cluster.View, access: Access) -> str | None:
     """A leader, every other node streaming from its timeline, a synchronous standby; None where all is there."""
-    if view.error:
-        return view.error
     leader = view.leader
     if leader is None or leader.state != "running":
         return f"no running leader ({', '.join(f'{m.name} {m.role} {m.state}' for m in view.members)})"
@@ -32,7 +30,8 @@ def refuse_unsteady(access: Access) -> None:
     """Raises Refused where the inventory's cluster is not whole, with what is active on its hosts already."""
     if not access.inventory.role("postgres"):
         return
-    missing = what_is_missing(cluster.view(access), access)
+    view = cluster.view(access)
+    missing = view.error or what_is_missing(view, access)
     if missing is None:
         return
     with engine.connected(access.inventory.hosts) as connections:

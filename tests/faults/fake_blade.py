@@ -148,7 +148,8 @@ def start(name: str, program: str) -> None:
 
 
 def stop(name: str) -> None:
-    run(f"pkill -KILL -f {shlex.quote(f'chaos_os create {name}')}")  # with none it fails: 63063
+    if subprocess.run(["pkill", "-KILL", "-f", f"chaos_os create {name}"], check=False).returncode:
+        raise Failure(63063, f"`{name}`: cmd exec failed, no process of it")
 
 
 def cpu(given: dict[str, str]) -> None:
