@@ -52,15 +52,28 @@ def test_a_host_reboots(inject, heal, told, ways, on, how):
     until(lambda: etcd.decides(ways), 20)
 
 
-def test_a_pause_and_a_reboot_heal_by_themselves_when_their_controller_is_killed(controller, ways, on):
-    child = controller(["pause", {}, "etcd2", 5], ["reboot", {}, "etcd3", 5])
+def killed_when_done(child) -> None:
+    line = ""
     for line in child.stdout:
         if line == "done\n":
             break
     child.kill()
     assert line == "done\n"
-    until(lambda: ledger.entries(ways.inventory) == [], 30)
-    assert remote.answers(ways.inventory["etcd2"]) and remote.answers(ways.inventory["etcd3"])
+
+
+def test_power_faults_heal_by_themselves_when_their_controller_is_killed(controller, ways):
+    killed_when_done(controller(["poweroff", {}, "etcd1", 9], ["pause", {}, "etcd2", 6], ["reboot", {}, "etcd3", 3]))
+    until(lambda: ledger.entries(ways.inventory) == [], 40)
+    assert all(remote.answers(host) for host in ways.inventory.hosts)
+    until(lambda: etcd.decides(ways), 20)
+
+
+def test_a_quorum_comes_back_by_itself_when_its_controller_is_killed(controller, ways, on, heal):
+    killed_when_done(controller(["etcd_quorum_loss", {}, "etcd:majority", 6]))
+    assert not etcd.decides(ways)
+    until(lambda: etcd.decides(ways), 30)
+    until(lambda: all(journals(on, host.name) == "" for host in ways.inventory.hosts), 10)
+    heal(ledger.entries(ways.inventory))
 
 
 def test_without_a_new_login_it_is_healed_at_once(inject, on, told, monkeypatch):
