@@ -65,7 +65,7 @@ def test_it_is_fetched_from_an_address_that_the_user_names(tmp_path):
 @pytest.mark.parametrize(
     ("names", "checksum", "said"),
     [
-        (("x/blade",), "0" * 64, "wanted 000000"),
+        (("x/blade",), "f" * 64, "wanted ffffff"),
         (("x/bin/chaos_os",), None, "holds no FOLDER/blade"),
         (("blade",), None, "holds no FOLDER/blade"),
         (("x/blade", "y/blade"), None, "holds no FOLDER/blade"),
