@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import psycopg
 
 from faults import cluster, etcd
+from faults.steady import what_is_missing
 from inventories.access import Access
 
 INTERVAL_S = 0.5
 ANSWER_S = 1.0
-RUNNING = ("running", "streaming")
 
 
 @dataclass(frozen=True)
@@ -32,26 +32,8 @@ def look(access: Access) -> State:
     """A leader, all others streaming on its timeline, a synchronous standby, all of etcd, all proxies' way to it."""
     view = cluster.view(access)
     leader = view.leader
-    detail = view.error or _what_is_missing(view, access) or _etcd_error(access) or _front_error(access)
+    detail = view.error or what_is_missing(view, access) or _etcd_error(access) or _front_error(access)
     return State(leader.name if leader else None, view.sync_standbys, leader.timeline if leader else None, detail)
-
-
-def _what_is_missing(view: cluster.View, access: Access) -> str | None:
-    leader = view.leader
-    if leader is None or leader.state != "running":
-        return f"no running leader ({', '.join(f'{m.name} {m.role} {m.state}' for m in view.members)})"
-    members = {member.name: member for member in view.members}
-    for host in access.inventory.role("postgres"):
-        member = members.get(host.name)
-        if member is None:
-            return f"{host.name} is no member of the cluster"
-        if member.state not in RUNNING or (member is not leader and member.state != "streaming"):
-            return f"{host.name} is {member.state}, wanted streaming"
-        if member.timeline != leader.timeline:
-            return f"{host.name} is on timeline {member.timeline}, the leader {leader.name} on {leader.timeline}"
-    if not view.sync_standbys and cluster.settings(access)["synchronous_mode"] != "off":
-        return "no synchronous standby"
-    return None
 
 
 def _etcd_error(access: Access) -> str | None:

@@ -11,8 +11,10 @@ from rich.table import Table
 
 from faults import engine, ledger
 from faults.catalogue import FAULTS
-from faults.doctor import check_up
+from faults.doctor import check_up, firewalls
+from faults.doctor import rows as doctor_rows
 from faults.ledger import Entry
+from faults.steady import refuse_unsteady
 from inventories.access import Access, access
 from inventories.errors import Problem, one_line
 from inventories.read import read
@@ -75,10 +77,12 @@ def inject() -> None:
 
 
 def _add_inject(name: str, kind: type) -> None:
-    def act(get, target: str, limit_s: float | None, dry_run: bool, as_json: bool, **given) -> None:
+    def act(get, target: str, limit_s: float | None, dry_run: bool, as_json: bool, unsteady: bool, **given) -> None:
         rails = {key: given.pop(key) for key in ("max_hosts", "allow_quorum_loss")}
         ways: Access = get()
         plan = engine.plan(kind(**given), target, ways, limit_s=limit_s, **rails)
+        if not (unsteady or dry_run):
+            refuse_unsteady(ways)
         if dry_run:
             _print_dry_run(engine.dry_run(plan, ways), as_json)
             return
@@ -97,6 +101,7 @@ def _add_inject(name: str, kind: type) -> None:
             ),
             click.Option(["--max-hosts"], type=int, default=engine.MAX_HOSTS, show_default=True),
             click.Option(["--allow-quorum-loss"], is_flag=True, help="A majority of the etcd members may be hit."),
+            click.Option(["--unsteady"], is_flag=True, help="Go on though the cluster is not whole."),
             click.Option(["--dry-run"], is_flag=True, help="Print the commands for each host, and run none."),
             click.Option(["--json", "as_json"], is_flag=True),
             *(
@@ -150,13 +155,14 @@ def status(get, as_json: bool) -> None:
 @click.pass_obj
 def doctor(get, as_json: bool) -> None:
     """Try what each host can do, and show which fault it can take, or why not."""
-    found = check_up(get())
+    ways: Access = get()
+    found, tools = check_up(ways), firewalls(ways)
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json.dumps({"faults": found, "firewall": tools}, indent=1))
         return
     table = Table("fault", *found)
     reasons: dict[str, list[str]] = {}
-    for name in FAULTS:
+    for name in doctor_rows():
         marks = []
         for host, row in found.items():
             if row[name]:
@@ -165,6 +171,8 @@ def doctor(get, as_json: bool) -> None:
         table.add_row(name, *marks)
     console = Console()
     console.print(table)
+    for tool in sorted(filter(None, set(tools.values()))):
+        console.print(f"firewall faults by {tool}: {', '.join(name for name in tools if tools[name] == tool)}")
     for reason, hosts in reasons.items():
         console.print(f"{reason} ({', '.join(hosts)})", markup=False)
 

@@ -3,6 +3,7 @@
 from faults import remote
 from faults.protocol import Refused, Target
 
+CHAIN = "add table ip x; add chain ip x y { type filter hook input priority 0; };"
 # name: what is tried, and why not where it fails.
 TRIALS = {
     "root": ("[ $(id -u) = 0 ]", "its SSH user is not root"),
@@ -17,6 +18,10 @@ TRIALS = {
         "unshare -n iptables -w -A INPUT -p tcp -j REJECT --reject-with tcp-reset",
         "its iptables has no REJECT",
     ),
+    "nft": ("unshare -n nft add table ip x", "its nft is missing or does not work"),
+    "nft6": ("unshare -n nft add table ip6 x", "its nft is missing or knows no IPv6"),
+    "nft_numgen": (f"unshare -n nft '{CHAIN} add rule ip x y numgen random mod 9 < 4 drop'", "its nft has no numgen"),
+    "nft_reject": (f"unshare -n nft '{CHAIN} add rule ip x y reject with tcp reset'", "its nft has no reject"),
     "netem": ("unshare -n tc qdisc add dev lo root netem delay 1ms", "its kernel has no sch_netem"),
     "classful": (
         "unshare -n tc qdisc add dev lo root handle fd0d: prio || unshare -n tc qdisc add dev lo root handle fd0d: htb",

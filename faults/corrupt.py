@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from faults import netem
+from faults import chaosblade, netem
 from faults.stream import Measured
 
 
@@ -17,6 +17,7 @@ class Corrupt(netem.Netem):
     peers: str = ""
     ports: str = ""
     direction: str = "out"
+    backend: str = netem.BACKEND
 
     def check(self) -> None:
         super().check()
@@ -24,6 +25,9 @@ class Corrupt(netem.Netem):
 
     def netem(self) -> str:
         return f"corrupt {self.percent:g}%"
+
+    def blade(self) -> str:
+        return f"corrupt --percent {chaosblade.whole(self.percent, 'percent')}"
 
     def judge(self, seen: Measured) -> tuple[bool, str]:
         # A bit may be turned over in the headers as well; then the packet does not come, or not to us.

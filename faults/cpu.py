@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import load, remote
+from faults import chaosblade, load, remote
 from faults.protocol import NotEffective, Refused, Target
 
 SECONDS = 0.6
@@ -15,17 +15,25 @@ class Cpu(load.Load):
 
     percent: float = 90
     cores: int = 0
+    backend: str = load.BACKEND
 
     program: ClassVar[str] = "cpu"
 
     def check(self) -> None:
+        super().check()
         if not 0 < self.percent <= 100:
             raise Refused(f"{self.percent:g} % of a processor", "give more than 0 and at most 100")
         if self.cores < 0:
             raise Refused(f"{self.cores} processors", "give 0 for all, or more")
+        if self.by_blade:
+            chaosblade.whole(self.percent, "percent")
 
     def arguments(self, target: Target) -> str:
         return f"{self.cores or '$(nproc)'} {self.percent:g}"
+
+    def blade(self, target: Target) -> str:
+        count = f" --cpu-count {self.cores}" if self.cores else ""
+        return f"cpu fullload --cpu-percent {chaosblade.whole(self.percent, 'percent')}{count}"
 
     def prove(self, target: Target) -> str:
         """From the ticks that its processes were given; at least half of what was asked, since others work as well."""

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from faults import firewall, peers, remote
 from faults.firewall import Cut
@@ -53,8 +53,14 @@ class FirewallCut(OnHost):
         found = [address for cut in self.cuts(target) for address in cut.addresses]
         if not found:
             raise Refused(f"nobody is cut off from {target.host.name}", "name other peers or another shape")
-        verdicts = {"reject"} if any("REJECT" in cut.verdict for cut in self.cuts(target)) else set()
-        firewall.need(target, found, "python3", *verdicts)
+        firewall.need(target, found, *self._needs(target))
+
+    def _needs(self, target: Target) -> list[str]:
+        return ["python3", *(["reject"] if any(cut.verdict != "drop" for cut in self.cuts(target)) else [])]
+
+    def note(self, target: Target) -> dict[str, Any]:
+        found = [address for cut in self.cuts(target) for address in cut.addresses]
+        return firewall.note(target, found, *self._needs(target))
 
     def harm_text(self, target: Target) -> str:
         return firewall.harm_text(target, self.cuts(target))

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from faults import netem, peers, remote
+from faults import chaosblade, netem, peers, remote
 from faults.cut import TCP_PROBE
 from faults.firewall import DIRECTIONS
 from faults.protocol import NotEffective, Refused, Target
@@ -25,6 +25,7 @@ class Delay(netem.Netem):
     peers: str = ""
     ports: str = ""
     direction: str = "out"
+    backend: str = netem.BACKEND
 
     def check(self) -> None:
         super().check()
@@ -37,6 +38,11 @@ class Delay(netem.Netem):
         jitter = f" {self.jitter_ms:g}ms" if self.jitter_ms else ""
         shape = f" distribution {self.distribution}" if jitter and self.distribution != "uniform" else ""
         return f"delay {self.ms:g}ms{jitter}{shape}"
+
+    def blade(self) -> str:
+        if self.distribution != "uniform":
+            raise Refused(f"chaosblade knows no distribution {self.distribution}", "take uniform, or tc")
+        return f"delay --time {chaosblade.whole(self.ms, 'ms')} --offset {chaosblade.whole(self.jitter_ms, 'ms')}"
 
     def note(self, target: Target) -> dict[str, Any]:
         return super().note(target) | {"round_trip_ms": self._round_trip(target)}

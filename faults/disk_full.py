@@ -4,12 +4,13 @@ import shlex
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from faults import capability, remote
+from faults import capability, chaosblade, load, remote
 from faults.disk_io import refuse_no_disk, room
 from faults.on_host import OnHost
 from faults.protocol import NotClean, NotEffective, Refused, Target
 
 LEAST_MARGIN_MIB = 4
+BLADE_FILE = "chaos_filldisk.log.dat"
 TOLERANCE = 16 << 20
 
 
@@ -20,11 +21,13 @@ class DiskFull(OnHost):
     path: str = "/var/lib/postgresql"
     percent: float = 100
     margin_mib: int = 16
+    backend: str = load.BACKEND
 
     kind: ClassVar[str] = "resources"
     default_limit_s: ClassVar[float] = 60
 
     def check(self) -> None:
+        chaosblade.check(self.backend, load.BACKEND)
         if not self.path.startswith("/"):
             raise Refused(f"the path {self.path!r} is not absolute", "give a folder on the disk that is meant")
         if not 0 < self.percent <= 100:
@@ -35,6 +38,10 @@ class DiskFull(OnHost):
     def refuse_host(self, target: Target) -> None:
         capability.need(target, "fallocate")
         refuse_no_disk(target, self.path)
+        if self._by_blade:
+            chaosblade.need(target, "disk fill")
+            if remote.sh(target.ssh, f"ls {self._file(target)} 2>/dev/null", check=False):
+                raise Refused(f"{target.host.name}: there is {self._file(target)}, which is not ours", "remove it")
         if self._wanted(*room(target, self.path)) <= 0:
             raise Refused(f"{target.host.name}: {self.path} is as full as that already", "ask for more")
 
@@ -46,14 +53,27 @@ class DiskFull(OnHost):
         """The size of the file, in bytes."""
         return min(int((used + available) * self.percent / 100) - used, available - (self.margin_mib << 20))
 
+    @property
+    def _by_blade(self) -> bool:
+        return self.backend == chaosblade.NAME
+
     def _file(self, target: Target) -> str:
-        return shlex.quote(f"{self.path.rstrip('/')}/.faults-{target.id}.fill")
+        name = BLADE_FILE if self._by_blade else f".faults-{target.id}.fill"
+        return shlex.quote(f"{self.path.rstrip('/')}/{name}")
 
     def harm_text(self, target: Target) -> str:
-        return f"fallocate -l {target.before.get('wanted', 'BYTES')} {self._file(target)}"
+        wanted = target.before.get("wanted")
+        if self._by_blade:
+            size = "MIB" if wanted is None else wanted >> 20
+            words = f"disk fill --path {shlex.quote(self.path)} --size {size}"
+            return chaosblade.in_unit_text(target, load.unit(target), words)
+        return f"fallocate -l {wanted or 'BYTES'} {self._file(target)}"
 
     def undo_text(self, target: Target) -> str:
-        return f"rm -f {self._file(target)}"
+        remove = f"rm -f {self._file(target)}"
+        if self._by_blade:
+            return f"{chaosblade.destroy_text(target)}\n{load.stop_text(target)} && {remove}"
+        return remove
 
     def prove(self, target: Target) -> str:
         before = target.before

@@ -2,7 +2,7 @@
 
 import shlex
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from faults import firewall, remote
 from faults.firewall import Cut
@@ -10,7 +10,7 @@ from faults.on_host import OnHost
 from faults.protocol import NotEffective, Refused, Target
 
 EVERYBODY = ("0.0.0.0/0", "::/0")
-VERDICTS = {"drop": "-j DROP", "reject": "-j REJECT"}
+WAYS = ("drop", "reject")
 SECONDS = 0.5
 # A question for the name "." to every name server that the host asks, and how many answered.
 PROBE = f"""
@@ -41,16 +41,23 @@ class Dns(OnHost):
     may_lock_out: ClassVar[bool] = True
 
     def check(self) -> None:
-        if self.how not in VERDICTS:
-            raise Refused(f"no way {self.how!r} to let DNS fail", f"take one of {', '.join(VERDICTS)}")
+        if self.how not in WAYS:
+            raise Refused(f"no way {self.how!r} to let DNS fail", f"take one of {', '.join(WAYS)}")
 
     def refuse_host(self, target: Target) -> None:
-        firewall.need(target, list(EVERYBODY), "python3")
+        firewall.need(target, *self._needs)
         if self._ask(target)[1] == 0:
             raise Refused(f"{target.host.name} has no name server in /etc/resolv.conf", "it resolves no names anyway")
 
+    @property
+    def _needs(self) -> tuple[Any, ...]:
+        return (list(EVERYBODY), "python3", *(["reject"] if self.how == "reject" else []))
+
+    def note(self, target: Target) -> dict[str, Any]:
+        return firewall.note(target, *self._needs)
+
     def harm_text(self, target: Target) -> str:
-        cuts = [Cut(EVERYBODY, VERDICTS[self.how], ("out",), ("53",))]
+        cuts = [Cut(EVERYBODY, self.how, ("out",), ("53",))]
         return firewall.harm_text(target, cuts, loopback=True)
 
     def undo_text(self, target: Target) -> str:

@@ -25,4 +25,4 @@ class Drop(FirewallCut):
 
     def cuts(self, target: Target) -> list[Cut]:
         found = tuple(peers.addresses(target, self.peers))
-        return [Cut(found, "-j DROP", DIRECTIONS[self.direction], tuple(peers.ports(self.ports)))]
+        return [Cut(found, "drop", DIRECTIONS[self.direction], tuple(peers.ports(self.ports)))]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from faults import netem
+from faults import chaosblade, netem
 from faults.stream import Measured
 
 
@@ -14,6 +14,7 @@ class Duplicate(netem.Netem):
     peers: str = ""
     ports: str = ""
     direction: str = "out"
+    backend: str = netem.BACKEND
 
     def check(self) -> None:
         super().check()
@@ -21,6 +22,9 @@ class Duplicate(netem.Netem):
 
     def netem(self) -> str:
         return f"duplicate {self.percent:g}%"
+
+    def blade(self) -> str:
+        return f"duplicate --percent {chaosblade.whole(self.percent, 'percent')}"
 
     def judge(self, seen: Measured) -> tuple[bool, str]:
         return netem.near(self.percent, seen.twice, seen.sent), (

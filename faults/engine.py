@@ -122,9 +122,10 @@ def inject(it: Plan, access: Access, tell: Tell) -> list[Entry]:
         befores = each(it.fault.snapshot, targets)
         targets = [replace(target, before=before) for target, before in zip(targets, befores, strict=True)]
         entries = [_entry(it.fault, target) for target in targets]
+        began = time.monotonic()
         try:
             entries = _arm(it.fault, targets, entries)
-            _strike(it.fault, targets, entries, tell)
+            _strike(it.fault, targets, entries, tell, began)
         except BaseException:
             # The ledger says what was begun, at whatever moment that was.
             mine = {target.id for target in targets}
@@ -148,19 +149,21 @@ def _arm(fault: Fault, targets: list[Target], entries: list[Entry]) -> list[Entr
     return entries
 
 
-def _strike(fault: Fault, targets: list[Target], entries: list[Entry], tell: Tell) -> None:
+def _strike(fault: Fault, targets: list[Target], entries: list[Entry], tell: Tell, began: float) -> None:
+    """Let the harm loose everywhere, and prove it; `began` (monotonic) is when arming did."""
     strikes = each(fault.ready, targets)
     for strike in strikes:
         strike.go()
     moments = each(lambda strike: strike.done(), strikes)
+    cost = f" (armed and struck in {(time.monotonic() - began) * 1000:.0f} ms"
     for entry, strike, moment in zip(entries, strikes, moments, strict=True):
         tell(entry, "inject", strike.text, moment)
     if fault.may_lock_out:
         each(_try_new_login, targets)
     proofs = each(lambda pair: _prove(fault, *pair, tell), zip(targets, entries, strict=True))
-    spread = f" ({len(targets)} hosts struck within {(max(moments) - min(moments)) / 1e6:.1f} ms)"
+    spread = f", {len(targets)} hosts struck within {(max(moments) - min(moments)) / 1e6:.1f} ms"
     for entry, proof in zip(entries, proofs, strict=True):
-        tell(entry, "effective", proof + (spread if len(targets) > 1 else ""), None)
+        tell(entry, "effective", proof + cost + (spread if len(targets) > 1 else "") + ")", None)
 
 
 def _try_new_login(target: Target) -> None:

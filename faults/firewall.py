@@ -2,12 +2,14 @@
 
 They are made and inserted first in one transaction of iptables-restore, which waits for the lock (-w) and leaves
 everything else alone; they are removed by their names. Loopback, the controller and SSH pass in front of every rule.
+Where a host has no iptables that works, nft does the same in a table of ours (nft.py).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from faults import capability, remote
-from faults.protocol import Target
+from faults import capability, nft, remote
+from faults.protocol import Refused, Target
 
 SIDES = {"in": "INPUT", "out": "OUTPUT"}
 DIRECTIONS = {"both": ("in", "out"), "in": ("in",), "out": ("out",)}
@@ -20,13 +22,26 @@ case $c4 in *:*) c6=$c4 c4=;; esac
 
 @dataclass(frozen=True)
 class Cut:
-    """What is done to packets from and to some addresses: `verdict` is iptables' `-j ...` and any match before it."""
+    """What is done to packets from and to some addresses, or to a `share` of them.
+
+    `verdict` is drop, reject (ICMP), or refuse (TCP by a reset, resets themselves pass).
+    """
 
     addresses: tuple[str, ...]
     verdict: str
     sides: tuple[str, ...] = ("in", "out")
     ports: tuple[str, ...] = ()
     protocols: tuple[str, ...] = ()
+    share: float = 1
+
+
+VERDICTS = {
+    "drop": "-j DROP",
+    "reject": "-j REJECT",
+    "refuse": "--tcp-flags RST NONE -j REJECT --reject-with tcp-reset",
+}
+# By what each tool is tried for what a fault needs of it.
+BY_NFT = {"iptables": "nft", "ip6tables": "nft6", "statistic": "nft_numgen", "reject": "nft_reject"}
 
 
 def chain(target: Target, side: str) -> str:
@@ -38,14 +53,33 @@ def program(address: str) -> str:
 
 
 def need(target: Target, addresses: list[str], *more: str) -> None:
-    """Raises Refused where the host's firewall cannot do it."""
-    capability.need(target, *sorted({program(address) for address in addresses}), *more)
+    """Raises Refused where neither of the host's firewalls can do it."""
+    if not tool(target, addresses, *more):
+        wanted = [*sorted({program(address) for address in addresses}), *more]
+        reasons = capability.missing(target, "root", *wanted, *(BY_NFT[one] for one in wanted if one in BY_NFT))
+        raise Refused(f"{target.host.name} cannot: {'; '.join(reasons)}", "`faults doctor` shows what can")
+
+
+def tool(target: Target, addresses: list[str], *more: str) -> str | None:
+    """iptables; nft where that does not work; None where neither does, or something else is missing."""
+    wanted = ["root", *sorted({program(address) for address in addresses}), *more]
+    if not capability.missing(target, *wanted):
+        return "iptables"
+    return None if capability.missing(target, *(BY_NFT.get(one, one) for one in wanted)) else "nft"
+
+
+def note(target: Target, addresses: list[str], *more: str) -> dict[str, Any]:
+    """What the harm must know: by which of the two."""
+    return {"firewall": tool(target, addresses, *more)}
 
 
 def harm_text(target: Target, cuts: list[Cut], *, loopback: bool = False, seen: bool = False) -> str:
     """The shell text that puts the rules in place. `seen`: a rule before each verdict counts what comes to it."""
     texts = []
     for name in sorted({program(address) for cut in cuts for address in cut.addresses}):
+        if target.before.get("firewall") == "nft":
+            texts.append(nft.harm_text(target, name, cuts, loopback=loopback, seen=seen))
+            continue
         texts.append(f"{name}-restore -w --noflush <<EOF\n{_table(target, name, cuts, loopback, seen)}EOF")
     return CONTROLLER + "\n".join(texts)
 
@@ -85,15 +119,17 @@ def _rules(side: str, name: str, cut: Cut, seen: bool) -> list[str]:
         for protocol in cut.protocols or (("tcp", "udp") if cut.ports else ("",)):
             match = f"{far} {address}" + (f" -p {protocol}" if protocol else "")
             match += f" -m multiport --ports {','.join(cut.ports)}" if cut.ports else ""
-            verdict = cut.verdict if protocol == "tcp" else cut.verdict.replace(" --reject-with tcp-reset", "")
+            verdict = VERDICTS[cut.verdict if protocol == "tcp" or cut.verdict != "refuse" else "reject"]
+            if cut.share < 1:
+                verdict = f"-m statistic --mode random --probability {cut.share:.6f} {verdict}"
             rules += [match] if seen else []
             rules.append(f"{match} {verdict}")
     return rules
 
 
 def undo_text(target: Target) -> str:
-    """Removes our two chains wherever they are, and succeeds when nothing of them is left."""
-    texts = []
+    """Removes our two chains and tables wherever they are, and succeeds when nothing of them is left."""
+    texts = [f"( {nft.undo_text(target)} ) || exit 1"]
     for name in ("iptables", "ip6tables"):
         for side, hook in SIDES.items():
             own = chain(target, side)
@@ -116,6 +152,8 @@ class Counted:
 
 def counters(target: Target) -> list[Counted]:
     """Our rules with their counters, in order; none where they are not in place."""
+    if target.before.get("firewall") == "nft":
+        return [Counted(*row) for row in nft.counters(target)]
     shown = remote.script(target.ssh, "iptables-save -c; ip6tables-save -c 2>/dev/null", check=False)
     found = []
     for line in shown.splitlines():

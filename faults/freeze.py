@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import processes, remote, undo
+from faults import chaosblade, load, processes, remote, undo
 from faults.on_host import OnHost
 from faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
@@ -15,12 +15,14 @@ class Freeze(OnHost):
     """Stop all processes of `process` (patroni, postgres, etcd, haproxy, app or a unit's name) with SIGSTOP."""
 
     process: str = "postgres"
+    backend: str = load.BACKEND
 
     kind: ClassVar[str] = "processes"
     default_limit_s: ClassVar[float] = 60
 
     def check(self) -> None:
         processes.refuse_vital(self.process)
+        chaosblade.check(self.backend, load.BACKEND)
 
     def refuse_host(self, target: Target) -> None:
         processes.refuse_absent(target, self.process)
@@ -28,9 +30,19 @@ class Freeze(OnHost):
         if remote.script(target.ssh, text, check=False):
             raise Refused(f"{target.host.name}: {self.process} is stopped already", "let it go on first")
 
+        if self._by_blade:
+            chaosblade.need(target, "process stop")
+
+    @property
+    def _by_blade(self) -> bool:
+        return self.backend == chaosblade.NAME
+
     def harm_text(self, target: Target) -> str:
         """Thrice, since what was listed may have forked before it stopped. Written down before it is stopped."""
         file = undo.file(target, "pids")
+        if self._by_blade:  # one experiment, and so once
+            stop = chaosblade.create_text(target, "process stop --pid $(echo $pids | tr ' ' ',')")
+            return f"pids=$({processes.find_all(self.process)})\necho $pids > {file}\n{stop}"
         return (
             f"for round in 1 2 3; do pids=$({processes.find_all(self.process)})\n"
             f"echo $pids >> {file}; kill -STOP $pids || [ $round -gt 1 ]; done"
@@ -38,8 +50,9 @@ class Freeze(OnHost):
 
     def undo_text(self, target: Target) -> str:
         file = undo.file(target, "pids")
+        first = f"{chaosblade.destroy_text(target)}\n" if self._by_blade else ""
         return (
-            f"pids=$(cat {file} 2>/dev/null | tr ' ' '\\n' | sort -u)\n"
+            f"{first}pids=$(cat {file} 2>/dev/null | tr ' ' '\\n' | sort -u)\n"
             f"for pid in $pids; do kill -CONT $pid 2>/dev/null; done\n{self._count_text(target)}\n[ $stopped = 0 ]"
         )
 

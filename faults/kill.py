@@ -1,9 +1,10 @@
 """Kill a service's main process with a signal; the host's own supervisors, or we, bring it back."""
 
 from dataclasses import dataclass
+from signal import Signals
 from typing import Any, ClassVar
 
-from faults import processes
+from faults import chaosblade, load, processes
 from faults.on_host import OnHost
 from faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
@@ -18,26 +19,39 @@ class Kill(OnHost):
 
     process: str = "postgres"
     signal: str = "KILL"
+    backend: str = load.BACKEND
 
     kind: ClassVar[str] = "processes"
     default_limit_s: ClassVar[float] = 60
 
     def check(self) -> None:
+        chaosblade.check(self.backend, load.BACKEND)
         if self.signal not in SIGNALS:
             raise Refused(f"no signal {self.signal!r}", f"take one of {', '.join(SIGNALS)}")
 
     def refuse_host(self, target: Target) -> None:
         processes.refuse_absent(target, self.process)
+        if self._by_blade:
+            chaosblade.need(target, "process kill")
+
+    @property
+    def _by_blade(self) -> bool:
+        return self.backend == chaosblade.NAME
 
     def note(self, target: Target) -> dict[str, Any]:
         pid = processes.pid(target, self.process)
         return {"pid": pid, "began": processes.began(target, pid)}
 
     def harm_text(self, target: Target) -> str:
-        return f"kill -{self.signal} $({processes.find(self.process)})"
+        pid = f"$({processes.find(self.process)})"
+        if self._by_blade:  # by its id: a name is sought as part of any command line
+            words = f"process kill --pid {pid} --signal {Signals[f'SIG{self.signal}'].value}"
+            return chaosblade.create_text(target, words)
+        return f"kill -{self.signal} {pid}"
 
     def undo_text(self, target: Target) -> str:
-        return f"systemctl start {processes.unit(self.process)}"
+        start = f"systemctl start {processes.unit(self.process)}"
+        return f"{chaosblade.destroy_text(target)}\n{start}" if self._by_blade else start
 
     def prove(self, target: Target) -> str:
         pid, began = target.before["pid"], target.before["began"]

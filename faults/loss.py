@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from faults import capability, netem
+from faults import capability, chaosblade, netem
 from faults.loss_by_firewall import LossByFirewall
 from faults.on_host import OnHost
 from faults.protocol import Refused, Target
@@ -18,9 +18,13 @@ class LossByNetem(netem.Netem):
     peers: str = ""
     ports: str = ""
     direction: str = "out"
+    backend: str = netem.BACKEND
 
     def netem(self) -> str:
         return f"loss {self.percent:g}%"
+
+    def blade(self) -> str:
+        return f"loss --percent {chaosblade.whole(self.percent, 'percent')}"
 
     def judge(self, seen: Measured) -> tuple[bool, str]:
         return netem.near(
@@ -40,6 +44,7 @@ class Loss(OnHost):
     ports: str = ""
     direction: str = "out"
     by: str = "auto"
+    backend: str = netem.BACKEND
 
     kind: ClassVar[str] = "network"
     default_limit_s: ClassVar[float] = 60
@@ -47,19 +52,24 @@ class Loss(OnHost):
 
     def _way(self, target: Target) -> OnHost:
         by = target.before.get("by") or self.by
-        kind = LossByFirewall if by == "firewall" else LossByNetem
-        return kind(self.percent, self.peers, self.ports, self.direction)
+        if by == "firewall":
+            return LossByFirewall(self.percent, self.peers, self.ports, self.direction)
+        return LossByNetem(self.percent, self.peers, self.ports, self.direction, self.backend)
 
     def _chosen(self, target: Target) -> str:
         if self.by != "auto":
             return self.by
+        if self.backend == chaosblade.NAME:
+            return "netem"
         return "firewall" if capability.missing(target, "netem", "classful") else "netem"
 
     def check(self) -> None:
         if self.by not in ("auto", "netem", "firewall"):
             raise Refused(f"no way {self.by!r} to lose packets", "take auto, netem or firewall")
         netem.check_percent(self.percent)
-        netem.check_scope(self.peers, self.ports, self.direction)
+        if self.by == "firewall" and self.backend != netem.BACKEND:
+            raise Refused(f"the backend {self.backend} by the firewall", "chaosblade loses packets by netem")
+        LossByNetem(self.percent, self.peers, self.ports, self.direction, self.backend).check()
 
     def refuse_host(self, target: Target) -> None:
         self._way(netem.with_before(target, by=self._chosen(target))).refuse_host(target)

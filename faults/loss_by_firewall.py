@@ -1,7 +1,7 @@
 """Packets lost at random by the firewall's statistic match, where the kernel has no netem."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from faults import firewall, peers, remote
 from faults.firewall import DIRECTIONS, Cut
@@ -30,10 +30,13 @@ class LossByFirewall(OnHost):
     def refuse_host(self, target: Target) -> None:
         firewall.need(target, peers.addresses(target, self.peers), "statistic")
 
+    def note(self, target: Target) -> dict[str, Any]:
+        return firewall.note(target, peers.addresses(target, self.peers), "statistic")
+
     def harm_text(self, target: Target) -> str:
-        verdict = f"-m statistic --mode random --probability {self.percent / 100:.6f} -j DROP"
         found = tuple(peers.addresses(target, self.peers))
-        cut = Cut(found, verdict, DIRECTIONS[self.direction], tuple(peers.ports(self.ports)))
+        sides, ports = DIRECTIONS[self.direction], tuple(peers.ports(self.ports))
+        cut = Cut(found, "drop", sides, ports, share=self.percent / 100)
         return firewall.harm_text(target, [cut], seen=True)
 
     def undo_text(self, target: Target) -> str:
@@ -51,7 +54,7 @@ class LossByFirewall(OnHost):
             )
         return (
             f"{target.host.name}: loss asked {self.percent:g} %, seen {lost / seen:.1%} of {seen} packets, "
-            "by the firewall (statistic match)"
+            f"by the firewall ({target.before['firewall']})"
         )
 
     def _send(self, target: Target) -> None:

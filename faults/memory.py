@@ -8,6 +8,7 @@ from faults.protocol import NotEffective, Refused, Target, poll
 
 SECONDS = 20
 MOST_PERCENT = 95
+RATE_MIB_S = 200
 
 
 @dataclass(frozen=True)
@@ -17,10 +18,12 @@ class Memory(load.Load):
     percent: float = 80
     mib: int = 0
     margin_mib: int = 48
+    backend: str = load.BACKEND
 
     program: ClassVar[str] = "memory"
 
     def check(self) -> None:
+        super().check()
         if not 0 < self.percent <= MOST_PERCENT:
             raise Refused(
                 f"{self.percent:g} % of the memory", f"give at most {MOST_PERCENT}: more calls the OOM killer"
@@ -51,6 +54,12 @@ class Memory(load.Load):
 
     def arguments(self, target: Target) -> str:
         return (f"mib {self.mib}" if self.mib else f"percent {self.percent:g}") + f" {self.margin_mib}"
+
+    def blade(self, target: Target) -> str:
+        """Given what is to stay available: its own percentage knows of no margin."""
+        available = "awk '/^MemAvailable/ {print int($2 / 1024)}' /proc/meminfo"
+        wanted = target.before.get("wanted_mib", "MIB")
+        return f"mem load --mode ram --rate {RATE_MIB_S} --reserve $(( $({available}) - {wanted} ))"
 
     def prove(self, target: Target) -> str:
         """What the program holds; a tenth less is for what others took meanwhile."""

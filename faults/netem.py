@@ -9,7 +9,7 @@ SSH are led past it by filters that come first; ARP meets no filter at all. The 
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from faults import capability, peers, remote, stream, undo
+from faults import capability, chaosblade, peers, remote, stream, undo
 from faults.firewall import CONTROLLER, DIRECTIONS
 from faults.on_host import OnHost
 from faults.protocol import NotEffective, Refused, Target
@@ -18,7 +18,8 @@ from faults.stream import Measured
 from inventories.read import Host
 
 NUMBERS = range(2, 13)
-LOCK = "/run/faults-netem.lock"
+LOCK = chaosblade.LOCK
+BACKEND = "tc"
 DIST = ("uniform", "normal", "pareto", "paretonormal")
 LIMIT = 20000  # packets; netem's own 1000 would lose some of what it delays
 SIGMAS = 4
@@ -47,11 +48,15 @@ def with_before(target: Target, **more: Any) -> Target:
 
 
 class Netem(OnHost):
-    """A fault that is one setting of netem. It has to say `netem` and `judge`, and has the four options below."""
+    """A fault that is one setting of netem. It has to say `netem` and `judge`, and has the three options below.
+
+    Where it says `blade` too it has an option `backend`, and can be done by chaosblade.
+    """
 
     peers: str
     ports: str
     direction: str
+    backend = BACKEND
 
     kind: ClassVar[str] = "network"
     default_limit_s: ClassVar[float] = 60
@@ -63,36 +68,59 @@ class Netem(OnHost):
         """What tc is told of netem."""
         raise NotImplementedError
 
+    def blade(self) -> str:
+        """What chaosblade is told: its action, and the flags of this fault alone. Raises Refused for what it cannot."""
+        raise NotImplementedError
+
     def judge(self, seen: Measured) -> tuple[bool, str]:
         """Whether what was seen of the stream is what was asked, and the words for it."""
         raise NotImplementedError
 
+    @property
+    def _by_blade(self) -> bool:
+        return self.backend == chaosblade.NAME
+
     def check(self) -> None:
         check_scope(self.peers, self.ports, self.direction)
+        chaosblade.check(self.backend, BACKEND)
+        if self._by_blade:
+            if self.direction != "out":
+                raise Refused(f"chaosblade treats what goes out, not direction {self.direction}", "take tc, or out")
+            self.blade()
 
     def refuse_host(self, target: Target) -> None:
         sides = DIRECTIONS[self.direction]
         capability.need(target, "netem", "classful", "python3", *(["ifb"] if "in" in sides else []))
         if any(":" in address for address in self._addresses(target)):
             raise Refused("peers by IPv6 addresses", "name them by IPv4 addresses")
+        if self._by_blade:
+            chaosblade.need(target, "network")
         self._refuse_foreign(target, self._device(target))
         self._refuse_clash(target)
 
     def _refuse_foreign(self, target: Target, device: str) -> None:
         shown = remote.sh(target.ssh, f"tc qdisc show dev {device}; ip -o link show type ifb")
+        fine = ("0:",) if self._by_blade else ("0:", HANDLE)
         for line in shown.splitlines():
             words = line.split()
             if words[0] != "qdisc":
                 continue
-            if "root" in words and words[2] not in ("0:", HANDLE):
+            if "root" in words and words[2] not in fine:
                 raise Refused(
-                    f"{target.host.name}: the root qdisc of {device} is `{words[1]} {words[2]}`, which is not ours",
-                    "ask who shapes that interface, or name peers behind another one",
+                    f"{target.host.name}: the root qdisc of {device} is `{words[1]} {words[2]}`, which is "
+                    f"{self._owner(target, device)}",
+                    "heal it first, ask who shapes that interface, or name peers behind another one",
                 )
             if words[2] == "ffff:" and "in" in DIRECTIONS[self.direction] and ": fd" not in shown:
                 raise Refused(
                     f"{target.host.name}: {device} has `{words[1]} ffff:`, which is not ours", "take direction out"
                 )
+
+    def _owner(self, target: Target, device: str) -> str:
+        for journal in undo.journals(target.ssh):
+            if journal.get("before", {}).get("netem", {}).get("device") == device:
+                return f"of {journal['fault']} {journal['id']}: chaosblade's and ours cannot share one"
+        return "not ours"
 
     def _refuse_clash(self, target: Target) -> None:
         """Two of ours on the same packets: the first would take them all, the second have no effect."""
@@ -137,6 +165,9 @@ class Netem(OnHost):
 
     def harm_text(self, target: Target) -> str:
         device = target.before.get("netem", {}).get("device", "DEVICE")
+        if self._by_blade:
+            found, ports = self._addresses(target), peers.ports(self.ports)
+            return CONTROLLER + chaosblade.network_text(target, device, found, ports, self.blade())
         sides = DIRECTIONS[self.direction]
         numbers = " ".join(map(str, NUMBERS))
         lines = [
@@ -192,6 +223,8 @@ class Netem(OnHost):
         return found
 
     def undo_text(self, target: Target) -> str:
+        if self._by_blade:
+            return chaosblade.network_undo_text(target)
         own = f"fd{target.id}"
         number = undo.file(target, "number")
         return f"""\
@@ -245,7 +278,10 @@ rm -f {number}
         )
 
     def status(self, target: Target) -> str:
-        text = f'n=$(cat {undo.file(target, "number")}) && tc -s qdisc show | grep -A2 " fd$(printf %02x $n): "'
+        if self._by_blade:  # what it says of itself may be long past
+            text = f'tc -s qdisc show dev $(cat {undo.file(target, "blade")}) | grep -A2 "^qdisc netem 40: "'
+        else:
+            text = f'n=$(cat {undo.file(target, "number")}) && tc -s qdisc show | grep -A2 " fd$(printf %02x $n): "'
         shown = remote.script(target.ssh, text, check=False)
         return " ".join(shown.split()) or "no netem of it"
 

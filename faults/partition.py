@@ -68,7 +68,7 @@ class Partition(FirewallCut):
 
     def cuts(self, target: Target) -> list[Cut]:
         sides = (self.direction,) if self.shape == "one_way" else DIRECTIONS["both"]
-        cut = Cut(tuple(self._cut_off(target)), "-j DROP", sides)
+        cut = Cut(tuple(self._cut_off(target)), "drop", sides)
         return [cut] if cut.addresses else []
 
     def _cut_off(self, target: Target) -> list[str]:

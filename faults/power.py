@@ -13,13 +13,18 @@ from typing import Any, ClassVar
 from fabric import Connection
 
 from faults import remote
-from faults.protocol import NotClean, NotEffective, Refused, Target
+from faults.protocol import NotClean, NotEffective, Refused, Target, poll
 from inventories.errors import Problem
 from inventories.read import ROOT
 
 OFF_SECONDS = 60
 ON_SECONDS = 120
 COMMAND_SECONDS = 120
+
+
+def has(target: Target, verb: str) -> bool:
+    """Whether the inventory names the command."""
+    return bool(target.host.data.get("power", {}).get(verb))
 
 
 def command(target: Target, verb: str) -> str:
@@ -114,10 +119,30 @@ def prove_off(target: Target, seconds: float = OFF_SECONDS) -> str:
     return f"{target.host.name} no longer answers SSH ({took * 1000:.0f} ms after the command returned)"
 
 
+def prove_anew(target: Target, seconds: float) -> str:
+    """Silent, or up already with another boot: a fast host may come back between two looks. Raises NotEffective."""
+    if not poll(lambda: not remote.answers(target.host) or _booted(target), seconds):
+        raise NotEffective(f"{target.host.name} runs on after {seconds:g} s", "")
+    return f"{target.host.name} went down"
+
+
+def _booted(target: Target) -> bool:
+    try:
+        with remote.connect(target.host) as connection:
+            return boot_mark(connection) != target.before["boot"]
+    except remote.Unreachable:
+        return True
+
+
 def power_on(target: Target) -> str:
-    """Switch the host on unless it answers, and prove that no unit failed since; say whether it booted. NotClean."""
+    """Switch the host on unless it answers, and prove it clean as `wait_on` does."""
     if not remote.answers(target.host):
         press(target, "power_on")
+    return wait_on(target)
+
+
+def wait_on(target: Target) -> str:
+    """Wait for the host, and prove that no unit failed since; say whether it booted. Raises NotClean."""
     try:
         took = remote.wait(target.host, up=True, seconds=ON_SECONDS)
     except TimeoutError as error:

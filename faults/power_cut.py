@@ -3,26 +3,67 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import power
-from faults.protocol import Strike, Target
+from faults import capability, power
+from faults.on_host import Waiting
+from faults.protocol import Refused, Strike, Target
+
+BY = ("auto", "command", "sysrq")
+# Not in a container, whatever was asked before: there it would be the machine's own. A tenth of a second later, so that
+# the answer comes before the end.
+SYSRQ = (
+    "systemd-detect-virt --quiet --container && exit 1\n"
+    "nohup sh -c 'sleep 0.1; echo {key} > /proc/sysrq-trigger' >/dev/null 2>&1 &"
+)
 
 
 @dataclass(frozen=True)
 class PowerCut(power.OutOfBand):
-    """Cut the host's power out of band; heal by switching it on again."""
+    """Cut the host's power `by` the inventory's command or, where it names none, sysrq; heal by switching it on again.
+
+    By sysrq the host's own kernel ends at once: off where the inventory can switch it on, with a new boot elsewhere.
+    """
+
+    by: str = "auto"
 
     kind: ClassVar[str] = "power"
     default_limit_s: ClassVar[float] = 120
 
+    def check(self) -> None:
+        if self.by not in BY:
+            raise Refused(f"no way {self.by!r} to cut power", f"take one of {', '.join(BY)}")
+
+    def _by_sysrq(self, target: Target) -> bool:
+        return self.by == "sysrq" or (self.by == "auto" and not power.has(target, "power_off"))
+
+    def _stays_off(self, target: Target) -> bool:
+        return not self._by_sysrq(target) or power.has(target, "power_on")
+
     def refuse(self, target: Target) -> None:
-        power.command(target, "power_off")
-        power.command(target, "power_on")
+        self.check()
+        if not self._by_sysrq(target):
+            power.command(target, "power_off")
+            power.command(target, "power_on")
+        elif reasons := capability.missing(target, "root", "own_kernel"):
+            raise Refused(
+                f"{target.host.name} cannot lose its power by sysrq: {'; '.join(reasons)}",
+                "give it `power_off` and `power_on` in the inventory's `power`",
+            )
+
+    def _sysrq(self, target: Target) -> str:
+        return SYSRQ.format(key="o" if self._stays_off(target) else "b")
 
     def commands(self, target: Target) -> list[str]:
+        if self._by_sysrq(target):
+            return [f"ssh {target.host.name} {line}" for line in self._sysrq(target).splitlines()]
         return [power.command(target, "power_off")]
 
     def ready(self, target: Target) -> Strike:
+        if self._by_sysrq(target):
+            return Waiting(target, self._sysrq(target))
         return power.Press(target, "power_off")
 
     def prove(self, target: Target) -> str:
-        return power.prove_off(target, seconds=5)
+        return power.prove_off(target, seconds=5) if self._stays_off(target) else power.prove_anew(target, seconds=10)
+
+    def heal(self, target: Target) -> str:
+        return power.power_on(target) if self._stays_off(target) else power.wait_on(target)

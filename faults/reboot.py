@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from faults import power, remote
 from faults.on_host import Waiting
-from faults.protocol import NotEffective, Refused, Strike, Target, poll
+from faults.protocol import Refused, Strike, Target, poll
 
 HOW = {"orderly": "systemctl reboot", "force": "reboot --force --force --no-sync"}
 SECONDS = 120
@@ -37,18 +37,8 @@ class Reboot(power.OutOfBand):
         return Waiting(target, self._command)
 
     def prove(self, target: Target) -> str:
-        """Silent, or up already with another boot: a fast host may come back between two looks."""
-        if not poll(lambda: not remote.answers(target.host) or self._anew(target), SECONDS):
-            raise NotEffective(f"{target.host.name} runs on {SECONDS} s after `{self._command}`", "")
-        return f"{target.host.name} went down"
+        return power.prove_anew(target, SECONDS)
 
     def heal(self, target: Target) -> str:
         poll(lambda: remote.answers(target.host), SECONDS)
         return power.power_on(target)
-
-    def _anew(self, target: Target) -> bool:
-        try:
-            with remote.connect(target.host) as connection:
-                return power.boot_mark(connection) != target.before["boot"]
-        except remote.Unreachable:
-            return True

@@ -8,8 +8,6 @@ from faults.firewall import DIRECTIONS, Cut
 from faults.protocol import Refused, Target
 
 ANY_PORT = "5432"
-# Resets pass, ours above all: they go out to whom they are for.
-REFUSE = "--tcp-flags RST NONE -j REJECT --reject-with tcp-reset"
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Reject(FirewallCut):
         return [
             Cut(
                 found,
-                REFUSE,
+                "refuse",  # resets pass, ours above all: they go out to whom they are for
                 DIRECTIONS[self.direction],
                 tuple(peers.ports(self.ports)),
                 protocols=("tcp",),

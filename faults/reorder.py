@@ -1,10 +1,14 @@
 """Packets that overtake others."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from faults import netem
+from faults import chaosblade, netem
 from faults.protocol import Refused
 from faults.stream import Measured
+
+COUNT = 300
+OVERTAKEN = 5  # at least, by each
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,7 @@ class Reorder(netem.Netem):
     peers: str = ""
     ports: str = ""
     direction: str = "out"
+    backend: str = netem.BACKEND
 
     def check(self) -> None:
         super().check()
@@ -26,6 +31,16 @@ class Reorder(netem.Netem):
     def netem(self) -> str:
         return f"reorder {self.percent:g}% delay {self.delay_ms:g}ms"
 
+    def blade(self) -> str:
+        percent, delay = chaosblade.whole(self.percent, "percent"), chaosblade.whole(self.delay_ms, "ms")
+        return f"reorder --percent {percent} --correlation 0 --time {delay}"
+
     def judge(self, seen: Measured) -> tuple[bool, str]:
-        # Each that overtakes makes those before it late; how many depends on their pace.
-        return seen.late > 0, f"{self.percent:g} % asked to overtake, {seen.share(seen.late)} came late"
+        return netem.near(self.percent, seen.overtook, seen.sent), (
+            f"reordering asked {self.percent:g} %, seen {seen.share(seen.overtook)} overtake others"
+        )
+
+    @property
+    def probe(self) -> dict[str, Any]:  # type: ignore[override]
+        """So dense that whoever overtakes finds some to overtake."""
+        return {"count": COUNT, "seconds": min(0.5, COUNT * self.delay_ms / 1000 / OVERTAKEN)}

@@ -11,13 +11,13 @@ from inventories.read import Host
 
 @dataclass(frozen=True)
 class Measured:
-    """What became of `sent` datagrams: `came` in all, of which `bad` in content, `twice`, or `late`."""
+    """What became of `sent` datagrams: `came` in all, of which `bad` in content, `twice`, or before earlier ones."""
 
     sent: int
     came: int
     bad: int
     twice: int
-    late: int
+    overtook: int
     seconds: float
     size: int
 

@@ -48,13 +48,14 @@ def listen(port: int, size: int, quiet: float) -> None:
     except TimeoutError:
         pass
     whole = [number for number, sound, _ in seen if sound]
-    highest = -1
-    late = 0
-    for number in whole:
-        late += number < highest
-        highest = max(highest, number)
+    # What overtook comes before one that was sent earlier.
+    lowest_to_come = float("inf")
+    overtook = 0
+    for number in reversed(whole):
+        overtook += lowest_to_come < number
+        lowest_to_come = min(lowest_to_come, number)
     print(json.dumps({
-        "came": len(seen), "bad": len(seen) - len(whole), "twice": len(whole) - len(set(whole)), "late": late,
+        "came": len(seen), "bad": len(seen) - len(whole), "twice": len(whole) - len(set(whole)), "overtook": overtook,
         "seconds": seen[-1][2] - seen[0][2] if seen else 0,
     }))  # fmt: skip
 

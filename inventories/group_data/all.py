@@ -82,6 +82,12 @@ packages = {
     "monitor": [],
 }
 
+# Where chaosblade is, on the hosts that have it. `pyinfra INVENTORY deploy/chaosblade.py` puts it there, from
+# `chaosblade_archive`, a file or an address of yours, whose SHA-256 is `chaosblade_sha256`.
+chaosblade_folder = "/opt/chaosblade"
+chaosblade_archive = ""
+chaosblade_sha256 = ""
+
 # Networks that may log in to PostgreSQL, apart from the hosts' and the controller's own addresses.
 client_networks = []
 

@@ -29,6 +29,9 @@ ETCD_ADVERTISE_CLIENT_URLS=http://{address}:2379
 ETCD_INITIAL_CLUSTER={cluster}
 EOF
 systemctl enable --quiet etcd 2>/dev/null; systemctl start --no-block etcd
+"""
+# A service that takes connections on port 7777 and is soon back when it died.
+GREETER = """\
 cat > /root/greeter.py <<'EOF'
 import socket, time
 it = socket.create_server(("", 7777))
@@ -70,7 +73,7 @@ def ways(net) -> Access:
     cluster = ",".join(f"{host.name}=http://{host.address}:2380" for host in inventory.hosts)
     for host in inventory.hosts:
         with remote.connect(host) as connection:
-            remote.script(connection, ETCD.format(name=host.name, address=host.address, cluster=cluster))
+            remote.script(connection, ETCD.format(name=host.name, address=host.address, cluster=cluster) + GREETER)
     found = Access(inventory, Secrets())
     until(lambda: etcd.decides(found), 20)
     return found

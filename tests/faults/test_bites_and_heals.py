@@ -114,6 +114,29 @@ def test_all_heal_by_themselves_when_their_controller_is_killed(controller, ways
     assert len(told.of("clean")) == len(cases)
 
 
+def test_what_does_not_go_with_others_heals_by_itself_too(controller, on, heal, ways):
+    """Each on a host of its own: others need the process."""
+    limit = 8
+    child = controller(
+        ["stop_service", {"process": "etcd"}, "etcd1", limit],
+        ["kill", {"process": "etcd"}, "etcd2", limit],
+        ["crash_loop", {"process": "greeter.service", "every_s": 0.5}, "etcd3", limit],
+        ["command", {"do": "touch /root/x", "proof": "test -e /root/x", "undo": "rm -f /root/x"}, "etcd3", limit],
+    )
+    for line in child.stdout:
+        if line == "done\n":
+            break
+    child.kill()
+    assert line == "done\n"
+    for host in ("etcd1", "etcd2", "etcd3"):
+        until(lambda host=host: journals(on, host) == "", limit + 10)
+        until(lambda host=host: on(host, "systemctl is-active etcd greeter") == "active\nactive", 10)
+    assert on("etcd3", "ls /root/x") == ""
+    left = ledger.entries(ways.inventory)
+    assert len(left) == 4
+    heal(left)
+
+
 def test_it_heals_whenever_its_controller_is_killed(controller, ways, on, told, heal):
     """At any step: before the undo is armed, between that and the harm, before the proof."""
     for moment in (0.05, 0.15, 0.25, 0.35, 0.5):

@@ -29,7 +29,11 @@ def inventory(like_lab, command):
 
 @pytest.fixture
 def faults(command, inventory):
-    yield lambda *words: command("faults", "-i", inventory, *words)
+    def run(verb: str, *words: str):
+        """Injected all the same: no cluster was deployed here."""
+        return command("faults", "-i", inventory, verb, *words, *(["--unsteady"] if verb == "inject" else []))
+
+    yield run
     command("faults", "-i", inventory, "heal", "--all")
     assert ledger.entries(read(inventory)) == []
 
@@ -75,7 +79,19 @@ def test_a_power_cut_heals_by_itself_when_the_controller_is_gone(faults, command
 def test_a_power_cut_heals_by_itself_when_its_controller_is_killed_at_any_step(command, inventory):
     for moment in (0.9, 1.2, 1.6):
         child = subprocess.Popen(
-            [sys.executable, "-m", "faults", "-i", str(inventory), "inject", "power_cut", "db1", "--for", "5s"],
+            [
+                sys.executable,
+                "-m",
+                "faults",
+                "-i",
+                str(inventory),
+                "inject",
+                "power_cut",
+                "db1",
+                "--for",
+                "5s",
+                "--unsteady",
+            ],
             cwd=ROOT,
             stderr=subprocess.DEVNULL,
         )
@@ -90,7 +106,7 @@ def test_a_power_command_that_does_nothing_is_not_effective(command, inventory):
     text = inventory.read_text().replace("lab -i {inventory} cut {name}", "true")
     liar = inventory.with_name(f"{NAME}_liar.py")
     liar.write_text(text)
-    done = command("faults", "-i", liar, "inject", "power_cut", "db1")
+    done = command("faults", "-i", liar, "inject", "power_cut", "db1", "--unsteady")
     assert done.returncode == 2
     assert "not_effective: db1 answers SSH still after 5 s" in done.stderr
     assert "clean: db1 never went down" in done.stderr
@@ -113,6 +129,14 @@ def test_kill_refuses_what_does_not_run(faults):
     done = faults("inject", "kill", "db1", "--process", "app")
     assert done.returncode == 2
     assert "db1 runs no app: it has postgres" in done.stderr
+
+
+def test_a_cluster_that_is_not_whole_is_left_alone(command, inventory):
+    done = command("faults", "-i", inventory, "inject", "power_cut", "db1")
+    assert done.returncode == 2
+    assert "the cluster is not whole (db1: " in done.stderr
+    assert "say `--unsteady` to go on anyway" in done.stderr
+    assert state(command, inventory) == "running"
 
 
 MARK = ("--do", "touch /root/mark", "--proof", "test -e /root/mark", "--undo", "rm -f /root/mark", "--within-s", "1")

@@ -75,7 +75,7 @@ def on(ways):
     ("loss", {"percent": 100, "direction": "in"}, "seen 100% of 300 packets"),
     ("delay", {"ms": 80, "jitter_ms": 10, "distribution": "normal", "direction": "both"}, "delay asked 160 ms, seen 1"),
     ("duplicate", {"percent": 25}, "duplicates asked 25 %, seen "),
-    ("reorder", {}, "came late"),
+    ("reorder", {}, "reordering asked 25 %, seen "),
     ("rate", {"kbit": 2000}, "rate asked 2000 kbit/s, seen "),
 ])  # fmt: skip
 def test_netem_bites_and_heals(inject, heal, told, on, name, given, said):

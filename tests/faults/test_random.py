@@ -10,7 +10,7 @@ from faults.protocol import Refused
 from tests.faults.conftest import HOSTS, journals
 
 pytestmark = pytest.mark.lab
-SECONDS = 20
+SECONDS = 60
 MENU = (
     ("drop", {"peers": "etcd2,etcd3", "ports": "2380"}),
     ("partition", {}),
@@ -25,7 +25,31 @@ MENU = (
     ("cpu", {"cores": 1, "percent": 20}),
     ("memory", {"mib": 64}),
     ("disk_full", {}),
+    ("crash_loop", {"process": "greeter.service", "every_s": 1}),
 )
+THEIRS = """\
+iptables -N THEIRS; iptables -A THEIRS -s 192.0.2.7 -j DROP; iptables -A INPUT -j THEIRS
+ip6tables -A INPUT -s 2001:db8::7 -j DROP
+nft add table inet theirs; nft add chain inet theirs x; nft add rule inet theirs x tcp dport 7 drop
+tc qdisc add dev host0 root handle 8001: pfifo limit 77
+"""
+# Without counters, and without open, empty chains: iptables makes those it needs and leaves them.
+LOOK = "iptables-save | grep ^-; ip6tables-save | grep ^-; nft -s list table inet theirs; tc qdisc show"
+AWAY = """\
+iptables -D INPUT -j THEIRS; iptables -F THEIRS; iptables -X THEIRS; ip6tables -D INPUT -s 2001:db8::7 -j DROP
+nft delete table inet theirs; tc qdisc del dev host0 root
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_others_have(on):
+    """Rules and a qdisc of others: after all of it they are there, byte for byte."""
+    before = {host: on(host, f"{THEIRS}{LOOK}") for host in HOSTS}
+    assert all("THEIRS" in shown and "8001:" in shown and "dport 7" in shown for shown in before.values())
+    yield
+    assert {host: on(host, LOOK) for host in HOSTS} == before
+    for host in HOSTS:
+        on(host, AWAY)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -82,7 +82,7 @@ def test_an_unknown_target_is_refused_with_those_there_are(ways, spec):
 
 def test_a_power_fault_needs_the_commands(ways):
     with pytest.raises(Refused, match="db1 has no `power_off` command"):
-        PowerCut().refuse(target(without(ways, "power")))
+        PowerCut(by="command").refuse(target(without(ways, "power")))
 
 
 def test_a_host_that_is_off_cannot_lose_its_power(ways):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from faults.protocol import Refused
 from tests.faults.conftest import journals, until
 
 pytestmark = pytest.mark.lab
@@ -15,9 +16,11 @@ ln -sf .s.PGSQL.6001 /var/run/postgresql/.s.PGSQL.5432
 """
 STANDBY = """\
 pg_createcluster 17 t --port 6001 >/dev/null; rm -rf /var/lib/postgresql/17/t
-runuser -u postgres -- pg_basebackup -h {address} -p 6001 -U replicator -R -c fast -D /var/lib/postgresql/17/t
+runuser -u postgres -- pg_basebackup -h {address} -p 6001 -U replicator -R -c fast -C -S standby \\
+  -D /var/lib/postgresql/17/t
 systemctl start postgresql@17-t
 """
+SLOTS = "runuser -u postgres -- psql -p 6001 -Atc 'SELECT count(*) FROM pg_replication_slots'"
 COUNT = "runuser -u postgres -- psql -p 6001 -Atc 'SELECT count(*) FROM pg_stat_replication'"
 
 
@@ -39,8 +42,30 @@ def test_it_bites_and_heals(replicated, inject, heal, told, on):
     assert "1 standbys stream again" in told.of("clean")[0]
 
 
-def test_it_heals_by_itself_when_its_controller_is_killed(replicated, controller, on, heal, ways):
-    child = controller(["replication_break", {}, "etcd1", 4])
+def test_dropped_slots_end_the_stream_and_are_there_again(replicated, inject, heal, told, on):
+    entries = inject("replication_break", "etcd1", how="drop_slots")
+    assert "slots standby dropped, their streams broke off" in told.of("effective")[0]
+    assert on("etcd1", SLOTS) == "0"
+    assert on("etcd1", COUNT) == "0"
+    heal(entries)
+    assert "1 standbys stream again" in told.of("clean")[0]
+    assert on("etcd1", SLOTS) == "1"
+
+
+def test_without_slots_there_are_none_to_drop(replicated, inject, on):
+    with pytest.raises(Refused, match="no standby streams by a slot: take lock_user"):
+        on("etcd2", "sed -i 's/^primary_slot_name/#&/' /var/lib/postgresql/17/t/postgresql.auto.conf")
+        on("etcd2", "systemctl restart postgresql@17-t")
+        until(lambda: on("etcd1", COUNT) == "1", 20)
+        inject("replication_break", "etcd1", how="drop_slots")
+    on("etcd2", "sed -i 's/^#primary_slot_name/primary_slot_name/' /var/lib/postgresql/17/t/postgresql.auto.conf")
+    on("etcd2", "systemctl restart postgresql@17-t")
+    until(lambda: on("etcd1", COUNT) == "1", 20)
+
+
+@pytest.mark.parametrize("how", ["lock_user", "drop_slots"])
+def test_it_heals_by_itself_when_its_controller_is_killed(replicated, controller, on, how):
+    child = controller(["replication_break", {"how": how}, "etcd1", 4])
     assert [child.stdout.readline().strip() for _ in range(3)] == ["read", "replication_break", "done"]
     child.kill()
     until(lambda: journals(on, "etcd1") == "", 10)

@@ -1,0 +1,98 @@
+"""What chaosblade is installed from is named by the user, and checked before any host is touched: the plan alone."""
+
+import hashlib
+import http.server
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import threading
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def pack(file: Path, *names: str) -> str:
+    """A tar.gz with empty files of these names; its SHA-256."""
+    with tarfile.open(file, "w:gz") as out:
+        for name in names:
+            out.addfile(tarfile.TarInfo(name), io.BytesIO())
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def plan(archive: object, checksum: str) -> subprocess.CompletedProcess[str]:
+    given = ["--data", f"chaosblade_archive={archive}", "--data", f"chaosblade_sha256={checksum}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pyinfra",
+        "--dry",
+        "--json",
+        *given,
+        "inventories/fake.py",
+        "deploy/chaosblade.py",
+    ]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_release_goes_to_every_host(tmp_path):
+    file = tmp_path / "release.tar.gz"
+    done = plan(file, pack(file, "chaosblade-1.7.2/blade", "chaosblade-1.7.2/bin/chaos_os"))
+    assert done.returncode == 0, done.stderr
+    steps = json.loads(done.stdout)["plan"]
+    assert [step["name"] for step in steps] == ["Unpack chaosblade"]
+    assert len(steps[0]["hosts_with_change"]) > 5
+
+
+def test_it_is_fetched_from_an_address_that_the_user_names(tmp_path):
+    checksum = pack(tmp_path / "release.tar.gz", "x/blade")
+    quiet = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *words: None})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, directory=tmp_path)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        good = plan(f"{address}/release.tar.gz", checksum)
+        gone = plan(f"{address}/none.tar.gz", checksum)
+        server.shutdown()
+    assert good.returncode == 0, good.stderr
+    assert gone.returncode == 2
+    assert "cannot be fetched (Client error '404" in gone.stderr
+
+
+@pytest.mark.parametrize(
+    ("names", "checksum", "said"),
+    [
+        (("x/blade",), "f" * 64, "wanted ffffff"),
+        (("x/bin/chaos_os",), None, "holds no FOLDER/blade"),
+        (("blade",), None, "holds no FOLDER/blade"),
+        (("x/blade", "y/blade"), None, "holds no FOLDER/blade"),
+    ],
+)
+def test_another_archive_is_refused(tmp_path, names, checksum, said):
+    file = tmp_path / "release.tar.gz"
+    found = pack(file, *names)
+    done = plan(file, checksum or found)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("deploy: ") and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("archive", "checksum", "said"),
+    [("", "", "no chaosblade was named"), ("/nowhere.tar.gz", "ff", "there is no file /nowhere.tar.gz")],
+)
+def test_without_an_archive_nothing_is_done(archive, checksum, said):
+    done = plan(archive, checksum)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_what_is_no_archive_is_refused(tmp_path):
+    file = tmp_path / "release.tar.gz"
+    file.write_text("an error page")
+    done = plan(file, hashlib.sha256(file.read_bytes()).hexdigest())
+    assert done.returncode == 2
+    assert "is no archive" in done.stderr

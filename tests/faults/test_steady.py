@@ -1,0 +1,67 @@
+"""A cluster that is not whole is not broken further, unless that is asked for."""
+
+from dataclasses import replace
+
+import pytest
+
+from faults import engine, steady
+from faults.cluster import Member, View
+from faults.ledger import Entry
+from faults.protocol import Refused
+from inventories.access import Access
+from inventories.read import read
+from inventories.secrets import Secrets
+
+LEADER = Member("db1", "leader", "running", 3, None)
+STANDBYS = (Member("db2", "quorum_standby", "streaming", 3, 0), Member("db3", "replica", "streaming", 3, 0))
+WHOLE = View((LEADER, *STANDBYS), None)
+
+
+@pytest.fixture
+def ways(monkeypatch) -> Access:
+    """The lab's inventory, with no host asked for anything."""
+    monkeypatch.setattr(engine.remote, "answers", lambda host, seconds=0: False)
+    monkeypatch.setattr(steady.cluster, "settings", lambda access: {"synchronous_mode": "quorum"})
+    monkeypatch.setattr(engine.ledger, "entries", lambda inventory: [])
+    return Access(read(), Secrets())
+
+
+def seen(monkeypatch, view: View) -> None:
+    monkeypatch.setattr(steady.cluster, "view", lambda access: view)
+
+
+def test_a_whole_cluster_may_be_broken(ways, monkeypatch):
+    seen(monkeypatch, WHOLE)
+    steady.refuse_unsteady(ways)
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ((), "no running leader"),
+        ((replace(LEADER, state="stopped"), *STANDBYS), "no running leader"),
+        ((LEADER, STANDBYS[0]), "db3 is no member of the cluster"),
+        ((LEADER, STANDBYS[0], replace(STANDBYS[1], state="stopped")), "db3 is stopped, wanted streaming"),
+        ((LEADER, STANDBYS[0], replace(STANDBYS[1], state="running")), "db3 is running, wanted streaming"),
+        ((LEADER, STANDBYS[0], replace(STANDBYS[1], timeline=2)), "db3 is on timeline 2, the leader db1 on 3"),
+        ((LEADER, replace(STANDBYS[0], role="replica"), STANDBYS[1]), "no synchronous standby"),
+    ],
+)
+def test_what_is_missing_is_said(ways, monkeypatch, members, said):
+    seen(monkeypatch, View(tuple(members), None))
+    with pytest.raises(Refused, match=f"the cluster is not whole .{said}.*--unsteady"):
+        steady.refuse_unsteady(ways)
+
+
+def test_what_is_active_already_is_named(ways, monkeypatch):
+    seen(monkeypatch, View((), "db1: refused"))
+    held = Entry("0badcafe", "power_cut", {}, "leader", "db1", "", 0, 0, {})
+    monkeypatch.setattr(engine.ledger, "entries", lambda inventory: [held])
+    with pytest.raises(Refused, match=r"active already: power_cut 0badcafe on db1: `faults heal --all`"):
+        steady.refuse_unsteady(ways)
+
+
+def test_an_inventory_without_a_database_has_no_such_state(ways, monkeypatch):
+    hosts = tuple(host for host in ways.inventory.hosts if "postgres" not in host.roles)
+    seen(monkeypatch, View((), "nobody answers"))
+    steady.refuse_unsteady(replace(ways, inventory=replace(ways.inventory, hosts=hosts)))

@@ -1,0 +1,46 @@
+"""Two hosts with a kernel of their own (user-mode Linux), shared by all tests of faults that need any."""
+
+import pytest
+
+from faults import remote
+from inventories.access import Access
+from inventories.read import read
+from inventories.secrets import Secrets
+from tests.faults.conftest import GREETER
+from tests.labs import place
+
+NAME, SUBNET = place("vms", 8)
+
+
+@pytest.fixture(scope="session")
+def net(like_lab, command):
+    """The inventory file of db1 and db2, up."""
+    file = like_lab(NAME, SUBNET, only=("db1", "db2"), source="vms_local")
+    text = file.read_text()
+    text = text.replace('"name": "vms"', f'"name": "{NAME}"').replace("firedrill/vms/", f"firedrill/{NAME}/")
+    file.write_text(text)
+    done = command("lab", "-i", file, "up", seconds=600)
+    if done.returncode:
+        pytest.skip(f"no hosts with a kernel of their own here: {done.stderr.strip().splitlines()[-1]}")
+    yield file
+    command("lab", "-i", file, "down")
+
+
+@pytest.fixture(scope="session")
+def ways(net) -> Access:
+    found = Access(read(net), Secrets())
+    for host in found.inventory.hosts:
+        with remote.connect(host) as connection:
+            remote.script(connection, GREETER)
+    return found
+
+
+@pytest.fixture(scope="session")
+def on(ways):
+    """Run a shell text on a host: `on("db1", "ls")`."""
+
+    def run(name: str, text: str) -> str:
+        with remote.connect(ways.inventory[name]) as connection:
+            return remote.script(connection, text, check=False)
+
+    return run

@@ -1,0 +1,60 @@
+"""power_cut by sysrq, where the inventory names no power command; only ever on hosts with a kernel of their own."""
+
+import pytest
+
+from faults import engine, power, remote
+from faults.power_cut import PowerCut
+from inventories.access import Access
+from inventories.read import read
+from inventories.secrets import Secrets
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def powerless(net):
+    """The same hosts under an inventory that lacks power commands: `powerless("power_off")` lacks that one."""
+
+    def without(*verbs: str) -> Access:
+        text = net.read_text()
+        for verb in verbs:
+            text = "\n".join(line for line in text.splitlines() if f'"{verb}"' not in line)
+        file = net.with_name(f"{net.stem}_{len(verbs)}.py")
+        file.write_text(text)
+        return Access(read(file), Secrets())
+
+    return without
+
+
+UNSAVED = "echo unsaved > /root/unsaved; cat /root/unsaved"
+
+
+@pytest.mark.parametrize("verbs", [("power_off",), ("power_off", "power_on")])
+def test_sysrq_ends_the_host_at_once(powerless, told, on, verbs):
+    ways = powerless(*verbs)
+    assert on("db1", f"sync; {UNSAVED}") == "unsaved"
+    entries = engine.inject(engine.plan(PowerCut(), "db1", ways), ways, told)
+    said = told.of("effective")[0]
+    assert ("no longer answers SSH" if len(verbs) == 1 else "went down") in said
+    for entry in entries:
+        engine.heal(entry, ways, told)
+    assert "db1 booted anew and answers SSH" in told.of("clean")[0]
+    assert on("db1", "ls /root/unsaved") == "", "the page cache went with it"
+
+
+def test_sysrq_can_be_asked_for(ways, inject, heal, told):
+    entries = inject("power_cut", "db1", by="sysrq")
+    assert not remote.answers(ways.inventory["db1"])
+    heal(entries)
+    assert "db1 booted anew" in told.of("clean")[0]
+
+
+def test_it_heals_by_itself_when_its_controller_is_killed(ways, controller, on):
+    with remote.connect(ways.inventory["db1"]) as connection:
+        boot = power.boot_mark(connection)
+    child = controller(["power_cut", {"by": "sysrq"}, "db1", 5])
+    assert [child.stdout.readline().strip() for _ in range(3)] == ["read", "power_cut", "done"]
+    child.kill()
+    remote.wait(ways.inventory["db1"], up=True, seconds=40)
+    with remote.connect(ways.inventory["db1"]) as connection:
+        assert power.boot_mark(connection) != boot
