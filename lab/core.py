@@ -112,6 +112,7 @@ class Lab:
         target = self[name]
         moment = time.time_ns()
         if pid := _init(target):
+            providers.of(target).unplug(target)
             _kill(pid)
         self._off(name)
         return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment // 10**9))}.{moment % 10**9:09d}Z"

@@ -134,6 +134,11 @@ def forget(network: Network, address: str) -> None:
     run(["ip", "neighbour", "flush", "to", address, "dev", network.bridge], check=False)
 
 
+def remove(link: str) -> None:
+    """Remove a link; gone already is fine."""
+    run(["ip", "link", "delete", link], check=False)
+
+
 def silence(port: str, *, silent: bool) -> None:
     """Drop every frame of a bridge port without a change of carrier: what a frozen machine's network looks like."""
     # `ip link set ... type bridge_slave state` says nothing and does nothing without STP; `bridge` does it.

@@ -86,6 +86,13 @@ def silence(guest: Guest, *, silent: bool) -> None:
         network.silence(port, silent=silent)
 
 
+def unplug(guest: Guest) -> None:
+    """Remove the host's link. The kernel would close the sockets of a killed container's processes one by one, and tell
+    every peer; and while the peers do not answer, their network namespace and so the link would outlive the host."""
+    if (pid := init(guest)) and (port := network.veth_of(guest.bridge, pid)):
+        network.remove(port)
+
+
 def clear(lab: str, name: str) -> None:
     """Remove what a host that is off leaves on this machine outside its folder."""
     for folder in RUN.glob(f"*/{lab}-{name}"):

@@ -8,6 +8,7 @@ A provider is a module with these functions:
     init(guest)                     the process whose death is the host's, or None when it is off
     poweroff(guest)                 ask for an orderly poweroff; return at once
     silence(guest, silent=)         stop, or restart, all its traffic
+    unplug(guest)                   take it off the network for good: it is about to be cut
     host_key(guest)                 its public SSH key
     clear(lab, name)                remove what a host that is off leaves outside its folder
 """

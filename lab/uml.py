@@ -196,6 +196,10 @@ def command(guest: Guest, words: bytes) -> str:
     return said
 
 
+def unplug(guest: Guest) -> None:
+    """Nothing to do: a killed kernel tells nobody."""
+
+
 def silence(guest: Guest, *, silent: bool) -> None:
     """Stop, or restart, all traffic from and to the host."""
     if init(guest):

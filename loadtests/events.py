@@ -13,16 +13,25 @@ import uuid
 import gevent
 import psycopg
 
+from experiments.observers.sql import CANCELED_WAIT, refused
 from loadtests.arrivals import TIMEOUT, Arrival, rates, ways
 from loadtests.recorder import ACKED, ERROR, FAILED, OK, UNKNOWN
-from weather.database import Failed, Invalid, Unknown, WatchedConnection, classify
 
 RATES = rates({"INSERT": 10, "SELECT": 10})
 # An id that is there is updated to itself: see weather/api.py.
 INSERT = "INSERT INTO firedrill.event (id, text) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET id = excluded.id"
 LAST = "SELECT id, at, text FROM firedrill.event ORDER BY at DESC LIMIT 3"
-OUTCOMES = {Failed: FAILED, Invalid: FAILED, Unknown: UNKNOWN}
 ACCESS = ways()
+
+
+class Connection(psycopg.Connection):
+    """One that remembers whether the server stopped waiting for its synchronous standby."""
+
+    unconfirmed: str | None = None
+
+    def notice(self, diagnostic: psycopg.errors.Diagnostic) -> None:
+        if CANCELED_WAIT in (diagnostic.message_primary or ""):
+            self.unconfirmed = diagnostic.message_primary
 
 
 class EventUser(Arrival):
@@ -33,7 +42,7 @@ class EventUser(Arrival):
 
     def __init__(self, environment) -> None:
         super().__init__(environment)
-        self.spare: list[WatchedConnection] = []
+        self.spare: list[Connection] = []
 
     def new_id(self) -> str:
         return str(uuid.uuid4())
@@ -49,7 +58,9 @@ class EventUser(Arrival):
             if connection.unconfirmed:
                 outcome, error = UNKNOWN, connection.unconfirmed
         except (psycopg.Error, OSError) as problem:
-            outcome, error = _outcome(problem, sent=connection is not None), _text(problem)
+            warning = connection.unconfirmed if connection else None
+            outcome = refused(problem, warning).outcome if connection else FAILED
+            error = _text(problem)
         if self.method == "GET":
             outcome = OK if error is None else ERROR
         t = time.time_ns()
@@ -61,9 +72,9 @@ class EventUser(Arrival):
             connection.close()
         return outcome
 
-    def _connect(self) -> WatchedConnection:
-        connection = WatchedConnection.connect(**self.where, autocommit=True)
-        connection.watch()
+    def _connect(self) -> Connection:
+        connection = Connection.connect(**self.where, autocommit=True)
+        connection.add_notice_handler(connection.notice)
         return connection
 
     def _told(self, start: int, t: int, error: str | None) -> None:
@@ -72,12 +83,6 @@ class EventUser(Arrival):
             request_type=self.method, name=self.name, response_time=(t - start) / 1e6, response_length=0,
             exception=RuntimeError(error) if error else None, context={},
         )  # fmt: skip
-
-
-def _outcome(problem: Exception, sent: bool) -> str:
-    if isinstance(problem, psycopg.Error):
-        return OUTCOMES[type(classify(problem, sent=sent))]
-    return UNKNOWN if sent else FAILED
 
 
 def _text(problem: Exception) -> str:

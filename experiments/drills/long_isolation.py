@@ -2,11 +2,13 @@
 
 from experiments.drills.common import SAFE, STAYS
 from experiments.model import (
+    EVENTS,
     Bound,
     Expect,
     Experiment,
     Heal,
     Inject,
+    Load,
     Needs,
     Reinitialize,
     UntilStreams,
@@ -20,6 +22,7 @@ from faults.power_cut import PowerCut
 from faults.stop_service import StopService
 
 _MIB = 192  # more than wal_keep_size
+_LOG = Load(file="loadtests/events.py", rates=EVENTS)
 _REJOINS = Expect("it streams again within 60 s", "rejoin_ms", "<=", Bound(seconds=60))
 _UNNOTICED = Expect("commits wait for 5 s and a loop_wait at most", "rto_ms", "<=", Bound(loop_wait=1, seconds=6))
 
@@ -40,6 +43,7 @@ SLOT = Experiment(
     ),
     expectations=(_REJOINS, _UNNOTICED, STAYS, *SAFE),
     cost_s=60,
+    load=_LOG,
     needs=Needs(postgres=3),
 )
 
@@ -67,6 +71,7 @@ REWIND = Experiment(
         *SAFE,
     ),
     cost_s=75,
+    load=_LOG,
     needs=Needs(power=("power_on", "power_off")),
 )
 
@@ -93,6 +98,7 @@ COPY = Experiment(
     ),
     expectations=(_REJOINS, _UNNOTICED, STAYS, *SAFE),
     cost_s=75,
+    load=_LOG,
     needs=Needs(postgres=3),
 )
 

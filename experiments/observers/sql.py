@@ -77,7 +77,7 @@ class Lane:
             cursor = await self._connection.execute(statement, values)
             row = await cursor.fetchone()
         except (psycopg.Error, OSError) as error:
-            return _refused(error, self._warning)
+            return refused(error, self._warning)
         return Answer(UNKNOWN, row, self._warning) if self._warning else Answer(ACKED, row)
 
     def _shut(self) -> None:
@@ -94,7 +94,8 @@ class Lane:
             self._connection = None
 
 
-def _refused(error: Exception, warning: str | None) -> Answer:
+def refused(error: Exception, warning: str | None) -> Answer:
+    """What became of a statement that was sent and ended with this error, after this warning."""
     state = getattr(error, "sqlstate", None)
     lost = state is None or state.startswith(SERVER_GONE) or warning is not None
     return Answer(UNKNOWN if lost else FAILED, error=_text(error), sqlstate=state)

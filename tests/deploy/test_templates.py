@@ -77,10 +77,10 @@ def test_patroni_settings(files):
 
 def test_haproxy_asks_patroni_and_names_servers_as_the_inventory_does(files):
     text = content(files, "lb1", "/etc/haproxy/haproxy.cfg")
-    assert "inter 1000ms fastinter 500ms downinter 500ms rise 1 fall 2 on-marked-down shutdown-sessions" in text
+    assert "inter 1000ms fastinter 500ms downinter 500ms rise 1 fall 2\n" in text
     for backend in ("postgres_write", "postgres_read", "weather"):
         assert f"\nbackend {backend}\n" in text
-    assert text.count("    server db2 192.0.2.22:5432 check port 8008\n") == 2
+    assert text.count("    server db2 192.0.2.22:5432 check port 8008 on-marked-down shutdown-sessions\n") == 2
     assert "    server app1 192.0.2.41:8000 check\n" in text
 
 

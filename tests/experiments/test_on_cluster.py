@@ -14,12 +14,24 @@ import httpx
 import psycopg
 import pytest
 
-from experiments import ledger, runner, whole
+from experiments import ledger, runner, settings, whole
 from experiments.drills.leader_power_cut import EXPERIMENT
 from experiments.events import Writer
 from experiments.figures import lost_and_ghost
 from experiments.judge import judge
-from experiments.model import Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
+from experiments.model import (
+    EVENTS,
+    Expect,
+    Experiment,
+    Heal,
+    Inject,
+    Level,
+    Load,
+    Switchover,
+    UntilWhole,
+    UntilWrites,
+    Wait,
+)
 from experiments.recording import load_events
 from faults import cluster, etcd, remote
 from faults import ledger as fault_ledger
@@ -280,6 +292,39 @@ def test_a_killed_runner_leaves_a_cluster_that_the_next_run_heals(sound, deploye
     assert "clean" in healed.stderr
     assert fault_ledger.entries(sound.inventory) == []
     assert _observers(deployed) == [], "observers end with their runner"
+
+
+def test_settings_that_a_killed_run_left_are_restored_by_the_next(sound, deployed, tmp_path):
+    child = subprocess.Popen(
+        [sys.executable, "-m", "experiments", "-i", str(deployed), "run", "etcd_two_down", "--reports", str(tmp_path)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stderr
+    next(line for line in child.stderr if "settings set" in line)
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+    assert settings.read(sound)["failsafe_mode"] is False
+    _, events = run(sound, replace(EXPERIMENT, steps=(Wait(1),)), tmp_path)
+    assert settings.read(sound)["failsafe_mode"] is True
+    (told,) = [event for event in events if event["kind"] == "settings"]
+    assert (told["phase"], told["after"]) == ("restored", {"failsafe_mode": True})
+
+
+def test_the_event_logs_users_go_on_after_a_switchover(sound, tmp_path):
+    experiment = replace(
+        EXPERIMENT,
+        name="log",
+        load=Load(file="loadtests/events.py", rates=EVENTS),
+        steps=(Wait(4), Switchover(), Level("after", 4), UntilWhole(60)),
+        expectations=(Expect("no acknowledged write is lost", "lost", "==", 0),),
+    )
+    verdict, _ = run(sound, experiment, tmp_path)
+    assert verdict["verdict"] == "pass", verdict["why"]
+    assert verdict["leader_changes"] == 1
+    (level,) = verdict["levels"]
+    assert level["write_rate"] > 5 and level["read_rate"] > 5
 
 
 def _observers(inventory: Path) -> list[str]:

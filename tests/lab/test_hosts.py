@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -129,6 +130,17 @@ def test_a_poweroff_is_orderly_and_a_cut_is_not(up, command):
     command("lab", "-i", up, "stop", "db1")
     command("lab", "-i", up, "start", "db1")
     assert "farewell" in shell(command, up, "db1", "ls /root")
+
+
+def test_a_host_that_is_cut_says_nothing(up, command):
+    """A killed container's kernel would say goodbye to every peer, which a dead machine does not."""
+    with socket.create_connection((read(up)["db1"].address, 22)) as link:
+        assert link.recv(100)
+        link.settimeout(2)
+        command("lab", "-i", up, "cut", "db1")
+        with pytest.raises(TimeoutError):
+            link.recv(100)
+    assert command("lab", "-i", up, "start", "db1").returncode == 0
 
 
 def test_a_host_that_reboots_comes_back(up, command):
