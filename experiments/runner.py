@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from experiments import ledger, load, whole
+from experiments import ledger, load, logs, reach, whole
 from experiments.events import Writer, merge
 from experiments.judge import judge
 from experiments.model import Experiment, Heal, Inject, Step, UntilWhole, UntilWrites, Wait
@@ -39,13 +39,14 @@ class Run:
     """One run of one experiment, and the folder that holds what it saw."""
 
     def __init__(self, experiment: Experiment, access: Access, *, seed: int, folder: Path, tell: Tell) -> None:
-        self.experiment = experiment
+        self.experiment, self.not_asked = reach.within(experiment, access)
         self.access = access
         self.seed = seed
         self.folder = folder
         self.tell = tell
         self.random = random.Random(seed)
         self.settings = access.profile
+        self.unobserved = reach.unobserved(access)
         self.parts = Path(tempfile.mkdtemp(prefix="parts-", dir=folder))
         self.write = Writer(self.parts / "runner.jsonl", "runner")
 
@@ -59,6 +60,7 @@ class Run:
         except (Problem, OSError, psycopg.Error, KeyboardInterrupt, SystemExit) as error:
             broke = error
             self.tell(f"broken off: {_words(error)}")
+        logs.collect(self.access, self.parts)
         self.write("end", ok=broke is None, detail=_words(broke) if broke else None)
         verdict = self._finish()
         if broke and not isinstance(broke, Problem):
@@ -85,12 +87,14 @@ class Run:
             hypothesis=it.hypothesis,
             seed=self.seed,
             inventory=str(inventory.path.name),
-            profile=self.settings | {"name": inventory.data["profile"]},
+            profile=self.settings | {"name": self.access.profile_name},
             topology=[{"name": h.name, "address": h.address, "roles": list(h.roles)} for h in inventory.hosts],
             versions=_versions(self.access),
             load={"users": it.load.users, "file": "loadtests/weather.py", "text": str(it.load)},
             steps=[str(step) for step in it.steps],
             expectations=[expectation.event(self.settings) for expectation in it.expectations],
+            not_asked=self.not_asked,
+            unobserved=self.unobserved,
         )
 
     def _walk(self) -> None:
@@ -135,7 +139,8 @@ class Run:
 
     @contextlib.contextmanager
     def _observing(self) -> Iterator[None]:
-        running = [(name, self._start_observer(name)) for name in process.OBSERVERS]
+        names = [name for name in process.OBSERVERS if name not in self.unobserved]
+        running = [(name, self._start_observer(name)) for name in names]
         users = self._start_users() if self.experiment.load.users else None
         try:
             self._wait_for_words()
@@ -159,7 +164,8 @@ class Run:
 
     def _wait_for_words(self) -> None:
         """Until each observer has written its first event; one that stays silent is left to the judge."""
-        names = [*process.OBSERVERS, *(["locust"] if self.experiment.load.users else [])]
+        observers = [name for name in process.OBSERVERS if name not in self.unobserved]
+        names = [*observers, *(["locust"] if self.experiment.load.users else [])]
         deadline = time.monotonic() + OBSERVER_SECONDS
         silent = set(names)
         while silent and time.monotonic() < deadline:

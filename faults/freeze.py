@@ -24,7 +24,8 @@ class Freeze(OnHost):
 
     def refuse_host(self, target: Target) -> None:
         processes.refuse_absent(target, self.process)
-        text = f"for pid in $({processes.find_all(self.process)}); do grep -E '^State:.T' /proc/$pid/status; done"
+        pids = processes.find_all(self.process, target.host)
+        text = f"for pid in $({pids}); do grep -E '^State:.T' /proc/$pid/status; done"
         if remote.script(target.ssh, text, check=False):
             raise Refused(f"{target.host.name}: {self.process} is stopped already", "let it go on first")
 
@@ -32,7 +33,7 @@ class Freeze(OnHost):
         """Thrice, since what was listed may have forked before it stopped. Written down before it is stopped."""
         file = undo.file(target, "pids")
         return (
-            f"for round in 1 2 3; do pids=$({processes.find_all(self.process)})\n"
+            f"for round in 1 2 3; do pids=$({processes.find_all(self.process, target.host)})\n"
             f"echo $pids >> {file}; kill -STOP $pids || [ $round -gt 1 ]; done"
         )
 

@@ -34,10 +34,10 @@ class Kill(OnHost):
         return {"pid": pid, "began": processes.began(target, pid)}
 
     def harm_text(self, target: Target) -> str:
-        return f"kill -{self.signal} $({processes.find(self.process)})"
+        return f"kill -{self.signal} $({processes.find(self.process, target.host)})"
 
     def undo_text(self, target: Target) -> str:
-        return f"systemctl start {processes.unit(self.process)}"
+        return f"systemctl start {processes.unit(self.process, target.host)}"
 
     def prove(self, target: Target) -> str:
         pid, began = target.before["pid"], target.before["began"]
@@ -50,7 +50,7 @@ class Kill(OnHost):
 
     def prove_clean(self, target: Target) -> str:
         if not poll(lambda: processes.running(target, self.process), BACK_SECONDS, step=0.2):
-            unit = processes.unit(self.process)
+            unit = processes.unit(self.process, target.host)
             raise NotClean(
                 f"{target.host.name}: no {self.process} {BACK_SECONDS} s after `systemctl start {unit}`",
                 f"look at `journalctl -u {unit}` there",

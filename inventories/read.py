@@ -7,6 +7,7 @@ with gevent), so group data and overrides mean here what they mean in a deploy.
 import ipaddress
 import json
 import os
+import runpy
 import subprocess
 import sys
 from collections import Counter
@@ -19,6 +20,9 @@ from inventories.errors import InventoryProblem
 ROLES = ("etcd", "postgres", "proxy", "app", "monitor")
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT = "inventories/lab.py"
+GROUP_DATA = ROOT / "inventories/group_data/all.py"
+# Of these an inventory may name the entries alone that differ.
+MERGED = ("ports", "units", "credentials", "haproxy_backends")
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,21 @@ def read(path: str | Path | None = None) -> Inventory:
     path = Path(path or default_path()).resolve()
     if not path.is_file():
         raise InventoryProblem(f"no inventory file {path}", "name one with -i, such as inventories/lab.py")
-    hosts = tuple(_host(path, item) for item in _ask_pyinfra(path))
+    known = defaults()
+    hosts = tuple(_host(path, item | {"data": with_defaults(item["data"], known)}) for item in _ask_pyinfra(path))
     check(path, hosts)
     return Inventory(path, hosts)
+
+
+def defaults() -> dict[str, Any]:
+    """The group data of every inventory, which pyinfra finds only for one that lies beside it."""
+    return {key: value for key, value in runpy.run_path(str(GROUP_DATA)).items() if not key.startswith("_")}
+
+
+def with_defaults(data: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """A host's data, and below it the defaults; of MERGED entry by entry."""
+    merged = {key: {**known[key], **(data.get(key) or {})} for key in MERGED}
+    return known | data | merged
 
 
 def _ask_pyinfra(path: Path) -> list[dict[str, Any]]:
