@@ -9,10 +9,12 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from experiments import runner
 from experiments.catalogue import EXPERIMENTS, find
+from experiments.doctor import examine
 from experiments.judge import summarise
 from experiments.report import write_summary
 from faults.ledger import only_one
@@ -122,6 +124,35 @@ def _folder(reports: Path, name: str) -> Path:
             raise Problem(f"{folder} cannot be made ({error.strerror})", "name another place with --reports") from None
         return folder
     raise Problem(f"{reports} has a hundred folders of this second", "wait a second")
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def doctor(get, as_json: bool) -> int:
+    """Try every way into the cluster; say what cannot be observed, and which experiments that costs. Exit 1: some."""
+    ways = get()
+    with only_one(ways.inventory):
+        found = examine(ways)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+    else:
+        print_examined(found)
+    return int(any(check["ok"] is False for check in found["checks"]))
+
+
+def print_examined(found: dict) -> None:
+    """The doctor's tables."""
+    marks = {True: "[green]yes[/]", False: "[red]no[/]", None: "[yellow]none[/]"}
+    table = Table("tried", "holds", "found", "needed for")
+    for check in found["checks"]:
+        table.add_row(check["what"], marks[check["ok"]], escape(check["found"]), check["needed_for"])
+    drills = Table("experiment", "can be run", "why not in full")
+    for row in found["experiments"]:
+        drills.add_row(row["experiment"], row["can"], escape("; ".join(row["why"])))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(drills)
 
 
 @cli.command()

@@ -1,7 +1,8 @@
 """Print what this host's journal, and log files of PostgreSQL's, hold of some windows of time, as JSON lines.
 
-Argument: {"windows": [[from, to] in µs since the epoch], "units": [name], "files": [glob], "lines": most a window,
-"bytes": most a line}. A line that repeats an earlier one of its window but for digits is counted, not printed again.
+Argument: {"windows": [[from, to] in µs since the epoch], "units": [name], "files": [glob], "without": [text], "lines":
+most a window, "bytes": most a line}. A line that repeats an earlier one of its window but for digits is counted, not
+printed again; one that goes on with a tab belongs to the line before.
 """
 
 import glob
@@ -48,6 +49,17 @@ def file_lines(path):
             yield int(at.timestamp() * 1e6), path, line
 
 
+def joined(rows):
+    """Messages of several lines, which a journal has line by line, as one."""
+    whole = []
+    for at, unit, text in rows:
+        if text.startswith("\t") and whole and whole[-1][1] == unit:
+            whole[-1][2] += " " + text.strip()
+        elif text.strip():
+            whole.append([at, unit, text])
+    return whole
+
+
 def thinned(rows, most):
     """Each text once, with how often; at most so many, the first and the last ones; and how many were left out."""
     kept = {}
@@ -66,13 +78,14 @@ def thinned(rows, most):
 
 def main(asked):
     for number, (begin, end) in enumerate(asked["windows"]):
-        rows = list(journal(asked["units"], begin, end)) if asked["units"] else []
+        rows = joined(journal(asked["units"], begin, end)) if asked["units"] else []
         for pattern in asked["files"]:
             for path in glob.glob(pattern):
                 try:
-                    rows += [row for row in file_lines(path) if begin <= row[0] <= end]
+                    rows += [list(row) for row in file_lines(path) if begin <= row[0] <= end]
                 except OSError:
                     continue
+        rows = [row for row in rows if not any(word in row[2] for word in asked["without"])]
         found, left = thinned(rows, asked["lines"])
         for at, unit, text, times in found:
             cut = text.encode()[: asked["bytes"]].decode(errors="ignore")
