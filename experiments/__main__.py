@@ -12,10 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from experiments import runner
+from experiments import runner, suite
 from experiments.catalogue import EXPERIMENTS, find
 from experiments.doctor import examine
+from experiments.journal import journal as journal_of
 from experiments.judge import summarise
+from experiments.junit import write as write_junit
+from experiments.recording import load_events
 from experiments.report import write_summary
 from faults.ledger import only_one
 from inventories.access import access
@@ -172,6 +175,60 @@ def judge(events: Path, report: Path | None, as_json: bool) -> int:
     else:
         print_verdict(verdict, report)
     return EXIT[verdict["verdict"]]
+
+
+@cli.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--suite", "as_suite", is_flag=True, help="All of them on one page: suite.html, suite.md.")
+@click.option(
+    "--since", type=click.Path(exists=True, file_okay=False, path_type=Path), help="An earlier suite to compare."
+)
+@click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Where the page goes; the first FOLDER.")
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML, too.")
+@click.option("--json", "as_json", is_flag=True)
+def report(
+    folders: tuple[Path, ...], as_suite: bool, since: Path | None, to: Path | None, junit: Path | None, as_json: bool
+) -> int:
+    """Write reports anew: of the run in each FOLDER, or of all runs and suites in FOLDERS on one page."""
+    if not as_suite:
+        if since or to or junit:
+            raise Problem("--since, --to and --junit are about a suite", "add --suite")
+        for folder in folders:
+            _judged(folder, folder)
+            click.echo(folder / "report.html")
+        return 0
+    found = suite.load(folders)
+    place = to or folders[0]
+    suite.write(found, suite.load([since]) if since else None, place)
+    if junit:
+        write_junit(found, junit)
+    if as_json:
+        rows = [{"experiment": row.experiment, "verdict": row.verdict, "why": list(row.why)} for row in found.rows]
+        click.echo(json.dumps({"verdict": found.verdict, "counts": found.counts, "rows": rows}, indent=1))
+    else:
+        click.echo(f"{found.verdict}: {', '.join(f'{n} {name}' for name, n in found.counts.items())}")
+        click.echo(place / "suite.html")
+    return 0
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Where it goes; FOLDER/journal.json.")
+def journal(folder: Path, to: Path | None) -> None:
+    """Export the run in FOLDER as a journal of the Chaos Toolkit."""
+    verdict = _judged(folder, None)
+    file = to or folder / "journal.json"
+    file.write_text(json.dumps(journal_of(load_events(folder / "events.jsonl"), verdict), indent=1) + "\n")
+    click.echo(file)
+
+
+def _judged(folder: Path, place: Path | None) -> dict:
+    """The verdict of the run in a folder; the report is written to `place`. Raises Problem."""
+    events = folder / "events.jsonl"
+    try:
+        return runner.judge_file(events, place)
+    except (ValueError, OSError) as error:
+        raise Problem(f"{events} cannot be judged ({error})", "is it the folder of a run?") from None
 
 
 def print_verdict(verdict: dict, folder: Path | None) -> None:

@@ -27,7 +27,7 @@ from inventories.access import Access
 from inventories.errors import Problem
 from inventories.read import Host
 
-MOMENT_S = 3.0
+MOST_S, STEP_S = 12.0, 0.5  # an observer is a process that has to start, and machines are slow
 FAR_MS = 500  # a clock so far off deserves a word; events are stamped here, logs are corrected
 DROP = f"DROP SCHEMA {ledger.SCHEMA} CASCADE"
 ROLE_UNITS = {"postgres": "patroni", "etcd": "etcd", "proxy": "haproxy"}
@@ -105,17 +105,21 @@ def _settings(access: Access) -> Check:
 def _rest(access: Access) -> Check:
     """A value is set to what it is: that changes nothing, and takes the credentials all the same."""
     what, needed = "REST credentials", "experiments that change Patroni's settings"
-    if not access.patroni_auth:
+    try:
+        auth = access.patroni_auth
+    except Problem as problem:
+        return Check(what, False, problem.cause, needed)
+    if not auth:
         return Check(what, None, "the inventory has none", needed)
     url = f"{access.patroni_url(access.inventory.role('postgres')[0])}/config"
     options: dict[str, Any] = {"timeout": cluster.SECONDS} | access.patroni_options
     try:
         now = httpx.get(url, **options).raise_for_status().json()
         same = next({key: value} for key, value in now.items() if isinstance(value, int | str))
-        httpx.patch(url, json=same, auth=access.patroni_auth, **options).raise_for_status()
+        httpx.patch(url, json=same, auth=auth, **options).raise_for_status()
     except (httpx.HTTPError, ValueError, StopIteration) as error:
         return Check(what, False, f"{type(error).__name__}: {error}".splitlines()[0], needed)
-    return Check(what, True, f"{access.patroni_auth[0]} may change settings", needed)
+    return Check(what, True, f"{auth[0]} may change settings", needed)
 
 
 # -- observers -------------------------------------------------------------------------------------------
@@ -125,16 +129,21 @@ def _observers(access: Access) -> list[Check]:
     """The schema, and every observer as in a run, for a moment."""
     with _schema(access) as made, tempfile.TemporaryDirectory() as folder:
         names = [name for name in process.OBSERVERS if name not in reach.unobserved(access)]
-        names = [name for name in names if name != "haproxy" or access.inventory.role("proxy")]
         running = [process.start(name, access, Path(folder) / name) for name in names]
         try:
-            time.sleep(MOMENT_S)
+            deadline = time.monotonic() + MOST_S
+            while True:
+                time.sleep(STEP_S)
+                heard = {name: LOOK[name](access, _words(Path(folder) / name)) for name in names}
+                if all(fine for fine, _ in heard.values()) or time.monotonic() > deadline:
+                    break
         finally:
             process.stop(running)
-        heard = {name: _words(Path(folder) / name) for name in names}
-    found = [Check(name, *LOOK[name](access, heard[name]), NEEDED[name]) for name in names]
+    found = [Check(name, *heard[name], NEEDED[name]) for name in names]
     return [made, *found] + [
-        Check(name, None, "the inventory does without", NEEDED[name]) for name in process.OBSERVERS if name not in names
+        Check(name, None, "the inventory has none, or does without", NEEDED[name])
+        for name in process.OBSERVERS
+        if name not in names
     ]
 
 

@@ -30,5 +30,6 @@ def within(experiment: Experiment, access: Access) -> tuple[Experiment, list[dic
 
 
 def unobserved(access: Access) -> list[str]:
-    """The observers that the inventory does without: of HAProxy alone, on which no figure rests."""
-    return [name for name in access.data.get("unobserved", ()) if name == "haproxy"]
+    """The observers that this cluster does without: of HAProxy alone, on which no figure rests."""
+    without = not access.inventory.role("proxy") or "haproxy" in access.data.get("unobserved", ())
+    return ["haproxy"] if without else []

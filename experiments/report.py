@@ -5,6 +5,7 @@ observed is called that. Times are told from the first fault's injection, and in
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from experiments import plots
+from experiments import curves, plots
 from experiments.figures import moments, write_outage
 from experiments.judge import text_of
 from experiments.recording import SECOND, Recording, holder, leader_history, record
@@ -34,6 +35,7 @@ TIERS = (
     ("monitor", "Monitor"),
 )
 MOST_TURNS = 60
+STAMP = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,]?\d*( [A-Z]{3,4}| ?[+-]\d\d:?\d\d)? ?")
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,11 @@ def write_report(events: list[dict], verdict: dict[str, Any], folder: Path) -> N
     plots.png(plots.figure(rec), folder / "report.png")
     pictures = {name: picture(rec, name, verdict["title"]) for name in ("wide", "narrow")}
     palettes = {"light": plots.css(plots.LIGHT), "dark": plots.css(plots.DARK)}
+    levels = verdict.get("levels") or []
+    if levels:
+        plots.png(curves.levels_plot(levels), folder / "levels.png")
+    for name in ("wide", "narrow"):
+        pictures[f"levels_{name}"] = curve(levels, name) if levels else Markup("")
     (folder / "report.md").write_text(render("report.md.j2", page), encoding="utf-8")
     (folder / "report.html").write_text(render("report.html.j2", page | pictures | palettes), encoding="utf-8")
 
@@ -97,6 +104,14 @@ def picture(rec: Recording, name: str, title: str) -> Markup:
     """The plot for the page, in the page's colours; `wide` or `narrow`."""
     drawn = plots.figure(rec, plots.THEMED, narrow=name == "narrow")
     return Markup(plots.svg(drawn, f"plot-{name}", str(Markup.escape(f"{title}: the run over time"))))
+
+
+def curve(levels: Sequence[dict], name: str) -> Markup:
+    """The curve over levels for the page."""
+    drawn = curves.levels_plot(levels, plots.THEMED, narrow=name == "narrow")
+    return Markup(
+        plots.svg(drawn, f"levels-{name}", "Rates and latencies by level").replace('class="levels-', 'class="plot-')
+    )
 
 
 def render(template: str, page: Mapping[str, Any]) -> str:
@@ -128,6 +143,10 @@ def content(rec: Recording, verdict: dict[str, Any]) -> dict[str, Any]:
         "actions": actions(rec, clock),
         "steps": run.get("steps") or [],
         "expectations": [expectation(entry, verdict) for entry in verdict["expectations"]],
+        "not_asked": run.get("not_asked") or [],
+        "levels": [level(entry) for entry in verdict.get("levels") or []],
+        "excerpts": excerpts(rec, clock),
+        "clocks": clocks(rec),
         "turns": told(turns(rec, verdict), clock),
         "shares": shares(verdict),
         "analysis": analysis(rec, verdict, clock),
@@ -195,6 +214,52 @@ def expectation(entry: dict[str, Any], verdict: dict[str, Any]) -> dict[str, str
     }
 
 
+def level(entry: dict[str, Any]) -> dict[str, str]:
+    """One level as a row: rate, median, 95th percentile and errors of reads and of writes."""
+    row = {"name": str(entry["name"])}
+    for kind in ("read", "write"):
+        rate = entry.get(f"{kind}_rate")
+        row[f"{kind}_rate"] = "not observed" if rate is None else f"{rate:.1f}/s"
+        for key in ("p50_ms", "p95_ms", "errors"):
+            row[f"{kind}_{key}"] = text_of(f"{kind}_{key}", entry.get(f"{kind}_{key}"))
+    return row
+
+
+# -- the hosts' own logs ---------------------------------------------------------------------------------
+
+
+def excerpts(rec: Recording, clock: Clock) -> list[dict[str, Any]]:
+    """What the hosts' logs said, by turning point: [{"turn", "since", "lines": [...], "left": lines left out}]."""
+    turns: dict[int, dict[str, Any]] = {}
+    for event in rec.of("logs", "line"):
+        turn = turns.setdefault(event["turn_t"], {"turn": _capital(event["turn"]), "lines": [], "left": 0})
+        turn["since"] = clock.since(event["turn_t"])
+        row = {"since": clock.since(event["t"]), "utc": clock.utc(event["t"]), "host": event["host"]}
+        times = f" (× {event['times']})" if event.get("times", 1) > 1 else ""
+        turn["lines"].append(row | {"unit": event["unit"].rsplit("/", 1)[-1], "text": bare(event["text"]) + times})
+    for event in rec.of("logs", "left_out"):
+        near = min(turns, key=lambda t: abs(t - event["t"]), default=None)
+        if near is not None:
+            turns[near]["left"] += event["lines"]
+    return [turns[t] for t in sorted(turns)]
+
+
+def bare(text: str) -> str:
+    """A line without the time that its program wrote before it: the row has one."""
+    return STAMP.sub("", text)
+
+
+def clocks(rec: Recording) -> str:
+    """How the hosts' clocks compared with the controller's, and who did not answer, in a sentence or two."""
+    told = [
+        f"{e['host']} {e['offset_ms']:+.1f} ms (± {e['error_ms']:.1f})".replace("-", "−")
+        for e in rec.of("logs", "clock")
+    ]
+    silent = [f"{e['host']} did not answer ({e['error']})" for e in rec.of("logs", "silent")]
+    found = [f"Times are the controller’s; the hosts’ clocks were off by {', '.join(told)}."] if told else []
+    return " ".join(found + [f"{sentence}." for sentence in silent])
+
+
 # -- the cluster -----------------------------------------------------------------------------------------
 
 
@@ -202,10 +267,19 @@ def stage(rec: Recording, phase: str) -> list[tuple[str, list[Box]]]:
     """The cluster before or after, tier by tier; a host with several roles stands in each."""
     steady = rec.steady(phase) or {}
     hits = {e["host"]: e["fault"].replace("_", " ") for e in rec.injected if phase == "before" and e.get("host")}
+    parts = next((e for e in reversed(rec.of("runner", "parts")) if e["phase"] == phase), {})
+    told = {
+        "etcd": (parts.get("etcd_leader"), "leads etcd"),
+        "proxy": (parts.get("address_holder"), "holds the address"),
+    }
     found = []
     for role, title in TIERS:
         hosts = [host for host in rec.run["topology"] if role in (host.get("roles") or ())]
-        boxes = [_box(host, part(steady, host["name"]) if role == "postgres" else "", hits) for host in hosts]
+        who, words = told.get(role, (None, ""))
+        named = {host["name"]: words if host["name"] == who else "" for host in hosts}
+        if role == "postgres":
+            named = {host["name"]: part(steady, host["name"]) for host in hosts}
+        boxes = [_box(host, named[host["name"]], hits) for host in hosts]
         found += [(title, boxes)] if boxes else []
     return found
 
@@ -489,7 +563,7 @@ def table(values: Mapping[str, Any] | None) -> list[tuple[str, str]]:
 def write_summary(verdicts: Sequence[dict], summary: dict[str, Any], folder: Path) -> None:
     """Write summary.md and summary.png for verdicts and `judge.summarise` of them into an existing or new folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    plots.png(plots.strip_plot(verdicts), folder / "summary.png")
+    plots.png(curves.strip_plot(verdicts), folder / "summary.png")
     page = {
         "summary": summary,
         "word": WORDS[summary["verdict"]],

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from experiments import ledger, load, logs, reach, whole
+from experiments import ledger, load, logs, reach, who, whole
 from experiments.events import Writer, merge
 from experiments.judge import judge
 from experiments.model import Experiment, Heal, Inject, Step, UntilWhole, UntilWrites, Wait
@@ -129,6 +129,8 @@ class Run:
             waited_ms=round(waited * 1000),
         )
         self.tell(state.detail or _describe(state))
+        if state.ok:
+            self.write("parts", phase=phase, **who.parts(self.access))
         return state.ok
 
     def _note_etcd_leader(self) -> None:
