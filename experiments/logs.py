@@ -10,6 +10,7 @@ import shlex
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from fabric import Connection
 
 from experiments.events import Writer
 from experiments.figures import moments, write_outage
-from experiments.recording import SECOND, Recording, Span, record
+from experiments.recording import SECOND, Recording, Span, leader_history, record
 from faults import processes, remote
 from faults.each import each
 from inventories.access import Access
@@ -66,6 +67,8 @@ def turns(rec: Recording) -> list[Turn]:
     when, outage, steady = moments(rec), write_outage(rec), rec.steady("after")
     if when.key_gone is not None:
         found.append(Turn(when.key_gone, "the leader key is gone"))
+        after = ((t, who) for t, who in leader_history(rec) if t > when.key_gone and who)
+        found += [Turn(t, f"the leader key goes to {who}") for t, who in islice(after, 1)]
     if when.promoted is not None:
         found.append(Turn(when.promoted, f"{when.new_leader} takes its first write"))
     if outage.span and outage.span.length > SECOND and outage.state == "seen":

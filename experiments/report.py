@@ -35,7 +35,7 @@ TIERS = (
     ("monitor", "Monitor"),
 )
 MOST_TURNS = 60
-STAMP = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,]?\d*( [A-Z]{3,4}| ?[+-]\d\d:?\d\d)? ?")
+STAMP = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,]?\d*( UTC| GMT| ?[+-]\d\d:?\d\d)? ?")
 
 
 @dataclass(frozen=True)

@@ -170,4 +170,4 @@ def test_a_power_cut_of_its_leader_is_drilled_to_a_verdict(foreign, command, tmp
     assert {"pgha", "dcs"} <= {e["unit"] for e in lines}
     assert any(e["unit"].startswith("/srv/pg-logs/") for e in lines), "PostgreSQL's own log, too"
     assert TOKEN not in (folder / "events.jsonl").read_text() + (folder / "report.html").read_text()
-    assert "not asked" in (folder / "report.md").read_text()
+    assert "Not asked" in (folder / "report.md").read_text()
