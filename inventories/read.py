@@ -4,6 +4,7 @@ pyinfra itself is asked (in a process of its own, since importing its command li
 with gevent), so group data and overrides mean here what they mean in a deploy.
 """
 
+import ast
 import ipaddress
 import json
 import os
@@ -70,6 +71,8 @@ def read(path: str | Path | None = None) -> Inventory:
     if not path.is_file():
         raise InventoryProblem(f"no inventory file {path}", "name one with -i, such as inventories/lab.py")
     known = defaults()
+    if (path.parent / "group_data").exists():
+        refuse_unheard(path, known)
     hosts = tuple(_host(path, item | {"data": with_defaults(item["data"], known)}) for item in _ask_pyinfra(path))
     check(path, hosts)
     return Inventory(path, hosts)
@@ -78,6 +81,23 @@ def read(path: str | Path | None = None) -> Inventory:
 def defaults() -> dict[str, Any]:
     """The group data of every inventory, which pyinfra finds only for one that lies beside it."""
     return {key: value for key, value in runpy.run_path(str(GROUP_DATA)).items() if not key.startswith("_")}
+
+
+def refuse_unheard(path: Path, known: dict[str, Any]) -> None:
+    """Data of the group `all` in the file, which pyinfra lets the group data beside it override. InventoryProblem."""
+    said = [
+        ast.literal_eval(key)
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["all"]
+        if isinstance(node.value, ast.Tuple) and isinstance(node.value.elts[-1], ast.Dict)
+        for key in node.value.elts[-1].keys
+        if isinstance(key, ast.Constant)
+    ]
+    if unheard := [key for key in said if key in known]:
+        raise InventoryProblem(
+            f"{', '.join(map(repr, unheard))} in the data of all hosts in {path} would go unheard: group_data wins",
+            "say it of each host, or keep the file in a folder without group_data",
+        )
 
 
 def with_defaults(data: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
