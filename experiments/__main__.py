@@ -19,7 +19,7 @@ from experiments.journal import journal as journal_of
 from experiments.judge import summarise
 from experiments.junit import write as write_junit
 from experiments.recording import load_events
-from experiments.report import write_summary
+from experiments.summary import write_summary
 from faults.ledger import only_one
 from inventories.access import access
 from inventories.errors import Problem, one_line
@@ -260,7 +260,8 @@ def print_summary(summary: dict, folder: Path) -> None:
     Console(highlight=False).print(f"\n[bold]all runs[/]: {summary['verdict'].upper()}")
     rto = summary["rto_ms"]
     click.echo(
-        f"  RTO  minimum {_s(rto['min'])}, median {_s(rto['median'])}, maximum {_s(rto['max'])}\n  report {folder}"
+        f"  RTO  minimum {_s(rto['min'])}, median {_s(rto['median'])}, maximum {_s(rto['max'])}\n"
+        f"  report {folder / 'summary.html'}"
     )
 
 

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from experiments.judge import text_of
 from experiments.plots import LIGHT, Palette, rows_of, style
 
 
@@ -20,7 +21,7 @@ def strip_plot(verdicts: Sequence[dict], ink: Palette = LIGHT) -> Figure:
     for name in ("detect", "promote", "route", "recover95"):
         rows[name] = [v["phases"][f"{name}_ms"] for v in verdicts]
     with matplotlib.rc_context(style(ink, narrow=False)):
-        drawn = Figure(figsize=(7.2, 0.42 * len(rows) + 0.9), facecolor="none", layout="constrained")
+        drawn = Figure(figsize=(8.6, 0.42 * len(rows) + 0.9), facecolor="none", layout="constrained")
         axes = drawn.add_subplot()
         axes.set_xscale("log")
         for row, values in enumerate(rows.values()):
@@ -31,8 +32,9 @@ def strip_plot(verdicts: Sequence[dict], ink: Palette = LIGHT) -> Figure:
             axes.legend(loc="lower left")
         rows_of(axes, list(rows))
         axes.grid(axis="x")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} s" if x >= 1 else f"{x * 1000:g} ms"))
+        axes.xaxis.set_major_formatter(FuncFormatter(_seconds))
         axes.set_title(f"{len(verdicts)} runs: each a dot, their median a bar")
+        axes.set_title("min · median · max", loc="right", fontweight="normal", color=ink.muted)
     return drawn
 
 
@@ -41,6 +43,9 @@ def _dots(axes: Axes, row: int, values: list[float], ink: Palette) -> None:
     axes.plot(values, spread, "o", color=ink.post, markersize=4.5, alpha=0.65, markeredgewidth=0, zorder=3)
     if values:
         axes.plot([median(values)] * 2, [row - 0.32, row + 0.32], color=ink.ink, linewidth=1.6, zorder=4)
+        told = " · ".join(text_of("_ms", 1000 * value) for value in (min(values), median(values), max(values)))
+        place = {"xytext": (8, 0), "textcoords": "offset points", "xycoords": ("axes fraction", "data")}
+        axes.annotate(told, (1, row), va="center_baseline", color=ink.muted, annotation_clip=False, **place)
 
 
 def _seconds(x: float, _: Any = None) -> str:

@@ -394,8 +394,9 @@ def _latency(axes: Axes, view: View) -> None:
         if events:
             _line(axes, view, events, 0.5, {"color": colour, "linewidth": 1.6})
             _band(axes, view, events, colour)
-            handles.append(Line2D([], [], label=f"{name} p50", color=colour, linewidth=1.6))
-            handles.append(Patch(color=colour, alpha=0.3, label="to p95", linewidth=0))
+            handles.append(Line2D([], [], label=name if view.narrow else f"{name} p50", color=colour, linewidth=1.6))
+    if handles:
+        handles.append(Patch(color=view.ink.muted, alpha=0.3, label="to p95", linewidth=0))
     if bad:
         look = {"color": view.ink.error, "marker": "x", "markersize": 3, "linestyle": "", "markeredgewidth": 0.9}
         _line(axes, view, bad, 1.0, look)
@@ -475,7 +476,8 @@ def retransmits(view: View) -> dict[str, list[tuple[float, float, float]]]:
     found: dict[str, list[tuple[float, float, float]]] = {}
     for event in view.rec.of("tcp", "counters"):
         begin, end = view.at(event["start"]), view.at(event["t"])
-        if event["reachable"] and event.get("retransmits") and end > max(begin, view.limits[0]):
+        inside = begin < view.limits[1] and end > max(begin, view.limits[0])
+        if event["reachable"] and event.get("retransmits") and inside:
             found.setdefault(event["host"], []).append((begin, end, event["retransmits"] / (end - begin)))
     return dict(sorted(found.items()))
 

@@ -5,10 +5,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from experiments.analysis import Clock, analysis
 from experiments.judge import judge, summarise
 from experiments.plots import DARK, LIGHT, THEMED, View, css, latencies, node_bands, proxy_bands, rates, retransmits
 from experiments.recording import record
-from experiments.report import Clock, analysis, tiles, turns, write_report, write_summary
+from experiments.report import tiles, turns, write_report
+from experiments.summary import write_summary
 
 EVERYONE = ("write_probe", "node_probe", "etcd", "patroni", "haproxy", "locust")
 
@@ -302,4 +304,8 @@ def test_writes_a_summary(run, tmp_path):
     text = (tmp_path / "summary.md").read_text()
     assert "3 runs, unknown" in text
     assert "2 of 3" in text
+    page = (tmp_path / "summary.html").read_text()
+    assert Page(page).open == []
+    assert "2 of 3" in page
+    assert "21.10 s · 21.10 s · 21.10 s" in page
     assert (tmp_path / "summary.png").read_bytes().startswith(b"\x89PNG")
