@@ -9,12 +9,17 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from experiments import runner, unattended
+from experiments import runner, suite, unattended
 from experiments.catalogue import EXPERIMENTS, QUICK, find
+from experiments.doctor import examine
+from experiments.journal import journal as journal_of
 from experiments.judge import summarise
-from experiments.report import write_summary
+from experiments.junit import write as write_junit
+from experiments.recording import load_events
+from experiments.summary import write_summary
 from faults.ledger import only_one
 from inventories.access import access
 from inventories.errors import Problem, one_line
@@ -143,14 +148,14 @@ def _new_folder(reports: Path, name: str) -> Path:
     raise Problem(f"{reports} has a hundred folders of this second", "wait a second")
 
 
-@cli.command()
+@cli.command("suite")
 @click.option("--only", metavar="NAME,...", help="Only these, in this order.")
 @click.option("--quick", is_flag=True, help="Only the few that tell most in a quarter of an hour.")
 @click.option("--seed", type=int, help="For all that is left to chance; a random one, recorded.")
 @click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default="reports", show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
-def suite(get, only: str | None, quick: bool, seed: int | None, reports: Path, as_json: bool) -> int:
+def suite_(get, only: str | None, quick: bool, seed: int | None, reports: Path, as_json: bool) -> int:
     """Run all experiments, unattended, past any that fails. Exit 0: all held, 1: one fell short, 2: one could not be
     run, 3: inconclusive."""
     names = only.split(",") if only else QUICK if quick else list(EXPERIMENTS)
@@ -166,6 +171,35 @@ def suite(get, only: str | None, quick: bool, seed: int | None, reports: Path, a
     else:
         print_suite(found, folder)
     return unattended.exit_code(found)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def doctor(get, as_json: bool) -> int:
+    """Try every way into the cluster; say what cannot be observed, and which experiments that costs. Exit 1: some."""
+    ways = get()
+    with only_one(ways.inventory):
+        found = examine(ways)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+    else:
+        print_examined(found)
+    return int(any(check["ok"] is False for check in found["checks"]))
+
+
+def print_examined(found: dict) -> None:
+    """The doctor's tables."""
+    marks = {True: "[green]yes[/]", False: "[red]no[/]", None: "[yellow]none[/]"}
+    table = Table("tried", "holds", "found", "needed for")
+    for check in found["checks"]:
+        table.add_row(check["what"], marks[check["ok"]], escape(check["found"]), check["needed_for"])
+    drills = Table("experiment", "can be run", "why not in full")
+    for row in found["experiments"]:
+        drills.add_row(row["experiment"], row["can"], escape("; ".join(row["why"])))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(drills)
 
 
 @cli.command()
@@ -185,6 +219,60 @@ def judge(events: Path, report: Path | None, as_json: bool) -> int:
     else:
         print_verdict(verdict, report)
     return EXIT[verdict["verdict"]]
+
+
+@cli.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--suite", "as_suite", is_flag=True, help="All of them on one page: suite.html, suite.md.")
+@click.option(
+    "--since", type=click.Path(exists=True, file_okay=False, path_type=Path), help="An earlier suite to compare."
+)
+@click.option("--to", type=click.Path(file_okay=False, path_type=Path), help="Where the page goes; the first FOLDER.")
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML, too.")
+@click.option("--json", "as_json", is_flag=True)
+def report(
+    folders: tuple[Path, ...], as_suite: bool, since: Path | None, to: Path | None, junit: Path | None, as_json: bool
+) -> int:
+    """Write reports anew: of the run in each FOLDER, or of all runs and suites in FOLDERS on one page."""
+    if not as_suite:
+        if since or to or junit:
+            raise Problem("--since, --to and --junit are about a suite", "add --suite")
+        for folder in folders:
+            _judged(folder, folder)
+            click.echo(folder / "report.html")
+        return 0
+    found = suite.load(folders)
+    place = to or folders[0]
+    suite.write(found, suite.load([since]) if since else None, place)
+    if junit:
+        write_junit(found, junit)
+    if as_json:
+        rows = [{"experiment": row.experiment, "verdict": row.verdict, "why": list(row.why)} for row in found.rows]
+        click.echo(json.dumps({"verdict": found.verdict, "counts": found.counts, "rows": rows}, indent=1))
+    else:
+        click.echo(f"{found.verdict}: {', '.join(f'{n} {name}' for name, n in found.counts.items())}")
+        click.echo(place / "suite.html")
+    return 0
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Where it goes; FOLDER/journal.json.")
+def journal(folder: Path, to: Path | None) -> None:
+    """Export the run in FOLDER as a journal of the Chaos Toolkit."""
+    verdict = _judged(folder, None)
+    file = to or folder / "journal.json"
+    file.write_text(json.dumps(journal_of(load_events(folder / "events.jsonl"), verdict), indent=1) + "\n")
+    click.echo(file)
+
+
+def _judged(folder: Path, place: Path | None) -> dict:
+    """The verdict of the run in a folder; the report is written to `place`. Raises Problem."""
+    events = folder / "events.jsonl"
+    try:
+        return runner.judge_file(events, place)
+    except (ValueError, OSError) as error:
+        raise Problem(f"{events} cannot be judged ({error})", "is it the folder of a run?") from None
 
 
 def print_verdict(verdict: dict, folder: Path | None) -> None:
@@ -227,7 +315,8 @@ def print_summary(summary: dict, folder: Path) -> None:
     Console(highlight=False).print(f"\n[bold]all runs[/]: {summary['verdict'].upper()}")
     rto = summary["rto_ms"]
     click.echo(
-        f"  RTO  minimum {_s(rto['min'])}, median {_s(rto['median'])}, maximum {_s(rto['max'])}\n  report {folder}"
+        f"  RTO  minimum {_s(rto['min'])}, median {_s(rto['median'])}, maximum {_s(rto['max'])}\n"
+        f"  report {folder / 'summary.html'}"
     )
 
 

@@ -18,6 +18,7 @@ PREPARE = (
     "CREATE INDEX IF NOT EXISTS event_at ON firedrill.event (at)",
     "TRUNCATE firedrill.probe, firedrill.node_probe, firedrill.event",
 )
+SCHEMA = "firedrill"
 READ = {
     "probe": "SELECT id FROM firedrill.probe",
     "forecast": "SELECT id FROM forecast UNION ALL SELECT id FROM firedrill.event",
@@ -28,10 +29,21 @@ def prepare(access: Access) -> None:
     """Make the probes' tables, and empty them. Raises Problem."""
     try:
         with psycopg.connect(**access.sql_front(), autocommit=True) as connection:
+            if not there(connection):
+                connection.execute(f"CREATE SCHEMA {SCHEMA}")
             for statement in PREPARE:
                 connection.execute(statement)
     except psycopg.Error as error:
-        raise Problem(f"the probes' tables cannot be made ({_first(error)})", "was the cluster deployed?") from None
+        raise Problem(
+            f"the probes' tables cannot be made ({_first(error)})",
+            "was the cluster deployed? `experiments doctor` tries each way in",
+        ) from None
+
+
+def there(connection: psycopg.Connection) -> bool:
+    """Whether the probes' schema exists. (CREATE ... IF NOT EXISTS asks for the right to create it all the same.)"""
+    row = connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", (SCHEMA,)).fetchone()
+    return bool(row and row[0])
 
 
 def read(access: Access, write: Writer) -> None:
@@ -43,6 +55,8 @@ def read(access: Access, write: Writer) -> None:
     try:
         with psycopg.connect(**access.sql_node(host)) as connection:
             for table, query in READ.items():
+                if table == "forecast" and not access.has_app:
+                    continue
                 _read_table(connection, table, query, leader.name, write)
     except psycopg.Error as error:
         raise Problem(

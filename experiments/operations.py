@@ -26,7 +26,8 @@ def leader(access: Access) -> str:
 def switchover(access: Access, within_s: float) -> tuple[str, str, str]:
     """Hand the leadership over; return the old leader, the new one and Patroni's words. Raises Problem."""
     old = leader(access)
-    said = _post(access, old, "/switchover", {"leader": old})
+    member = access.inventory[old].data.get("patroni_name", old)
+    said = _post(access, old, "/switchover", {"leader": member})
     deadline = time.monotonic() + within_s
     while (new := cluster.view(access).leader) is None or new.name == old:
         if time.monotonic() > deadline:
@@ -63,7 +64,7 @@ def reinitialize(access: Access, name: str) -> str:
 def _post(access: Access, name: str, path: str, body: dict) -> str:
     url = f"{access.patroni_url(access.inventory[name])}{path}"
     try:
-        answer = httpx.post(url, json=body, auth=access.patroni_auth, timeout=ANSWER_SECONDS)
+        answer = httpx.post(url, json=body, auth=access.patroni_auth, timeout=ANSWER_SECONDS, **access.patroni_options)
     except httpx.HTTPError as error:
         raise Problem(f"{name}: {path} had no answer ({error or type(error).__name__})", "is Patroni well?") from None
     if answer.is_error:

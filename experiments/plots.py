@@ -13,7 +13,6 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import matplotlib
@@ -28,7 +27,7 @@ from experiments.judge import text_of
 from experiments.recording import SECOND, Recording
 from experiments.transport import by_host
 
-BIN, RATE_BIN = 0.5, 1.0  # seconds: for how long requests took, and for how many there were
+BIN = RATE_BIN = 1.0  # seconds: for how long requests took, and for how many there were
 UNBROKEN = 2.0  # seconds without a request over which a line goes on: a user asks once a second
 STALE = 5.0  # seconds after which a state nobody repeated is no longer known
 
@@ -128,22 +127,32 @@ def rates(view: View) -> tuple[list[float], dict[str, list[float]]]:
     """
     begin, end = (int(limit // RATE_BIN) for limit in view.limits)
     counts = {name: [0.0] * (end - begin) for name in ("GET", "POST", "error")}
-    for event in view.rec.of("locust", "request"):
+    for event in asked(view.rec):
         slot = int(view.at(event["t"]) // RATE_BIN) - begin
-        name = event["method"] if event["outcome"] in ("ok", "acked") else "error"
+        name = event.get("method", "POST") if event["outcome"] in ("ok", "acked") else "error"
         if 0 <= slot < end - begin and name in counts:
             counts[name][slot] += 1 / RATE_BIN
     return [n * RATE_BIN for n in range(begin, end)], counts
 
 
-def latencies(view: View, events: Iterable[dict], share: float) -> tuple[list[float], list[float]]:
-    """For each half second with events, when it was (its middle) and the share's quantile of how long they took, ms.
+def asked(rec: Recording) -> list[dict]:
+    """What users asked; where a run has none, what the write probe did."""
+    return rec.of("locust", "request") or rec.of("write_probe", "write")
 
-    An event belongs to the half second in which it was sent, since that is when its user began to wait.
+
+def due(event: dict) -> int:
+    """When a request should have started (ns): a load of constant arrivals says so, else it is when it did."""
+    return event.get("due") or event["start"]
+
+
+def latencies(view: View, events: Iterable[dict], share: float) -> tuple[list[float], list[float]]:
+    """For each second with events, when it was (its middle) and the share's quantile of how long they took, ms.
+
+    An event belongs to the second in which it was due, since that is when its user began to wait.
     """
     took: defaultdict[float, list[float]] = defaultdict(list)
     for event in events:
-        took[view.at(event["start"]) // BIN * BIN].append((event["t"] - event["start"]) / 1e6)
+        took[view.at(due(event)) // BIN * BIN].append((event["t"] - due(event)) / 1e6)
     edges = [edge for edge in sorted(took) if view.limits[0] <= edge <= view.limits[1]]
     found = [sorted(took[edge]) for edge in edges]
     return [e + BIN / 2 for e in edges], [max(v[min(int(share * len(v)), len(v) - 1)], 0.1) for v in found]
@@ -212,13 +221,13 @@ def figure(rec: Recording, ink: Palette = LIGHT, narrow: bool = False) -> Figure
     panels.append((_nodes, 0.36 * max(len(nodes), 1), head))
     panels += [(_proxies, 0.36 * len(proxies), 0.42)] if proxies else []
     height = sum(size + above for _, size, above in panels) + 0.5
-    with matplotlib.rc_context(_style(ink, narrow)):
+    with matplotlib.rc_context(style(ink, narrow)):
         drawn = Figure(figsize=(4.1 if narrow else 9.6, height), facecolor="none")
         _place(drawn, view, panels, height)
     return drawn
 
 
-def _style(ink: Palette, narrow: bool) -> dict[str, Any]:
+def style(ink: Palette, narrow: bool) -> dict[str, Any]:
     size = 8.0 if narrow else 9.0
     return {
         "font.family": "DejaVu Sans",
@@ -366,22 +375,32 @@ def _throughput(axes: Axes, view: View) -> None:
         look = {"color": view.ink.ink, "linewidth": 0.9, "linestyle": (0, (4, 2))}
         axes.axhline(RECOVERED * rate, zorder=3, **look)
         handles.append(Line2D([], [], label="95 % of before", **look))
-    _head(axes, view, "Users’ requests a second", handles)
+    users = bool(view.rec.of("locust", "request"))
+    names = names if users else {"POST": "acknowledged", "error": "not acknowledged"}
+    handles = handles if users else [Patch(color=colours[k], label=v) for k, v in names.items()]
+    _head(axes, view, "Users’ requests a second" if users else "The probe’s writes a second", handles)
     _empty(axes, view, any(floor), "no users observed")
 
 
 def _latency(axes: Axes, view: View) -> None:
-    requests = view.rec.of("locust", "request")
+    """Reads and writes apart: a line at the median, a band up to the 95th percentile, by second."""
+    requests = asked(view.rec)
     good = [e for e in requests if e["outcome"] in ("ok", "acked")]
+    reads = [e for e in good if e.get("method") == "GET"]
     bad = [e for e in requests if e["outcome"] not in ("ok", "acked")]
-    probe = [e for e in view.rec.of("write_probe", "write") if e["outcome"] == "acked"]
-    drawn = [
-        (good, 0.5, "users p50", {"color": view.ink.post, "linewidth": 1.5}),
-        (good, 0.95, "p95", {"color": view.ink.post, "linewidth": 0.9, "linestyle": (0, (2, 1))}),
-        (bad, 1.0, "slowest error", {"color": view.ink.error, "marker": "x", "markersize": 3, "linestyle": ""}),
-        (probe, 1.0, "slowest probe", {"color": view.ink.muted, "marker": ".", "markersize": 3, "linestyle": ""}),
-    ]
-    handles = [_line(axes, view, events, share, name, look) for events, share, name, look in drawn if events]
+    drawn = [("reads", reads, view.ink.get), ("writes", [e for e in good if e.get("method") != "GET"], view.ink.post)]
+    handles: list[Any] = []
+    for name, events, colour in drawn:
+        if events:
+            _line(axes, view, events, 0.5, {"color": colour, "linewidth": 1.6})
+            _band(axes, view, events, colour)
+            handles.append(Line2D([], [], label=name if view.narrow else f"{name} p50", color=colour, linewidth=1.6))
+    if handles:
+        handles.append(Patch(color=view.ink.muted, alpha=0.3, label="to p95", linewidth=0))
+    if bad:
+        look = {"color": view.ink.error, "marker": "x", "markersize": 3, "linestyle": "", "markeredgewidth": 0.9}
+        _line(axes, view, bad, 1.0, look)
+        handles.append(Line2D([], [], label="slowest error", **look))
     axes.set_yscale("log")
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y / 1000:g} s" if y >= 1000 else f"{y:g} ms"))
@@ -418,13 +437,22 @@ def _transport(axes: Axes, view: View) -> None:
     _empty(axes, view, bool(colours), "none sent again, none corrupted")
 
 
-def _line(axes: Axes, view: View, events: list[dict], share: float, name: str, look: dict[str, Any]) -> Line2D:
-    x, y = latencies(view, events, share)
-    points = sorted(zip(x, y, strict=True))
+def _points(view: View, events: list[dict], share: float) -> list[tuple[float, float]]:
+    """latencies() as points, with a gap where nothing was asked for long."""
+    points = sorted(zip(*latencies(view, events, share), strict=True))
     gaps = [(a[0] + BIN / 2, float("nan")) for a, b in pairwise(points) if b[0] - a[0] > UNBROKEN]
-    points = sorted(points + gaps, key=lambda point: point[0])
-    axes.plot([p[0] for p in points], [p[1] for p in points], markeredgewidth=0.9, zorder=3, **look)
-    return Line2D([], [], label=name, markeredgewidth=0.9, **look)
+    return sorted(points + gaps, key=lambda point: point[0])
+
+
+def _line(axes: Axes, view: View, events: list[dict], share: float, look: dict[str, Any]) -> None:
+    points = _points(view, events, share)
+    axes.plot([p[0] for p in points], [p[1] for p in points], zorder=3, **look)
+
+
+def _band(axes: Axes, view: View, events: list[dict], colour: str) -> None:
+    low, high = (_points(view, events, share) for share in (0.5, 0.95))
+    x, floor, top = [p[0] for p in low], [p[1] for p in low], [p[1] for p in high]
+    axes.fill_between(x, floor, top, color=colour, alpha=0.3, linewidth=0, zorder=2)
 
 
 def _nodes(axes: Axes, view: View) -> None:
@@ -437,7 +465,7 @@ def _nodes(axes: Axes, view: View) -> None:
             _word(axes, view, band, row, over.get(band.state, view.ink.ink))
         for span, _ in taking.get(host, ()):
             axes.plot([view.at(span.begin), view.at(span.end)], [row + 0.39] * 2, color=view.ink.ink, linewidth=1.4)
-    _rows(axes, list(bands))
+    rows_of(axes, list(bands))
     _clashes(axes, view, list(bands))
     handles = [Patch(color=getattr(view.ink, n), label=n) for n in names if _any(bands, n)]
     handles.append(Line2D([], [], color=view.ink.ink, linewidth=1.4, label="took writes"))
@@ -467,11 +495,11 @@ def _proxies(axes: Axes, view: View) -> None:
             colour = view.ink.unreachable if bad else view.ink.clash if "+" in band.state else view.ink.primary
             axes.barh(row, band.end - band.begin, 0.62, band.begin, color=colour, zorder=2)
             _word(axes, view, band, row, view.ink.ink if bad else view.ink.on_dark)
-    _rows(axes, list(bands))
+    rows_of(axes, list(bands))
     _head(axes, view, "Where HAProxy sent writes")
 
 
-def _rows(axes: Axes, hosts: list[str]) -> None:
+def rows_of(axes: Axes, hosts: list[str]) -> None:
     axes.set_ylim(max(len(hosts), 1) - 0.5, -0.5)
     axes.set_yticks(range(len(hosts)), hosts)
     axes.tick_params(axis="y", length=0)
@@ -492,35 +520,6 @@ def _empty(axes: Axes, view: View, drawn: bool, text: str) -> None:
     if not drawn:
         axes.text(0.5, 0.5, text, transform=axes.transAxes, color=view.ink.muted, ha="center", va="center")
         axes.set_yticks([])
-
-
-def strip_plot(verdicts: Sequence[dict], ink: Palette = LIGHT) -> Figure:
-    """Every repetition's outage and phases as dots (seconds, logarithmic), their median as a bar."""
-    rows = {"writes out": [v["rto_ms"] for v in verdicts], "reads out": [v["read_outage_ms"] for v in verdicts]}
-    for name in ("detect", "promote", "route", "recover95"):
-        rows[name] = [v["phases"][f"{name}_ms"] for v in verdicts]
-    with matplotlib.rc_context(_style(ink, narrow=False)):
-        drawn = Figure(figsize=(7.2, 0.42 * len(rows) + 0.9), facecolor="none", layout="constrained")
-        axes = drawn.add_subplot()
-        axes.set_xscale("log")
-        for row, values in enumerate(rows.values()):
-            _dots(axes, row, [max(v, 1) / 1000 for v in values if v is not None], ink)
-        if predicted := verdicts[0].get("predicted"):
-            low, high = (end / 1000 for end in predicted["rto_ms"])
-            axes.barh(0, high - low, 0.8, low, color=ink.get, alpha=0.5, zorder=1, label="predicted")
-            axes.legend(loc="lower left")
-        _rows(axes, list(rows))
-        axes.grid(axis="x")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} s" if x >= 1 else f"{x * 1000:g} ms"))
-        axes.set_title(f"{len(verdicts)} runs: each a dot, their median a bar")
-    return drawn
-
-
-def _dots(axes: Axes, row: int, values: list[float], ink: Palette) -> None:
-    spread = [row + 0.24 * ((n * 0.618) % 1 - 0.5) for n in range(len(values))]
-    axes.plot(values, spread, "o", color=ink.post, markersize=4.5, alpha=0.65, markeredgewidth=0, zorder=3)
-    if values:
-        axes.plot([median(values)] * 2, [row - 0.32, row + 0.32], color=ink.ink, linewidth=1.6, zorder=4)
 
 
 # -- files -----------------------------------------------------------------------------------------------

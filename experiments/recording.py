@@ -117,7 +117,7 @@ class Recording:
         before, after = self.steady("before"), self.steady("after")
         begin = self.fault_at or (before["t"] if before else self.events[0]["t"])
         faults = [e["t"] for e in self.of("runner", "fault")]
-        watched = (e["t"] for e in reversed(self.events) if e["source"] not in ("runner", "ledger"))
+        watched = (e["t"] for e in reversed(self.events) if e["source"] not in ("runner", "ledger", "logs"))
         return Span(begin, max([begin, *faults, after["t"] if after else next(watched, begin)]))
 
     @cached_property
@@ -217,7 +217,8 @@ def record(events: Iterable[dict]) -> Recording:
 def watchers(rec: Recording) -> list[str]:
     """The observers this run needs (a proxy and users only where it has them), and any other it started."""
     needed = ["write_probe", "node_probe", "etcd", "patroni"]
-    needed += ["haproxy"] if rec.hosts("proxy") or not rec.run["topology"] else []
+    proxies = (rec.hosts("proxy") or not rec.run["topology"]) and "haproxy" not in (rec.run.get("unobserved") or ())
+    needed += ["haproxy"] if proxies else []
     load = rec.run.get("load") or {"users": 0}
     needed += ["locust"] if load.get("users") != 0 or rec.of("locust", "request") else []
     started = [e["name"] for e in rec.of("runner", "observer")]

@@ -5,19 +5,20 @@ observed is called that. Times are told from the first fault's injection, and in
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from experiments import plots
+from experiments import curves, plots
+from experiments.analysis import Clock, analysis, capital, shares
 from experiments.figures import moments, write_outage
 from experiments.judge import text_of
-from experiments.recording import SECOND, Recording, holder, leader_history, record
+from experiments.recording import Recording, leader_history, record
 
 OPS = {"<=": "≤ ", ">=": "≥ ", "!=": "not ", "==": "", "is": ""}
 WORDS = {"pass": "Pass", "fail": "Fail", "unknown": "Unknown"}
@@ -34,6 +35,7 @@ TIERS = (
     ("monitor", "Monitor"),
 )
 MOST_TURNS = 60
+STAMP = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,]?\d*( UTC| GMT| ?[+-]\d\d:?\d\d)? ?")
 
 
 @dataclass(frozen=True)
@@ -65,22 +67,6 @@ class Turn:
     main: bool = False
 
 
-@dataclass(frozen=True)
-class Clock:
-    """Tells moments as people do: from the first fault, and in UTC."""
-
-    zero: int
-
-    def since(self, t: int) -> str:
-        return f"{(t - self.zero) / SECOND:+.2f} s".replace("-", "−")
-
-    def utc(self, t: int) -> str:
-        return datetime.fromtimestamp(t // 1000 / 1e6, UTC).strftime("%H:%M:%S.%f")[:-3]
-
-    def day(self, t: int) -> str:
-        return datetime.fromtimestamp(t // SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
 def write_report(events: list[dict], verdict: dict[str, Any], folder: Path) -> None:
     """Write report.md, report.png and report.html for a judged run into an existing or new folder."""
     rec = record(events)
@@ -89,6 +75,11 @@ def write_report(events: list[dict], verdict: dict[str, Any], folder: Path) -> N
     plots.png(plots.figure(rec), folder / "report.png")
     pictures = {name: picture(rec, name, verdict["title"]) for name in ("wide", "narrow")}
     palettes = {"light": plots.css(plots.LIGHT), "dark": plots.css(plots.DARK)}
+    levels = verdict.get("levels") or []
+    if levels:
+        plots.png(curves.levels_plot(levels), folder / "levels.png")
+    for name in ("wide", "narrow"):
+        pictures[f"levels_{name}"] = curve(levels, name) if levels else Markup("")
     (folder / "report.md").write_text(render("report.md.j2", page), encoding="utf-8")
     (folder / "report.html").write_text(render("report.html.j2", page | pictures | palettes), encoding="utf-8")
 
@@ -97,6 +88,14 @@ def picture(rec: Recording, name: str, title: str) -> Markup:
     """The plot for the page, in the page's colours; `wide` or `narrow`."""
     drawn = plots.figure(rec, plots.THEMED, narrow=name == "narrow")
     return Markup(plots.svg(drawn, f"plot-{name}", str(Markup.escape(f"{title}: the run over time"))))
+
+
+def curve(levels: Sequence[dict], name: str) -> Markup:
+    """The curve over levels for the page."""
+    drawn = curves.levels_plot(levels, plots.THEMED, narrow=name == "narrow")
+    return Markup(
+        plots.svg(drawn, f"levels-{name}", "Rates and latencies by level").replace('class="levels-', 'class="plot-')
+    )
 
 
 def render(template: str, page: Mapping[str, Any]) -> str:
@@ -128,6 +127,10 @@ def content(rec: Recording, verdict: dict[str, Any]) -> dict[str, Any]:
         "actions": actions(rec, clock),
         "steps": run.get("steps") or [],
         "expectations": [expectation(entry, verdict) for entry in verdict["expectations"]],
+        "not_asked": run.get("not_asked") or [],
+        "levels": [level(entry) for entry in verdict.get("levels") or []],
+        "excerpts": excerpts(rec, clock),
+        "clocks": clocks(rec),
         "turns": told(turns(rec, verdict), clock),
         "shares": shares(verdict),
         "analysis": analysis(rec, verdict, clock),
@@ -195,6 +198,52 @@ def expectation(entry: dict[str, Any], verdict: dict[str, Any]) -> dict[str, str
     }
 
 
+def level(entry: dict[str, Any]) -> dict[str, str]:
+    """One level as a row: rate, median, 95th percentile and errors of reads and of writes."""
+    row = {"name": str(entry["name"])}
+    for kind in ("read", "write"):
+        rate = entry.get(f"{kind}_rate")
+        row[f"{kind}_rate"] = "not observed" if rate is None else f"{rate:.1f}/s"
+        for key in ("p50_ms", "p95_ms", "errors"):
+            row[f"{kind}_{key}"] = text_of(f"{kind}_{key}", entry.get(f"{kind}_{key}"))
+    return row
+
+
+# -- the hosts' own logs ---------------------------------------------------------------------------------
+
+
+def excerpts(rec: Recording, clock: Clock) -> list[dict[str, Any]]:
+    """What the hosts' logs said, by turning point: [{"turn", "since", "lines": [...], "left": lines left out}]."""
+    turns: dict[int, dict[str, Any]] = {}
+    for event in rec.of("logs", "line"):
+        turn = turns.setdefault(event["turn_t"], {"turn": capital(event["turn"]), "lines": [], "left": 0})
+        turn["since"] = clock.since(event["turn_t"])
+        row = {"since": clock.since(event["t"]), "utc": clock.utc(event["t"]), "host": event["host"]}
+        times = f" (× {event['times']})" if event.get("times", 1) > 1 else ""
+        turn["lines"].append(row | {"unit": event["unit"].rsplit("/", 1)[-1], "text": bare(event["text"]) + times})
+    for event in rec.of("logs", "left_out"):
+        near = min(turns, key=lambda t: abs(t - event["t"]), default=None)
+        if near is not None:
+            turns[near]["left"] += event["lines"]
+    return [turns[t] for t in sorted(turns)]
+
+
+def bare(text: str) -> str:
+    """A line without the time that its program wrote before it: the row has one."""
+    return STAMP.sub("", text)
+
+
+def clocks(rec: Recording) -> str:
+    """How the hosts' clocks compared with the controller's, and who did not answer, in a sentence or two."""
+    told = [
+        f"{e['host']} {e['offset_ms']:+.1f} ms (± {e['error_ms']:.1f})".replace("-", "−")
+        for e in rec.of("logs", "clock")
+    ]
+    silent = [f"{e['host']} did not answer ({e['error']})" for e in rec.of("logs", "silent")]
+    found = [f"Times are the controller’s; the hosts’ clocks were off by {', '.join(told)}."] if told else []
+    return " ".join(found + [f"{sentence}." for sentence in silent])
+
+
 # -- the cluster -----------------------------------------------------------------------------------------
 
 
@@ -202,10 +251,19 @@ def stage(rec: Recording, phase: str) -> list[tuple[str, list[Box]]]:
     """The cluster before or after, tier by tier; a host with several roles stands in each."""
     steady = rec.steady(phase) or {}
     hits = {e["host"]: e["fault"].replace("_", " ") for e in rec.injected if phase == "before" and e.get("host")}
+    parts = next((e for e in reversed(rec.of("runner", "parts")) if e["phase"] == phase), {})
+    told = {
+        "etcd": (parts.get("etcd_leader"), "leads etcd"),
+        "proxy": (parts.get("address_holder"), "holds the address"),
+    }
     found = []
     for role, title in TIERS:
         hosts = [host for host in rec.run["topology"] if role in (host.get("roles") or ())]
-        boxes = [_box(host, part(steady, host["name"]) if role == "postgres" else "", hits) for host in hosts]
+        who, words = told.get(role, (None, ""))
+        named = {host["name"]: words if host["name"] == who else "" for host in hosts}
+        if role == "postgres":
+            named = {host["name"]: part(steady, host["name"]) for host in hosts}
+        boxes = [_box(host, named[host["name"]], hits) for host in hosts]
         found += [(title, boxes)] if boxes else []
     return found
 
@@ -330,185 +388,9 @@ def proxy_turns(rec: Recording) -> list[Turn]:
 def told(found: Sequence[Turn], clock: Clock) -> list[dict[str, Any]]:
     """Turning points as rows: at most MOST_TURNS, of which the failover's own are kept."""
     kept = found if len(found) <= MOST_TURNS else [turn for turn in found if turn.main][:MOST_TURNS]
-    return [{"since": clock.since(t.t), "utc": clock.utc(t.t), "text": _capital(t.text), "source": t.source,
+    return [{"since": clock.since(t.t), "utc": clock.utc(t.t), "text": capital(t.text), "source": t.source,
              "main": t.main} for t in kept]  # fmt: skip
-
-
-def _capital(text: str) -> str:
-    """Sentences begin with a capital, host names stay as they are."""
-    return text if any(sign.isdigit() for sign in text.split()[0]) else text[0].upper() + text[1:]
-
-
-# -- the analysis ----------------------------------------------------------------------------------------
-
-
-def shares(verdict: dict[str, Any]) -> list[dict[str, Any]]:
-    """How the time from the fault to the first write on the new leader divides; empty unless all of it was seen."""
-    parts = {name: verdict["phases"][f"{name}_ms"] for name in ("detect", "promote", "route")}
-    if None in parts.values():
-        return []
-    total = sum(parts.values())
-    return [
-        {"name": name, "text": text_of("_ms", value), "percent": round(100 * value / total, 1)}
-        for name, value in parts.items()
-    ]
-
-
-def analysis(rec: Recording, verdict: dict[str, Any], clock: Clock) -> list[str]:
-    """What the figures say, one sentence or two each."""
-    said = [
-        outage_sentence(rec, verdict, clock),
-        phase_sentence(verdict),
-        prediction_sentence(rec, verdict),
-        loss_sentence(verdict),
-        ghost_sentence(verdict),
-        primary_sentence(verdict, clock),
-        users_sentence(rec, verdict, clock),
-        recovery_sentence(rec, verdict, clock),
-        etcd_sentence(rec),
-    ]
-    return [sentence for sentence in said if sentence]
-
-
-def outage_sentence(rec: Recording, verdict: dict[str, Any], clock: Clock) -> str:
-    found = write_outage(rec)
-    if found.span is None or found.state == "unseen":
-        return "How long writes were out was not observed."
-    last = f"the last one was acknowledged at {clock.since(found.span.begin)}"
-    if found.state == "never":
-        return f"Writes never came back: {last}, and attempts went on failing until {clock.since(found.span.end)}."
-    out = text_of("rto_ms", verdict["rto_ms"])
-    return f"Writes were out for {out}: {last}, the next one at {clock.since(found.span.end)}."
-
-
-def phase_sentence(verdict: dict[str, Any]) -> str:
-    parts = shares(verdict)
-    if not parts:
-        missing = [name for name in ("detect", "promote", "route") if verdict["phases"][f"{name}_ms"] is None]
-        return f"How the outage divides was not observed in full: {', '.join(missing)} missing."
-    doing = {
-        "detect": "noticing that the leader was gone",
-        "promote": "promoting another",
-        "route": "leading clients to it",
-    }
-    texts = [f"{doing[p['name']]} took {p['text']} ({p['percent']:.0f} %)" for p in parts]
-    total = text_of("_ms", sum(verdict["phases"][f"{name}_ms"] for name in doing))
-    return f"Of the {total} from the fault to the first write on the new leader, {', '.join(texts[:2])} and {texts[2]}."
-
-
-def prediction_sentence(rec: Recording, verdict: dict[str, Any]) -> str:
-    if not verdict["predicted"]:
-        return ""
-    low, high = verdict["predicted"]["rto_ms"]
-    profile = rec.run["profile"]
-    model = (
-        f"The timing model (ttl {profile['ttl']} s, loop_wait {profile['loop_wait']} s) predicts "
-        f"{text_of('_ms', low)} to {text_of('_ms', high)}"
-    )
-    found = verdict["rto_ms"]
-    if found is None:
-        return f"{model}; there is no measured outage to compare with."
-    if low <= found <= high:
-        return f"{model}; {text_of('_ms', found)} is within that."
-    off = text_of("_ms", low - found if found < low else found - high)
-    return f"{model}; {text_of('_ms', found)} is {off} {'less' if found < low else 'more'}."
-
-
-def loss_sentence(verdict: dict[str, Any]) -> str:
-    if verdict["lost"] is None:
-        return "Whether acknowledged writes were lost was not observed in full."
-    acked = "Of the acknowledged writes" if verdict["acked"] is None else f"Of {verdict['acked']:,} acknowledged writes"
-    if not verdict["lost"]:
-        return f"{acked}, none is missing from the tables."
-    ids = [f"{table} {i}" for table, found in verdict["lost_ids"].items() for i in found]
-    named = ", ".join(ids[:10]) + (f" and {len(ids) - 10:,} more" if len(ids) > 10 else "")
-    return f"{acked}, {verdict['lost']:,} {'is' if len(ids) == 1 else 'are'} missing from the tables: {named}."
-
-
-def ghost_sentence(verdict: dict[str, Any]) -> str:
-    if verdict["failed"] is None or verdict["unknown_writes"] is None:
-        return ""
-    told = f"{verdict['failed']:,} writes failed, and the outcome of {verdict['unknown_writes']:,} stayed unknown"
-    if verdict["ghost"] is None:
-        return f"{told}."
-    number = f"{verdict['ghost'] or 'none'} of these {'are' if verdict['ghost'] > 1 else 'is'}"
-    return f"{told}; {number} in the tables all the same (ghosts, which are no fault of the cluster)."
-
-
-def primary_sentence(verdict: dict[str, Any], clock: Clock) -> str:
-    if verdict["dual_primary_ms"] is None:
-        return "Whether two nodes took writes at once was not observed in full."
-    if not verdict["dual_primary"]:
-        return "At no time did two nodes take writes."
-    first = verdict["dual_primary"][0]
-    both, total = " and ".join(first["nodes"]), text_of("_ms", verdict["dual_primary_ms"])
-    return f"{both} both took writes, from {clock.since(first['from'])}; two primaries lasted {total} in all."
-
-
-def users_sentence(rec: Recording, verdict: dict[str, Any], clock: Clock) -> str:
-    requests = rec.of("locust", "request")
-    if verdict["user_errors"] is None or not requests:
-        return "What the users got was not observed in full." if requests else ""
-    slow, reads = max(requests, key=lambda e: e["t"] - e["start"]), verdict["read_outage_ms"]
-    share = 100 * verdict["user_errors"] / max(verdict["user_requests"], 1)
-    took = text_of("_ms", (slow["t"] - slow["start"]) / 1e6)
-    said = (
-        f"Users made {verdict['user_requests']:,} requests, of which {verdict['user_errors']:,} ({share:.1f} %) did "
-        f"not succeed; the longest wait was {took} for a {slow['method']} sent at {clock.since(slow['start'])} "
-        f"({slow['outcome']})."
-    )
-    return said if reads is None else f"{said} The longest time without a successful read was {text_of('_ms', reads)}."
-
-
-def recovery_sentence(rec: Recording, verdict: dict[str, Any], clock: Clock) -> str:
-    recovered, steady = verdict["phases"]["recover95_ms"], rec.steady("after")
-    told = []
-    if recovered is not None:
-        told.append(f"users were back at 95 % of their rate {text_of('_ms', recovered)} after the fault")
-    if steady and steady["ok"]:
-        told.append(f"the cluster was steady again at {clock.since(steady['t'])}, led by {steady.get('leader')}")
-    return _capital(" and ".join(told)) + "." if told else ""
-
-
-def etcd_sentence(rec: Recording) -> str:
-    """A leader that went without its key being deleted, or none that went."""
-    history, when = leader_history(rec), moments(rec)
-    if rec.fault_at is None or not history or when.key_gone is not None:
-        return ""
-    who = holder(history, rec.fault_at)
-    return f"The leader key stayed with {who}: no failover took place." if who else "Nobody held the leader key."
 
 
 def table(values: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     return [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in (values or {}).items()]
-
-
-# -- a run repeated --------------------------------------------------------------------------------------
-
-
-def write_summary(verdicts: Sequence[dict], summary: dict[str, Any], folder: Path) -> None:
-    """Write summary.md and summary.png for verdicts and `judge.summarise` of them into an existing or new folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    plots.png(plots.strip_plot(verdicts), folder / "summary.png")
-    page = {
-        "summary": summary,
-        "word": WORDS[summary["verdict"]],
-        "saying": SAYINGS[summary["verdict"]],
-        "spreads": [*_spreads(summary, ("rto_ms", "read_outage_ms")), *_spreads(summary["phases"], summary["phases"])],
-        "harm": {key: text_of(key, summary[key]) for key in ("lost", "dual_primary_ms")},
-        "runs": [_run_row(number, verdict) for number, verdict in enumerate(verdicts, 1)],
-    }
-    (folder / "summary.md").write_text(render("summary.md.j2", page), encoding="utf-8")
-
-
-def _spreads(found: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, str]]:
-    return [
-        {"name": name, "observed": f"{found[name]['observed']} of {found[name]['runs']}"}
-        | {key: text_of("_ms", found[name][key]) for key in ("min", "median", "max")}
-        for name in names
-    ]
-
-
-def _run_row(number: int, verdict: dict[str, Any]) -> dict[str, str]:
-    shown = {key: headline(verdict, key) for key in ("rto_ms", "lost", "dual_primary_ms")}
-    return {"number": str(number), "verdict": verdict["verdict"], "seed": str(verdict.get("seed"))} | shown

@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from experiments import ledger, needs, operations, settings, whole
+from experiments import ledger, logs, needs, operations, reach, settings, who, whole
 from experiments.events import Writer, merge
 from experiments.judge import judge
 from experiments.model import (
@@ -35,6 +35,7 @@ from experiments.model import (
     Wait,
     WriteWal,
 )
+from experiments.observers import process
 from experiments.recording import load_events
 from experiments.report import write_report
 from experiments.watching import Watch
@@ -56,7 +57,7 @@ class Run:
     """One run of one experiment, and the folder that holds what it saw."""
 
     def __init__(self, experiment: Experiment, access: Access, *, seed: int, folder: Path, tell: Tell) -> None:
-        self.experiment = experiment
+        self.experiment, self.not_asked = reach.within(experiment, access)
         self.access = needs.without_vip(access) if experiment.one_proxy else access
         self.seed = seed
         self.folder = folder
@@ -65,6 +66,7 @@ class Run:
         self.profile = access.profile
         self.initial: dict[str, str] = {}
         self.introduced = False
+        self.unobserved = reach.unobserved(access)
         self.parts = Path(tempfile.mkdtemp(prefix="parts-", dir=folder))
         self.write = Writer(self.parts / "runner.jsonl", "runner")
 
@@ -85,6 +87,7 @@ class Run:
                 raise
             broke = error
             self.tell(f"broken off: {_words(error)}")
+        logs.collect(self.access, self.parts)
         self.write("end", ok=broke is None, detail=_words(broke) if broke else None)
         verdict = self._finish()
         if broke and not isinstance(broke, Problem):
@@ -121,7 +124,7 @@ class Run:
             hypothesis=it.hypothesis,
             seed=self.seed,
             inventory=str(inventory.path.name),
-            profile=self.profile | _of_inventory(inventory),
+            profile=self.profile | {"name": self.access.profile_name, "watchdog": _watchdog(inventory)},
             topology=[{"name": h.name, "address": h.address, "roles": list(h.roles)} for h in inventory.hosts],
             versions=_versions(self.access),
             front=self.access.front,
@@ -129,6 +132,8 @@ class Run:
                   "timeout_s": it.load.timeout_s, "text": str(it.load)},
             steps=[str(step) for step in it.steps],
             expectations=[expectation.event(self.profile) for expectation in it.expectations],
+            not_asked=self.not_asked,
+            unobserved=self.unobserved,
         )  # fmt: skip
         self.introduced = True
 
@@ -144,7 +149,7 @@ class Run:
         self._note_who_is_who()
         ledger.prepare(self.access)
         it, log = self.experiment, self.folder / "locust.log"
-        watch = Watch(it.load, it.observers, self.access, self.parts, log, self.write, self.tell)
+        watch = Watch(it.load, self._observers, self.access, self.parts, log, self.write, self.tell)
         with watch.running():
             try:
                 for step in self.experiment.steps:
@@ -155,6 +160,10 @@ class Run:
         self.tell("counting the rows")
         with Writer(self.parts / "ledger.jsonl", "ledger") as write:
             ledger.read(self.access, write)
+
+    @property
+    def _observers(self) -> tuple[str, ...]:
+        return tuple(name for name in process.OBSERVERS if name not in self.unobserved) + self.experiment.observers
 
     def _steady(self, phase: str, seconds: float) -> bool:
         self.tell(f"waiting until the cluster is whole ({phase})")
@@ -170,6 +179,8 @@ class Run:
             waited_ms=round(waited * 1000),
         )
         self.tell(state.detail or _describe(state))
+        if state.ok:
+            self.write("parts", phase=phase, **who.parts(self.access))
         return state.ok
 
     def _note_who_is_who(self) -> None:
@@ -309,10 +320,9 @@ def _describe(state: whole.State) -> str:
     return f"whole: leader {state.leader}, synchronous {standbys}, timeline {state.timeline}"
 
 
-def _of_inventory(inventory: Inventory) -> dict[str, Any]:
-    """What the inventory says of the cluster that Patroni's own settings do not."""
-    database = inventory.role("postgres")[0]
-    return {"name": inventory.data["profile"], "watchdog": database.data["watchdog"]["mode"]}
+def _watchdog(inventory: Inventory) -> str:
+    """The mode of the watchdog that the inventory wants; Patroni's own settings do not tell it."""
+    return inventory.role("postgres")[0].data["watchdog"]["mode"]
 
 
 def _words(error: BaseException) -> str:

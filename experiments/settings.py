@@ -82,7 +82,7 @@ def _ask(access: Access, method: str, body: Mapping[str, Any] | None) -> httpx.R
         try:
             answer = httpx.request(
                 method, f"{access.patroni_url(host)}/config", json=body, auth=access.patroni_auth,
-                timeout=ANSWER_SECONDS,
+                timeout=ANSWER_SECONDS, **access.patroni_options,
             )  # fmt: skip
             answer.raise_for_status()
             return answer
@@ -106,7 +106,8 @@ def until_known(access: Access) -> float:
 def _last_seen(access: Access, host: Host) -> int | None:
     """When this node's Patroni last had an answer of etcd, by its clock; None where it does not say."""
     try:
-        return httpx.get(f"{access.patroni_url(host)}/patroni", timeout=ANSWER_SECONDS).json().get("dcs_last_seen")
+        answer = httpx.get(f"{access.patroni_url(host)}/patroni", timeout=ANSWER_SECONDS, **access.patroni_options)
+        return answer.json().get("dcs_last_seen")
     except (httpx.HTTPError, ValueError):
         return None
 

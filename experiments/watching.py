@@ -18,7 +18,7 @@ USERS = "locust"
 
 @dataclass(frozen=True)
 class Watch:
-    """Who watches one run: `observers` beside the usual ones.
+    """Who watches one run: `observers` and, where there is a load, its users.
 
     `parts` is the folder of the observers' files, `log` the file for what the load generator says.
     """
@@ -33,7 +33,7 @@ class Watch:
 
     @property
     def names(self) -> list[str]:
-        return [*process.OBSERVERS, *self.observers, *([USERS] if self.load.total else [])]
+        return [*self.observers, *([USERS] if self.load.total else [])]
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:

@@ -39,7 +39,7 @@ def look(access: Access) -> State:
 def _etcd_error(access: Access) -> str | None:
     for host, endpoint in zip(access.inventory.role("etcd"), access.etcd, strict=True):
         try:
-            with etcd.client(endpoint, ANSWER_S) as client:
+            with etcd.client(endpoint, access, ANSWER_S) as client:
                 if not client.status().leader:
                     return f"etcd on {host.name} knows no leader"
         except etcd.ERRORS as error:

@@ -48,8 +48,8 @@ def view(access: Access) -> View:
     error = "the inventory has no postgres hosts"
     for host in access.inventory.role("postgres"):
         try:
-            answer = httpx.get(f"{access.patroni_url(host)}/cluster", timeout=SECONDS)
-            return View(tuple(_member(row) for row in answer.json()["members"]), None)
+            answer = httpx.get(f"{access.patroni_url(host)}/cluster", timeout=SECONDS, **access.patroni_options)
+            return View(tuple(_member(row, access) for row in answer.json()["members"]), None)
         except (httpx.HTTPError, ValueError, KeyError) as problem:  # down, or another's answer
             error = f"{host.name}: {problem or type(problem).__name__}"
     return View((), error)
@@ -62,7 +62,7 @@ def settings(access: Access) -> dict[str, Any]:
     """
     for host in access.inventory.role("postgres"):
         try:
-            dynamic = httpx.get(f"{access.patroni_url(host)}/config", timeout=SECONDS).json()
+            dynamic = httpx.get(f"{access.patroni_url(host)}/config", timeout=SECONDS, **access.patroni_options).json()
         except (httpx.HTTPError, ValueError):
             continue
         mode = dynamic.get("synchronous_mode", False)
@@ -70,6 +70,8 @@ def settings(access: Access) -> dict[str, Any]:
     return access.profile
 
 
-def _member(row: dict) -> Member:
+def _member(row: dict, access: Access) -> Member:
     lag = row.get("lag")
-    return Member(row["name"], row["role"], row["state"], row.get("timeline"), lag if isinstance(lag, int) else None)
+    return Member(
+        access.named(row["name"]), row["role"], row["state"], row.get("timeline"), lag if isinstance(lag, int) else None
+    )

@@ -31,7 +31,7 @@ class CrashLoop(OnHost):
 
     def files(self, target: Target) -> dict[str, str]:
         return {"sh": (
-            f"while sleep {self.every_s:g}; do pid=$({processes.find(self.process)})\n"
+            f"while sleep {self.every_s:g}; do pid=$({processes.find(self.process, target.host)})\n"
             f'[ "${{pid:-0}}" -gt 1 ] && kill -KILL $pid && echo $pid >> {undo.file(target, "killed")}; done\n'
         )}  # fmt: skip
 
@@ -43,7 +43,7 @@ class CrashLoop(OnHost):
 
     def undo_text(self, target: Target) -> str:
         # A unit that died too often is not started again before that is forgotten.
-        unit = processes.unit(self.process)
+        unit = processes.unit(self.process, target.host)
         return (
             f"systemctl stop {load.unit(target)} 2>/dev/null\nsystemctl reset-failed {unit} 2>/dev/null\n"
             f"systemctl start {unit}"

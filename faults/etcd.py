@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
 
@@ -28,10 +29,12 @@ SECONDS = 2
 
 
 @contextmanager
-def client(endpoint: tuple[str, int], seconds: float = SECONDS) -> Iterator[etcd3.Etcd3Client]:
+def client(endpoint: tuple[str, int], access: Access, seconds: float = SECONDS) -> Iterator[etcd3.Etcd3Client]:
     """A client of one member, whose calls take at most `seconds`."""
     address, port = endpoint
-    it = etcd3.client(host=address, port=port, timeout=seconds)
+    it = etcd3.client(host=address, port=port, timeout=seconds, **access.etcd_options)
+    # The token goes with every call as metadata; as call credentials gRPC refuses it on a channel without TLS.
+    it.call_credentials = None
     try:
         yield it
     finally:
@@ -60,7 +63,7 @@ class Watch:
         )
         self._requests: queue.SimpleQueue = queue.SimpleQueue()
         self._requests.put(etcdrpc.WatchRequest(create_request=create))
-        self._call = etcdrpc.WatchStub(it.channel).Watch(iter(self._requests.get, None))
+        self._call = etcdrpc.WatchStub(it.channel).Watch(iter(self._requests.get, None), metadata=it.metadata)
 
     def __iter__(self) -> Iterator[Change]:
         for answer in self._call:
@@ -83,20 +86,27 @@ def leader(access: Access) -> str | None:
     """The inventory name of the member that leads, by the first member that answers; None where none does."""
     for endpoint in access.etcd:
         try:
-            with client(endpoint) as it:
+            with client(endpoint, access) as it:
                 status = it.status()
-                return status.leader.name if status.leader else None
+                return _named(status.leader, access) if status.leader else None
         except ERRORS:
             continue
     return None
+
+
+def _named(member: etcd3.Member, access: Access) -> str:
+    """The inventory's name of a member: that of the host whose address it is reached at."""
+    hosts = {host.address: host.name for host in access.inventory.role("etcd")}
+    urls = [urlsplit(url).hostname for url in (*member.client_urls, *member.peer_urls)]
+    return next((hosts[address] for address in urls if address in hosts), member.name)
 
 
 def decides(access: Access, seconds: float = 1) -> bool:
     """Whether any member answers a linearizable read, which takes a quorum."""
     for endpoint in access.etcd:
         try:
-            with client(endpoint, seconds) as it:
-                it.get("firedrill/quorum")
+            with client(endpoint, access, seconds) as it:
+                it.get(f"{access.patroni_prefix}leader")
                 return True
         except ERRORS:
             continue

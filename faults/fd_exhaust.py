@@ -37,7 +37,7 @@ class FdExhaust(OnHost):
             )
 
     def harm_text(self, target: Target) -> str:
-        look = LOOK.format(find=processes.find(self.process))
+        look = LOOK.format(find=processes.find(self.process, target.host))
         file = undo.file(target, "limit")
         return (
             f"{look}echo $pid $before $(cut -d' ' -f22 /proc/$pid/stat) > {file}\nprlimit --pid $pid --nofile=$limit:"
@@ -68,6 +68,8 @@ class FdExhaust(OnHost):
         return f"{self.process} has {used} files open of {limit}"
 
     def _figures(self, target: Target) -> tuple[int, int]:
-        shown = remote.script(target.ssh, LOOK.format(find=processes.find(self.process)) + "echo $limit $before")
+        shown = remote.script(
+            target.ssh, LOOK.format(find=processes.find(self.process, target.host)) + "echo $limit $before"
+        )
         used, limit = map(int, shown.split())
         return used, limit

@@ -26,7 +26,8 @@ class Freeze(OnHost):
 
     def refuse_host(self, target: Target) -> None:
         processes.refuse_absent(target, self.process)
-        text = f"for pid in $({processes.find_all(self.process)}); do grep -E '^State:.T' /proc/$pid/status; done"
+        pids = processes.find_all(self.process, target.host)
+        text = f"for pid in $({pids}); do grep -E '^State:.T' /proc/$pid/status; done"
         if remote.script(target.ssh, text, check=False):
             raise Refused(f"{target.host.name}: {self.process} is stopped already", "let it go on first")
 
@@ -42,9 +43,9 @@ class Freeze(OnHost):
         file = undo.file(target, "pids")
         if self._by_blade:  # one experiment, and so once
             stop = chaosblade.create_text(target, "process stop --pid $(echo $pids | tr ' ' ',')")
-            return f"pids=$({processes.find_all(self.process)})\necho $pids > {file}\n{stop}"
+            return f"pids=$({processes.find_all(self.process, target.host)})\necho $pids > {file}\n{stop}"
         return (
-            f"for round in 1 2 3; do pids=$({processes.find_all(self.process)})\n"
+            f"for round in 1 2 3; do pids=$({processes.find_all(self.process, target.host)})\n"
             f"echo $pids >> {file}; kill -STOP $pids || [ $round -gt 1 ]; done"
         )
 

@@ -43,14 +43,14 @@ class Kill(OnHost):
         return {"pid": pid, "began": processes.began(target, pid)}
 
     def harm_text(self, target: Target) -> str:
-        pid = f"$({processes.find(self.process)})"
+        pid = f"$({processes.find(self.process, target.host)})"
         if self._by_blade:  # by its id: a name is sought as part of any command line
             words = f"process kill --pid {pid} --signal {Signals[f'SIG{self.signal}'].value}"
             return chaosblade.create_text(target, words)
         return f"kill -{self.signal} {pid}"
 
     def undo_text(self, target: Target) -> str:
-        start = f"systemctl start {processes.unit(self.process)}"
+        start = f"systemctl start {processes.unit(self.process, target.host)}"
         return f"{chaosblade.destroy_text(target)}\n{start}" if self._by_blade else start
 
     def prove(self, target: Target) -> str:
@@ -64,7 +64,7 @@ class Kill(OnHost):
 
     def prove_clean(self, target: Target) -> str:
         if not poll(lambda: processes.running(target, self.process), BACK_SECONDS, step=0.2):
-            unit = processes.unit(self.process)
+            unit = processes.unit(self.process, target.host)
             raise NotClean(
                 f"{target.host.name}: no {self.process} {BACK_SECONDS} s after `systemctl start {unit}`",
                 f"look at `journalctl -u {unit}` there",

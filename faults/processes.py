@@ -2,42 +2,38 @@
 
 from faults import remote
 from faults.protocol import Refused, Target
+from inventories.read import Host
 
-UNITS = {
-    "patroni": "patroni.service",
-    "postgres": "patroni.service",
-    "etcd": "etcd.service",
-    "haproxy": "haproxy.service",
-    "app": "weather.service",
-}
-POSTMASTER = "head -1 $(ls /var/lib/postgresql/*/*/postmaster.pid) 2>/dev/null"
+POSTMASTER = "head -1 $(ls {folder}/postmaster.pid) 2>/dev/null"
 # Without these nobody gets in any more, to heal it or to look.
 NEVER = ("ssh", "sshd", "systemd-networkd", "networking", "NetworkManager", "dbus", "systemd-logind", "init")
 
 
-def unit(process: str) -> str:
-    """The unit that runs a role's process; anything else is a unit's name itself."""
-    name = UNITS.get(process, process)
+def unit(process: str, host: Host | None = None) -> str:
+    """The unit that runs a role's process, by the host's data; anything else is a unit's name itself."""
+    name = (host.data["units"] if host else {}).get("patroni" if process == "postgres" else process, process)
     return name if "." in name else f"{name}.service"
 
 
-def find(process: str) -> str:
+def find(process: str, host: Host) -> str:
     """The shell text that prints the id of the main process."""
-    return POSTMASTER if process == "postgres" else f"systemctl show -P MainPID {unit(process)}"
+    if process == "postgres":
+        return POSTMASTER.format(folder=host.data["postgres_data"])
+    return f"systemctl show -P MainPID {unit(process, host)}"
 
 
-def find_all(process: str) -> str:
+def find_all(process: str, host: Host) -> str:
     """The shell text that prints the ids of all its processes.
 
     Patroni's own is the main one alone: PostgreSQL, its child, goes on without it.
     """
     if process == "postgres":
-        return f'main=$({POSTMASTER}); [ -z "$main" ] || {{ echo $main; pgrep -P $main; }}'
+        return f'main=$({find(process, host)}); [ -z "$main" ] || {{ echo $main; pgrep -P $main; }}'
     if process == "patroni":
-        return find(process)
+        return find(process, host)
     return (
-        f"find /sys/fs/cgroup$(systemctl show -P ControlGroup {unit(process)}) -name cgroup.procs -exec cat {{}} + "
-        "2>/dev/null"
+        f"find /sys/fs/cgroup$(systemctl show -P ControlGroup {unit(process, host)}) "
+        "-name cgroup.procs -exec cat {} + 2>/dev/null"
     )
 
 
@@ -49,7 +45,7 @@ def refuse_vital(process: str) -> None:
 
 def pid(target: Target, process: str) -> int:
     """The main process, 0 where there is none."""
-    return int(remote.sh(target.ssh, find(process), check=False) or 0)
+    return int(remote.sh(target.ssh, find(process, target.host), check=False) or 0)
 
 
 def began(target: Target, number: int) -> str | None:

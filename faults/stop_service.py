@@ -19,9 +19,8 @@ class StopService(OnHost):
     kind: ClassVar[str] = "processes"
     default_limit_s: ClassVar[float] = 120
 
-    @property
-    def unit(self) -> str:
-        return processes.unit(self.process)
+    def unit(self, target: Target) -> str:
+        return processes.unit(self.process, target.host)
 
     def check(self) -> None:
         processes.refuse_vital(self.process)
@@ -29,31 +28,34 @@ class StopService(OnHost):
     def refuse_host(self, target: Target) -> None:
         if (state := self._state(target)) != "active":
             raise Refused(
-                f"{target.host.name}: {self.unit} is {state or 'not there'}", f"it has {', '.join(target.host.roles)}"
+                f"{target.host.name}: {self.unit(target)} is {state or 'not there'}",
+                f"it has {', '.join(target.host.roles)}",
             )
 
     def harm_text(self, target: Target) -> str:
         # Not waited for: Patroni takes its time, and the harm begins now.
-        return f"systemctl stop --no-block {self.unit}"
+        return f"systemctl stop --no-block {self.unit(target)}"
 
     def undo_text(self, target: Target) -> str:
-        return f"systemctl start {self.unit}"
+        return f"systemctl start {self.unit(target)}"
 
     def prove(self, target: Target) -> str:
         if not poll(lambda: self._state(target) in ("inactive", "failed"), HEAL_SECONDS):
-            raise NotEffective(f"{target.host.name}: {self.unit} is {self._state(target)} after {HEAL_SECONDS} s", "")
-        return f"{target.host.name}: {self.unit} is {self._state(target)}"
+            raise NotEffective(
+                f"{target.host.name}: {self.unit(target)} is {self._state(target)} after {HEAL_SECONDS} s", ""
+            )
+        return f"{target.host.name}: {self.unit(target)} is {self._state(target)}"
 
     def prove_clean(self, target: Target) -> str:
         if not poll(lambda: self._state(target) == "active", SECONDS):
             raise NotClean(
-                f"{target.host.name}: {self.unit} is {self._state(target)} {SECONDS} s after its start",
-                f"look at `journalctl -u {self.unit}` there",
+                f"{target.host.name}: {self.unit(target)} is {self._state(target)} {SECONDS} s after its start",
+                f"look at `journalctl -u {self.unit(target)}` there",
             )
-        return f"{self.unit} is active again"
+        return f"{self.unit(target)} is active again"
 
     def status(self, target: Target) -> str:
-        return f"{self.unit} is {self._state(target)}"
+        return f"{self.unit(target)} is {self._state(target)}"
 
     def _state(self, target: Target) -> str:
-        return remote.sh(target.ssh, f"systemctl show -P ActiveState {self.unit}", check=False)
+        return remote.sh(target.ssh, f"systemctl show -P ActiveState {self.unit(target)}", check=False)

@@ -4,9 +4,11 @@ pyinfra itself is asked (in a process of its own, since importing its command li
 with gevent), so group data and overrides mean here what they mean in a deploy.
 """
 
+import ast
 import ipaddress
 import json
 import os
+import runpy
 import subprocess
 import sys
 from collections import Counter
@@ -19,6 +21,9 @@ from inventories.errors import InventoryProblem
 ROLES = ("etcd", "postgres", "proxy", "app", "monitor")
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT = "inventories/lab.py"
+GROUP_DATA = ROOT / "inventories/group_data/all.py"
+# Of these an inventory may name the entries alone that differ.
+MERGED = ("ports", "units", "credentials", "haproxy_backends")
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,40 @@ def read(path: str | Path | None = None) -> Inventory:
     path = Path(path or default_path()).resolve()
     if not path.is_file():
         raise InventoryProblem(f"no inventory file {path}", "name one with -i, such as inventories/lab.py")
-    hosts = tuple(_host(path, item) for item in _ask_pyinfra(path))
+    known = defaults()
+    if (path.parent / "group_data").exists():
+        refuse_unheard(path, known)
+    hosts = tuple(_host(path, item | {"data": with_defaults(item["data"], known)}) for item in _ask_pyinfra(path))
     check(path, hosts)
     return Inventory(path, hosts)
+
+
+def defaults() -> dict[str, Any]:
+    """The group data of every inventory, which pyinfra finds only for one that lies beside it."""
+    return {key: value for key, value in runpy.run_path(str(GROUP_DATA)).items() if not key.startswith("_")}
+
+
+def refuse_unheard(path: Path, known: dict[str, Any]) -> None:
+    """Data of the group `all` in the file, which pyinfra lets the group data beside it override. InventoryProblem."""
+    said = [
+        ast.literal_eval(key)
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["all"]
+        if isinstance(node.value, ast.Tuple) and isinstance(node.value.elts[-1], ast.Dict)
+        for key in node.value.elts[-1].keys
+        if isinstance(key, ast.Constant)
+    ]
+    if unheard := [key for key in said if key in known]:
+        raise InventoryProblem(
+            f"{', '.join(map(repr, unheard))} in the data of all hosts in {path} would go unheard: group_data wins",
+            "say it of each host, or keep the file in a folder without group_data",
+        )
+
+
+def with_defaults(data: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """A host's data, and below it the defaults; of MERGED entry by entry."""
+    merged = {key: {**known[key], **(data.get(key) or {})} for key in MERGED}
+    return known | data | merged
 
 
 def _ask_pyinfra(path: Path) -> list[dict[str, Any]]:

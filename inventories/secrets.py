@@ -31,6 +31,12 @@ def load(path: str | Path, cluster: str) -> Secrets:
     return Secrets(mine)
 
 
+def known(path: str | Path, cluster: str) -> Secrets:
+    """The passwords of one cluster that are there; none is made."""
+    path = Path(path).expanduser()
+    return Secrets(json.loads(path.read_text()).get(cluster, {}) if path.exists() else {})
+
+
 def _write(path: Path, content: dict) -> None:
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """A template for machines of your own: cloud, libvirt, metal. Copy it, name your hosts, and keep what you need.
 
+For a cluster that is there already, and stays as it is: docs/own-machines.md, "A cluster that others made".
 What a machine needs: Debian 13 with systemd, Python 3, an SSH login as root by key, and Debian's archive within reach.
 All talk to each other on the ports of group_data/all.py, and this machine to all of them.
 """

@@ -29,14 +29,14 @@ def _watch(access: Access, write: Writer, stop: threading.Event) -> None:
         if stop.is_set():
             return
         try:
-            with etcd.client(endpoint, ANSWER_S) as client:
-                seen = seen or _snapshot(client, access.patroni_prefix, write)
+            with etcd.client(endpoint, access, ANSWER_S) as client:
+                seen = seen or _snapshot(client, access, write)
                 watch = etcd.Watch(client, access.patroni_prefix, seen + 1)
                 pulse = threading.Thread(target=_pulse, args=(client, endpoint, watch, write, stop))
                 pulse.start()
                 try:
                     for change in watch:
-                        _write_key(write, access.patroni_prefix, change, "delete" if change.value is None else "put")
+                        _write_key(write, access, change, "delete" if change.value is None else "put")
                         seen = max(seen, change.revision)
                 finally:
                     watch.cancel()
@@ -60,14 +60,16 @@ def _pulse(client, endpoint: tuple[str, int], watch: etcd.Watch, write: Writer, 
         watch.cancel()
 
 
-def _snapshot(client, prefix: str, write: Writer) -> int:
+def _snapshot(client, access: Access, write: Writer) -> int:
     revision = 0
-    for value, meta in client.get_prefix(prefix):
+    for value, meta in client.get_prefix(access.patroni_prefix):
         change = etcd.Change(meta.key.decode(), value.decode(errors="replace"), meta.mod_revision)
-        _write_key(write, prefix, change, "snapshot")
+        _write_key(write, access, change, "snapshot")
         revision = meta.response_header.revision
     return revision
 
 
-def _write_key(write: Writer, prefix: str, change: etcd.Change, action: str) -> None:
-    write("key", key=change.key.removeprefix(prefix), action=action, value=change.value, revision=change.revision)
+def _write_key(write: Writer, access: Access, change: etcd.Change, action: str) -> None:
+    key = change.key.removeprefix(access.patroni_prefix)
+    value = access.named(change.value) if key == "leader" and change.value else change.value
+    write("key", key=key, action=action, value=value, revision=change.revision)

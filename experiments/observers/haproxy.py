@@ -27,7 +27,7 @@ async def observe(access: Access, write: Writer) -> None:
 async def _proxy(access: Access, host: Host, client: httpx.AsyncClient, write: Writer) -> None:
     say: dict[tuple, Callable] = {}
     while True:
-        for state in await _ask(access.haproxy_csv_url(host), client):
+        for state in await _ask(access, host, client):
             key = (state["backend"], state["server"])
             if key not in say:
                 say[key] = on_change(lambda state: write("server", host=host.name, **state))
@@ -35,18 +35,20 @@ async def _proxy(access: Access, host: Host, client: httpx.AsyncClient, write: W
         await asyncio.sleep(INTERVAL_S)
 
 
-async def _ask(url: str, client: httpx.AsyncClient) -> list[dict[str, Any]]:
+async def _ask(access: Access, host: Host, client: httpx.AsyncClient) -> list[dict[str, Any]]:
     try:
-        answer = await client.get(url)
+        answer = await client.get(access.haproxy_csv_url(host), auth=access.credential("haproxy_stats"))
         answer.raise_for_status()
     except httpx.HTTPError as error:
         return [NOTHING | {"reachable": False, "error": str(error) or type(error).__name__}]
+    ours = {theirs: name for name, theirs in host.data["haproxy_backends"].items()}
+    hosts = {one.address: one.name for one in access.inventory.hosts}
     rows = csv.DictReader(answer.text.removeprefix("# ").splitlines())
     return [
         {
             "reachable": True,
-            "backend": row["pxname"],
-            "server": row["svname"],
+            "backend": ours.get(row["pxname"], row["pxname"]),
+            "server": hosts.get((row.get("addr") or "").rsplit(":", 1)[0], row["svname"]),
             "status": row["status"],
             "check": row.get("check_status") or None,
             "error": None,

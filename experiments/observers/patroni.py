@@ -16,7 +16,7 @@ TIMEOUT_S = 1.0
 
 async def observe(access: Access, write: Writer) -> None:
     """Ask every node until cancelled."""
-    async with httpx.AsyncClient(timeout=TIMEOUT_S) as client, asyncio.TaskGroup() as group:
+    async with httpx.AsyncClient(timeout=TIMEOUT_S, **access.patroni_options) as client, asyncio.TaskGroup() as group:
         for host in access.inventory.role("postgres"):
             group.create_task(_node(access, host, client, write))
 

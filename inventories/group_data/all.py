@@ -28,6 +28,26 @@ ports = {
     "weather": 8000,
 }
 
+# How the cluster is reached and what its parts are called on a host: as the deploy makes them. For a cluster that was
+# made otherwise an inventory says `foreign = True` and what is different; docs/own-machines.md tells of each.
+foreign = False
+database = "weather"
+sql_options = {}
+# A password is a `secret` of the secrets file, a `password`, or the content of a `password_file` or `password_env`.
+credentials = {
+    "sql": {"user": "firedrill", "secret": "firedrill"},
+    "patroni_rest": {"user": "patroni", "secret": "patroni_rest"},
+    "etcd": None,
+    "haproxy_stats": None,
+}
+patroni_tls = None
+etcd_tls = None
+haproxy_stats_path = "/stats;csv"
+haproxy_backends = {"postgres_write": "postgres_write", "postgres_read": "postgres_read"}
+units = {"patroni": "patroni", "etcd": "etcd", "haproxy": "haproxy", "keepalived": "keepalived", "app": "weather"}
+postgres_data = "/var/lib/postgresql/*/*"
+postgres_logs = ["/var/log/postgresql/*.log", "/var/lib/postgresql/*/*/log/*.log"]
+
 # Timings, in seconds. Patroni: ttl >= 20, loop_wait >= 1, retry_timeout >= 3 and
 # loop_wait + 2 * retry_timeout <= ttl, or Patroni adjusts them silently (3.2 and later).
 # HAProxy: how often a server is asked (inter up, downinter down, fastinter in between), and after how

@@ -5,10 +5,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from experiments.analysis import Clock, analysis
 from experiments.judge import judge, summarise
-from experiments.plots import DARK, LIGHT, THEMED, View, css, node_bands, proxy_bands, rates
+from experiments.plots import DARK, LIGHT, THEMED, View, counted, css, latencies, node_bands, proxy_bands, rates
 from experiments.recording import record
-from experiments.report import Clock, analysis, tiles, turns, write_report, write_summary
+from experiments.report import tiles, turns, write_report
+from experiments.summary import write_summary
 
 EVERYONE = ("write_probe", "node_probe", "etcd", "patroni", "haproxy", "locust")
 
@@ -227,6 +229,72 @@ def test_the_rates_add_up_to_the_requests(run):
     assert sum(counts["error"]) > 100
 
 
+# -- what is no failover -----------------------------------------------------------------------------------
+
+
+def level(name, **figures):
+    row = {f"{kind}_{key}": None for kind in ("read", "write") for key in ("rate", "p50_ms", "p95_ms", "errors")}
+    return {"name": name, "from": 0, "to": 1} | row | figures
+
+
+def test_levels_are_a_curve_and_a_table(run, tmp_path):
+    levels = [level("1 % loss", write_rate=9.8, write_p50_ms=12.5, write_errors=3), level("30 % loss", write_rate=0.0)]
+    write_report(run(), judge(run()) | {"levels": levels}, tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "| 1 % loss | not observed | not observed | not observed | not observed | 9.8/s | 12.5 ms |" in text
+    assert "![Rates and latencies by level](levels.png)" in text
+    assert (tmp_path / "levels.png").read_bytes().startswith(b"\x89PNG")
+    page = Page((tmp_path / "report.html").read_text())
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_without_users_the_probe_is_shown(run, builder, tmp_path):
+    events = run(without=("locust",), run={"load": {"users": 0}, "not_asked": [
+        {"name": "Users are back", "metric": "phases.recover95_ms", "why": "the inventory has no app"}]})  # fmt: skip
+    write_report(events, judge(events), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "The probe’s writes a second" in page
+    assert "Not asked: Users are back" in page
+    _, counts = rates(View(record(events), LIGHT, False))
+    assert sum(counts["POST"]) > 1000
+    assert sum(counts["error"]) > 100
+
+
+def test_a_request_counts_from_when_it_was_due(run):
+    events = [e | {"due": e["start"] - 3_000_000_000} if e.get("method") else e for e in run()]
+    view = View(record(events), LIGHT, False)
+    _, took = latencies(view, view.rec.of("locust", "request"), 0.5)
+    assert min(took) > 3000
+
+
+def test_segments_sent_again_are_told_by_host(run, builder, tmp_path):
+    def counters(seconds, host, number):
+        more = {"start": builder.at(seconds - 1), "reachable": True, "retransmits": number}
+        return builder.event(seconds, "tcp", "counters", host, **more)
+
+    told = [counters(2.0, "db2", 42), counters(3.0, "db2", 7), counters(2.0, "db1", 0)]
+    events = sorted(run() + told, key=lambda e: e["t"])
+    assert counted(View(record(events), LIGHT, False), "retransmits") == {"db2": ([1.5, 2.5], [42.0, 7.0])}
+    write_report(events, judge(events), tmp_path)
+    assert "TCP segments a second" in (tmp_path / "report.html").read_text()
+
+
+def test_who_leads_etcd_and_holds_the_address_is_in_the_picture(run, builder, tmp_path):
+    parts = [
+        builder.event(seconds, "runner", "parts", phase=phase, etcd_leader=leader, address_holder=holder)
+        for seconds, phase, leader, holder in ((-16, "before", "etcd2", "lb1"), (47.1, "after", "etcd3", "lb2"))
+    ]
+    events = sorted(run() + parts, key=lambda e: e["t"])
+    write_report(events, judge(events), tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    for row in (
+        "| etcd2 (etcd) | 10.77.0.12 | leads etcd |  |",
+        "| lb2 (HAProxy) | 10.77.0.32 |  | holds the address |",
+    ):
+        assert row in text
+
+
 # -- a run repeated --------------------------------------------------------------------------------------
 
 
@@ -236,4 +304,8 @@ def test_writes_a_summary(run, tmp_path):
     text = (tmp_path / "summary.md").read_text()
     assert "3 runs, unknown" in text
     assert "2 of 3" in text
+    page = (tmp_path / "summary.html").read_text()
+    assert Page(page).open == []
+    assert "2 of 3" in page
+    assert "21.10 s · 21.10 s · 21.10 s" in page
     assert (tmp_path / "summary.png").read_bytes().startswith(b"\x89PNG")

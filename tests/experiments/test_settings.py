@@ -70,6 +70,7 @@ def node(monkeypatch):
 @pytest.fixture
 def ways(node, tmp_path) -> Access:
     data = {"ports": {"patroni": node}, "secrets_file": str(tmp_path / "secrets.json"), "cluster": "c"}
+    data |= {"patroni_tls": None, "credentials": {"patroni_rest": {"user": "patroni", "secret": "patroni_rest"}}}
     hosts = (Host("db1", "127.0.0.1", ("postgres",), data),)
     return Access(Inventory(Path("made.py"), hosts), Secrets(patroni_rest="x"))
 

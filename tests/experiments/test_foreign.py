@@ -1,0 +1,173 @@
+"""A cluster that others made, from an inventory file alone: what is seen of it, what a drill of it says."""
+
+import json
+import time
+
+import psycopg
+import pytest
+
+from experiments import ledger
+from experiments.recording import load_events
+from faults import cluster, etcd, remote
+from faults.each import each
+from inventories.access import access
+from inventories.read import ROOT, read
+from tests.labs import place
+
+pytestmark = pytest.mark.lab
+NAME, SUBNET = place("foreign", 9)
+TOKEN = "7xQzw2"
+NAMES = ("alpha", "beta", "gamma")
+INVENTORY = """
+def _host(name, number):
+    return name, {{"ssh_hostname": f"{subnet}.{{10 + number}}", "patroni_name": f"node-{{number}}"}}
+
+
+postgres = etcd = [_host("alpha", 1), _host("beta", 2), _host("gamma", 3)]
+all = (
+    postgres,
+    {{
+        "lab": {{"name": "{name}", "provider": "nspawn", "bridge": "fd{name}", "address": "{subnet}.1/24"}},
+        "ssh_key": "/var/lib/firedrill/{name}/ssh_key",
+        "ssh_known_hosts_file": "/var/lib/firedrill/{name}/known_hosts",
+        "power": {{
+            "power_on": "lab -i {{inventory}} start {{name}}",
+            "power_off": "lab -i {{inventory}} cut {{name}}",
+        }},
+        "chaos_allowed": True,
+        "foreign": True,
+        "cluster": "orders",
+        "patroni_namespace": "/db/",
+        "secrets_file": "{secrets}",
+        "database": "orders",
+        "ports": {{"etcd": 12379, "patroni": 18008, "postgres": 6432}},
+        "units": {{"patroni": "pgha", "etcd": "dcs"}},
+        "postgres_data": "/srv/pg/*",
+        "postgres_logs": ["/srv/pg-logs/*.log"],
+        "credentials": {{
+            "sql": {{"user": "dba", "password": "sql-pw-{token}"}},
+            "patroni_rest": {{"user": "operator", "password_file": "{folder}/rest.password"}},
+            "etcd": {{"user": "root", "password": "etcd-pw-{token}"}},
+        }},
+    }},
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory, command):
+    """The inventory file of a cluster that this project did not provision, in a folder without our group data."""
+    folder = tmp_path_factory.mktemp("foreign")
+    (folder / "rest.password").write_text(f"rest-pw-{TOKEN}\n")
+    file = folder / "theirs.py"
+    words = {"name": NAME, "subnet": SUBNET, "token": TOKEN, "folder": folder, "secrets": folder / "secrets.json"}
+    file.write_text(INVENTORY.format(**words))
+    up = command("lab", "-i", file, "up")
+    assert up.returncode == 0, up.stderr
+    _build(access(read(file)))
+    yield file
+    command("lab", "-i", file, "down")
+
+
+def _build(ways) -> None:
+    hosts = ways.inventory.hosts
+    text = (ROOT / "tests/experiments/foreign.sh").read_text()
+    addresses = " ".join(host.address for host in hosts)
+
+    def one(pair):
+        number, host = pair
+        with remote.connect(host) as connection:
+            remote.sh(connection, f"TOKEN={TOKEN} sh -s {number} {addresses}", stdin=text, seconds=120)
+
+    each(one, list(enumerate(hosts, 1)))
+    deadline = time.monotonic() + 120
+    while len([m for m in cluster.view(ways).members if m.state in ("running", "streaming")]) < 3:
+        assert time.monotonic() < deadline, cluster.view(ways)
+        time.sleep(0.5)
+    with psycopg.connect(**ways.sql_front() | {"dbname": "postgres"}, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE orders")
+
+
+@pytest.fixture(scope="module")
+def ways(foreign):
+    return access(read(foreign))
+
+
+def test_the_cluster_is_seen_under_the_names_of_the_inventory(ways):
+    view = cluster.view(ways)
+    assert sorted(member.name for member in view.members) == sorted(NAMES)
+    assert view.leader.name in NAMES
+    assert etcd.leader(ways) in NAMES
+    assert etcd.decides(ways)
+    settings = cluster.settings(ways)
+    assert (settings["ttl"], settings["primary_start_timeout"], settings["synchronous_mode"]) == (20, 300, "on")
+    assert not (ways.inventory.path.parent / "secrets.json").exists(), "no passwords are made for another's cluster"
+
+
+def test_the_doctor_tells_what_it_can_be_asked(foreign, ways, command):
+    done = command("experiments", "-i", foreign, "doctor", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    checks = {row["what"]: row for row in found["checks"]}
+    wanted = [
+        "write_probe",
+        "node_probe",
+        "etcd",
+        "patroni",
+        "REST credentials",
+        "schema",
+        *(f"SSH to {n}" for n in NAMES),
+    ]
+    assert {name: checks[name]["ok"] for name in wanted} == dict.fromkeys(wanted, True), checks
+    assert checks["users"]["ok"] is None, "there is no app, and that is told"
+    drills = {row["experiment"]: row for row in found["experiments"]}
+    assert drills["leader_power_cut"]["can"] == "in part"
+    assert any("95 %" in reason for reason in drills["leader_power_cut"]["why"])
+    with psycopg.connect(**ways.sql_front()) as connection:
+        assert not ledger.there(connection), "the schema it made is gone again"
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "broken"),
+    [
+        (f"sql-pw-{TOKEN}", "wrong", {"write_probe", "node_probe", "schema"}),
+        ("rest.password", "no.password", {"REST credentials"}),
+        (f"etcd-pw-{TOKEN}", "wrong", {"etcd"}),
+        ('"patroni": 18008', '"patroni": 18009', {"patroni", "REST credentials", "settings"}),
+        ('"orders",\\n        "patroni_namespace"', '"nobody",\\n        "patroni_namespace"', {"etcd"}),
+        ('"pgha"', '"patroni"', {f"services on {name}" for name in NAMES}),
+    ],
+)
+def test_the_doctor_finds_what_is_wrong(foreign, command, was, now, broken):
+    """One thing at a time is wrong in the inventory; the doctor names it, and no other."""
+    text, was, now = foreign.read_text(), was.replace("\\n", "\n"), now.replace("\\n", "\n")
+    assert was in text
+    file = foreign.with_name("wrong.py")
+    file.write_text(text.replace(was, now))
+    done = command("experiments", "-i", file, "doctor", "--json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert {row["what"] for row in found["checks"] if row["ok"] is False} == broken
+    assert TOKEN not in done.stdout + done.stderr
+
+
+def test_a_power_cut_of_its_leader_is_drilled_to_a_verdict(foreign, command, tmp_path):
+    done = command(
+        "experiments", "-i", foreign, "run", "leader_power_cut", "--seed", "3", "--json", "--reports", tmp_path
+    )
+    assert done.returncode in (0, 1), done.stderr
+    verdict = json.loads(done.stdout)
+    assert verdict["verdict"] in ("pass", "fail")
+    judged = {item["metric"]: item["verdict"] for item in verdict["expectations"]}
+    assert [judged[metric] for metric in ("lost", "dual_primary_ms", "steady_after")] == ["pass"] * 3, verdict["why"]
+    assert judged["rto_ms"] in ("pass", "fail"), "that hangs on this machine's speed"
+    assert "phases.recover95_ms" not in judged
+    assert None not in [verdict["phases"][f"{name}_ms"] for name in ("detect", "promote", "route")]
+    assert verdict["leader_before"] != verdict["leader_after"]
+    folder = next(tmp_path.iterdir())
+    events = load_events(folder / "events.jsonl")
+    lines = [e for e in events if e["source"] == "logs" and e["kind"] == "line"]
+    assert {"pgha", "dcs"} <= {e["unit"] for e in lines}
+    assert any(e["unit"].startswith("/srv/pg-logs/") for e in lines), "PostgreSQL's own log, too"
+    assert TOKEN not in (folder / "events.jsonl").read_text() + (folder / "report.html").read_text()
+    assert "Not asked" in (folder / "report.md").read_text()
