@@ -13,8 +13,8 @@ TWICE = Experiment(
     title="The leader loses its power, and then the next one",
     question="Does the last of three nodes lead when the other two are dead?",
     hypothesis=(
-        "Each time a standby that has every acknowledged write leads within ttl + 4 s. The last one's commits wait for a "
-        "round or two more, until Patroni no longer counts on the dead as standbys."
+        "Each time a standby that has every acknowledged write leads within ttl + 4 s. The last one's commits wait "
+        "for a round or two more, until Patroni no longer counts on the dead as standbys."
     ),
     steps=(
         Wait(8, jitter="loop_wait"),
@@ -57,7 +57,7 @@ LAST = Experiment(
         Wait(2),
     ),
     expectations=(
-        Expect("writes are back within 40 s of switching all on", "back_after_heal_ms", "<=", Bound(seconds=40)),
+        Expect("writes are back within a minute of switching all on", "back_after_heal_ms", "<=", Bound(seconds=60)),
         *SAFE,
     ),
     cost_s=75,
