@@ -185,7 +185,10 @@ class Run:
         self.tell(str(step))
         match step:
             case Wait(seconds, jitter):
-                time.sleep(seconds + self.random.uniform(0, self.profile[jitter] if jitter else 0))
+                chance = self.random.uniform(0, self.profile[jitter]) if jitter else 0
+                time.sleep(seconds + chance)
+                if jitter:
+                    self._note(f"waited {chance:.3f} s of a {jitter} more, by the seed {self.seed}")
             case Inject():
                 self._inject(step)
             case UntilWrites(within_s):
