@@ -12,13 +12,12 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from experiments import ledger, logs, needs, operations, reach, settings, who, whole
+from experiments import ledger, logs, needs, operations, reach, settings, versions, who, whole
 from experiments.events import Writer, merge
 from experiments.judge import judge
 from experiments.model import (
@@ -38,8 +37,8 @@ from experiments.model import (
 from experiments.observers import process
 from experiments.recording import load_events
 from experiments.report import write_report
-from experiments.watching import Watch
-from faults import cluster, engine, etcd, remote
+from experiments.watching import Watch, until_writes
+from faults import cluster, engine, etcd
 from faults import ledger as fault_ledger
 from faults.each import each
 from faults.ledger import Entry
@@ -49,7 +48,6 @@ from inventories.errors import Problem
 from inventories.read import Inventory
 
 STEADY_SECONDS = 60
-PACKAGES = ("patroni", "postgresql-17", "etcd-server", "haproxy", "keepalived")
 Tell = Callable[[str], None]
 
 
@@ -126,7 +124,7 @@ class Run:
             inventory=str(inventory.path.name),
             profile=self.profile | {"name": self.access.profile_name, "watchdog": _watchdog(inventory)},
             topology=[{"name": h.name, "address": h.address, "roles": list(h.roles)} for h in inventory.hosts],
-            versions=_versions(self.access),
+            versions=versions.found(self.access),
             front=self.access.front,
             load={"users": it.load.total, "file": it.load.file, "rates": dict(it.load.rates),
                   "timeout_s": it.load.timeout_s, "text": str(it.load)},
@@ -198,11 +196,16 @@ class Run:
         self.tell(str(step))
         match step:
             case Wait(seconds, jitter):
-                time.sleep(seconds + self.random.uniform(0, self.profile[jitter] if jitter else 0))
+                chance = self.random.uniform(0, self.profile[jitter]) if jitter else 0
+                time.sleep(seconds + chance)
+                if jitter:
+                    self._note(f"waited {chance:.3f} s of a {jitter} more, by the seed {self.seed}")
             case Inject():
                 self._inject(step)
             case UntilWrites(within_s):
-                self._until_writes(within_s)
+                took = until_writes(self.parts, within_s)
+                back = f"writes are back after {took:.2f} s" if took else "no write was acknowledged"
+                self.tell(f"{back} (waited up to {within_s:g} s)")
             case Heal():
                 self._heal_all()
             case UntilWhole(within_s):
@@ -255,19 +258,6 @@ class Run:
         for phase, detail in (("effective", said), ("heal", "nothing to heal"), ("clean", f"{new} leads")):
             self.write("fault", host=old, phase=phase, detail=detail, **fields)
         self.tell(f"switchover from {old} to {new}: {said}")
-
-    def _until_writes(self, within_s: float) -> None:
-        began = time.time_ns()
-        with open(self.parts / "write_probe.jsonl") as file:
-            file.seek(0, 2)
-            while time.time_ns() - began < within_s * 10**9:
-                for line in file:
-                    event = json.loads(line) if line.endswith("\n") else {}
-                    if event.get("outcome") == "acked" and event["start"] > began:
-                        self.tell(f"writes are back after {(event['t'] - began) / 1e9:.2f} s")
-                        return
-                time.sleep(0.05)
-        self.tell(f"no write was acknowledged within {within_s:g} s")
 
     def _heal_all(self) -> None:
         """All that the ledger holds, at once, since some are only well when others are (etcd waits for its quorum).
@@ -327,14 +317,3 @@ def _watchdog(inventory: Inventory) -> str:
 
 def _words(error: BaseException) -> str:
     return str(error) or type(error).__name__
-
-
-def _versions(access: Access) -> dict[str, str]:
-    """Ours, and those of the packages on the first host of each role, as far as it answers."""
-    found = {"firedrill": version("firedrill")}
-    for role in ("postgres", "etcd", "proxy"):
-        for host in access.inventory.role(role)[:1]:
-            with contextlib.suppress(remote.Unreachable), remote.connect(host) as connection:
-                shown = remote.sh(connection, f"dpkg-query -W {' '.join(PACKAGES)} 2>/dev/null", check=False)
-                found |= dict(line.split("\t") for line in shown.splitlines() if line.rstrip("\t").count("\t"))
-    return found

@@ -1,6 +1,7 @@
 """Load and observers around a run: started together, given time for a first word, ended together."""
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -76,3 +77,17 @@ class Watch:
 
 def _has_words(file: Path) -> bool:
     return file.exists() and file.stat().st_size > 0
+
+
+def until_writes(parts: Path, within_s: float) -> float | None:
+    """Wait until a write that began after now is acknowledged; the seconds it took, None where none was in time."""
+    began = time.time_ns()
+    with open(parts / "write_probe.jsonl") as file:
+        file.seek(0, 2)
+        while time.time_ns() - began < within_s * 10**9:
+            for line in file:
+                event = json.loads(line) if line.endswith("\n") else {}
+                if event.get("outcome") == "acked" and event["start"] > began:
+                    return (event["t"] - began) / 1e9
+            time.sleep(0.05)
+    return None

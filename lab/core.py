@@ -115,16 +115,18 @@ class Lab:
             providers.of(target).unplug(target)
             _kill(pid)
         self._off(name)
-        return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment // 10**9))}.{moment % 10**9:09d}Z"
+        return _utc(moment)
 
-    def pause(self, name: str) -> None:
-        """Freeze the whole host; its network falls silent, and its clock goes on."""
+    def pause(self, name: str) -> str:
+        """Freeze the whole host; its network falls silent, and its clock goes on. Returns when, as `cut` does."""
         need_root()
         target = self[name]
         if _init(target) is None:
             raise Problem(f"{name} is off", f"run `lab start {name}` first")
+        moment = time.time_ns()
         providers.of(target).silence(target, silent=True)
         cgroups.freeze(self.name, name, frozen=True)
+        return _utc(moment)
 
     def resume(self, name: str) -> None:
         """Thaw a paused host."""
@@ -280,6 +282,11 @@ def _kill(pid: int) -> None:
         os.kill(pid, 9)
     except ProcessLookupError:
         return
+
+
+def _utc(moment: int) -> str:
+    """A time in ns since the epoch, as text in UTC."""
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment // 10**9))}.{moment % 10**9:09d}Z"
 
 
 def _labs() -> list[str]:

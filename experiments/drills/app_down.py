@@ -7,7 +7,7 @@ from faults.kill import Kill
 
 _APP = "group:app:1"
 _EXPECTED = (
-    Expect("the database notices nothing", "rto_ms", "<=", Bound(seconds=1)),
+    Expect("the database notices nothing", "rto_ms", "<=", Bound(seconds=2)),
     STAYS,
     *SAFE,
 )

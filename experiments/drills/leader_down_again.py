@@ -12,7 +12,10 @@ TWICE = Experiment(
     name="leader_power_cut_twice",
     title="The leader loses its power, and then the next one",
     question="Does the last of three nodes lead when the other two are dead?",
-    hypothesis="Each time a standby that has every acknowledged write leads within ttl + 4 s, the last one alone.",
+    hypothesis=(
+        "Each time a standby that has every acknowledged write leads within ttl + 4 s. The last one's commits wait "
+        "for a round or two more, until Patroni no longer counts on the dead as standbys."
+    ),
     steps=(
         Wait(8, jitter="loop_wait"),
         _CUT,
@@ -26,7 +29,7 @@ TWICE = Experiment(
         Wait(2),
     ),
     expectations=(
-        Expect("writes return within ttl + 4 s, twice", "rto_ms", "<=", Bound(ttl=1, seconds=4)),
+        Expect("writes return within ttl + 2 loop_wait + 4 s", "rto_ms", "<=", Bound(ttl=1, loop_wait=2, seconds=4)),
         Expect("two failovers", "leader_changes", "==", 2),
         *SAFE,
     ),
@@ -54,7 +57,7 @@ LAST = Experiment(
         Wait(2),
     ),
     expectations=(
-        Expect("writes are back within 40 s of switching all on", "back_after_heal_ms", "<=", Bound(seconds=40)),
+        Expect("writes are back within a minute of switching all on", "back_after_heal_ms", "<=", Bound(seconds=60)),
         *SAFE,
     ),
     cost_s=75,
@@ -77,7 +80,7 @@ LAST_STRICT = Experiment(
     ),
     expectations=(
         Expect("hardly a write is acknowledged meanwhile", "during.write_ratio", "<=", 0.1),
-        Expect("writes are back within 20 s of switching them on", "back_after_heal_ms", "<=", Bound(seconds=20)),
+        Expect("writes are back within 40 s of switching them on", "back_after_heal_ms", "<=", Bound(seconds=40)),
         Expect("the leader stays", "leader_changes", "==", 0),
         *SAFE,
     ),

@@ -270,7 +270,7 @@ def test_a_request_counts_from_when_it_was_due(run):
 
 def test_segments_sent_again_are_told_by_host(run, builder, tmp_path):
     def counters(seconds, host, number):
-        more = {"start": builder.at(seconds - 1), "reachable": True, "retransmits": number}
+        more = {"start": builder.at(seconds - 1), "reachable": True, "retransmits": number, "checksum_errors": 0}
         return builder.event(seconds, "tcp", "counters", host, **more)
 
     told = [counters(2.0, "db2", 42), counters(3.0, "db2", 7), counters(2.0, "db1", 0)]

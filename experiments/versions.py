@@ -1,0 +1,20 @@
+"""Which versions a run was made with."""
+
+import contextlib
+from importlib.metadata import version
+
+from faults import remote
+from inventories.access import Access
+
+PACKAGES = ("patroni", "postgresql-17", "etcd-server", "haproxy", "keepalived")
+
+
+def found(access: Access) -> dict[str, str]:
+    """Ours, and those of the packages on the first host of each role, as far as it answers."""
+    versions = {"firedrill": version("firedrill")}
+    for role in ("postgres", "etcd", "proxy"):
+        for host in access.inventory.role(role)[:1]:
+            with contextlib.suppress(remote.Unreachable), remote.connect(host) as connection:
+                shown = remote.sh(connection, f"dpkg-query -W {' '.join(PACKAGES)} 2>/dev/null", check=False)
+                versions |= dict(line.split("\t") for line in shown.splitlines() if line.rstrip("\t").count("\t"))
+    return versions
