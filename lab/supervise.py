@@ -2,20 +2,25 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from lab import cgroups
 from lab.guest import Guest
 
+SECONDS = 30
 SCRIPT = Path(__file__).with_name("supervise.sh")
 
 
 def start(guest: Guest, command: Sequence[str], **environment: str) -> None:
-    """Run the command under supervise.sh and return at once; its output goes to the host's console.log."""
+    """Run the command under supervise.sh; its output goes to the host's console.log.
+
+    Returns when the supervisor is in the host's cgroup: before, the host would look like one that died.
+    """
     groups = [str(group) for group in cgroups.folders(guest.lab, guest.name)]
     with open(guest.folder / "console.log", "ab") as console:
-        subprocess.Popen(
+        child = subprocess.Popen(
             ["sh", str(SCRIPT), *groups, "--", *command],
             stdin=subprocess.DEVNULL,
             stdout=console,
@@ -23,3 +28,6 @@ def start(guest: Guest, command: Sequence[str], **environment: str) -> None:
             start_new_session=True,
             env=os.environ | environment,
         )
+    deadline = time.monotonic() + SECONDS
+    while not guest.processes and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Eight hosts at once: struck together, cut in Jepsen's larger shapes, and reached by clients alone."""
+"""Nine hosts at once: struck together, cut in Jepsen's larger shapes, and reached by clients alone."""
 
 import re
 
@@ -13,21 +13,21 @@ from inventories.secrets import Secrets
 from tests.labs import place
 
 pytestmark = pytest.mark.lab
-NAME, SUBNET = place("eight", 9)
-COUNT = 8
+NAME, SUBNET = place("many", 9)
+COUNT = 9
 ALL = {"lb1", *(f"etcd{number}" for number in range(1, COUNT + 1))}
 THREE = 'etcd = [_host("etcd1", 11), _host("etcd2", 12), _host("etcd3", 13)]'
-EIGHT = f'etcd = [_host(f"etcd{{number}}", 100 + number) for number in range(1, {COUNT + 1})]'
+NINE = f'etcd = [_host(f"etcd{{number}}", 100 + number) for number in range(1, {COUNT + 1})]'
 HEAR = "ping -n -q -c 2 -i 0.1 -W 0.3 {0} >/dev/null && echo {0} &"
 
 
 @pytest.fixture(scope="module")
 def ways(like_lab, command) -> Access:
-    """Eight etcd hosts (nothing runs on them) and a proxy."""
+    """Nine etcd hosts (nothing runs on them) and a proxy."""
     file = like_lab(NAME, SUBNET, only=tuple(sorted(ALL)))
     text = file.read_text()
     assert THREE in text
-    file.write_text(text.replace(THREE, EIGHT))
+    file.write_text(text.replace(THREE, NINE))
     done = command("lab", "-i", file, "up")
     assert done.returncode == 0, done.stderr
     yield Access(read(file), Secrets())
@@ -69,7 +69,7 @@ def test_they_are_struck_together(cut, ways, told):
     for _ in range(3):
         told.clear()
         cut("halves")
-        spreads.append(float(re.search(r"8 hosts struck within ([\d.]+) ms", told.of("effective")[0])[1]))
+        spreads.append(float(re.search(r"9 hosts struck within ([\d.]+) ms", told.of("effective")[0])[1]))
         healed(ways, told)
     print(f"spread over {COUNT} hosts: {spreads} ms")
     assert min(spreads) <= 20
@@ -88,7 +88,7 @@ def test_a_bridge_hears_both_sides(cut, ways):
     found = heard(ways)
     assert found["etcd5"] == ALL - {"etcd5"}
     assert found["etcd1"] == {"etcd2", "etcd3", "etcd4", "etcd5", "lb1"}
-    assert found["etcd8"] == {"etcd5", "etcd6", "etcd7", "lb1"}
+    assert found["etcd9"] == {"etcd5", "etcd6", "etcd7", "etcd8", "lb1"}
 
 
 def test_in_a_ring_each_hears_another_majority(cut, ways):
@@ -97,7 +97,7 @@ def test_in_a_ring_each_hears_another_majority(cut, ways):
     majorities = {frozenset(found[name] - {"lb1"} | {name}) for name in ALL - {"lb1"}}
     assert len(majorities) == COUNT
     assert all(len(one) > COUNT / 2 for one in majorities)
-    assert found["etcd1"] == {"etcd7", "etcd8", "etcd2", "etcd3", "lb1"}
+    assert found["etcd1"] == {"etcd8", "etcd9", "etcd2", "etcd3", "lb1"}
 
 
 def test_clients_reach_what_the_cluster_does_not(cut, ways):
