@@ -138,8 +138,13 @@ def content(rec: Recording, verdict: dict[str, Any]) -> dict[str, Any]:
         "tables": [("Versions", table(run.get("versions"))), ("Profile", table(run.get("profile")))],
         "seed": verdict.get("seed"),
         "inventory": run.get("inventory"),
-        "load": ", ".join(f"{key} {value}" for key, value in (run.get("load") or {}).items()) or "none",
+        "load": load(run.get("load") or {}),
     }
+
+
+def load(known: Mapping[str, Any]) -> str:
+    """The load in words."""
+    return known.get("text") or ", ".join(f"{key} {value}" for key, value in known.items()) or "none"
 
 
 def commands(run: Mapping[str, Any], folder: Path) -> list[str]:
@@ -235,13 +240,17 @@ def bare(text: str) -> str:
 
 def clocks(rec: Recording) -> str:
     """How the hosts' clocks compared with the controller's, and who did not answer, in a sentence or two."""
-    told = [
-        f"{e['host']} {e['offset_ms']:+.1f} ms (± {e['error_ms']:.1f})".replace("-", "−")
-        for e in rec.of("logs", "clock")
+    told = rec.of("logs", "clock")
+    off = [e for e in told if abs(e["offset_ms"]) > e["error_ms"]]
+    within = max((e["error_ms"] for e in told if e not in off), default=None)
+    found = ["Times are the controller’s"] if told else []
+    if within is not None:
+        found.append(f"{'the other' if off else 'the'} hosts’ clocks agree with it within {within:.1f} ms")
+    found += [
+        f"{e['host']}’s was off by {e['offset_ms']:+.1f} ms (± {e['error_ms']:.1f})".replace("-", "−") for e in off
     ]
-    silent = [f"{e['host']} did not answer ({e['error']})" for e in rec.of("logs", "silent")]
-    found = [f"Times are the controller’s; the hosts’ clocks were off by {', '.join(told)}."] if told else []
-    return " ".join(found + [f"{sentence}." for sentence in silent])
+    silent = [f" {e['host']} did not answer ({e['error']})." for e in rec.of("logs", "silent")]
+    return ("; ".join(found) + "." if found else "") + "".join(silent)
 
 
 # -- the cluster -----------------------------------------------------------------------------------------

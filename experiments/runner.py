@@ -28,6 +28,7 @@ from faults import ledger as fault_ledger
 from faults.ledger import Entry
 from inventories.access import Access
 from inventories.errors import Problem
+from inventories.read import ROOT
 
 STEADY_SECONDS = 60
 OBSERVER_SECONDS = 20
@@ -86,7 +87,7 @@ class Run:
             question=it.question,
             hypothesis=it.hypothesis,
             seed=self.seed,
-            inventory=str(inventory.path.name),
+            inventory=_place(inventory.path),
             profile=self.settings | {"name": self.access.profile_name},
             topology=[{"name": h.name, "address": h.address, "roles": list(h.roles)} for h in inventory.hosts],
             versions=_versions(self.access),
@@ -249,6 +250,11 @@ def judge_file(events_file: Path, folder: Path | None = None) -> dict:
         (folder / "verdict.json").write_text(json.dumps(verdict, indent=1) + "\n")
         write_report(events, verdict, folder)
     return verdict
+
+
+def _place(path: Path) -> str:
+    """An inventory file as it is named at the root of the repository: the report says how to repeat the run."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 def _describe(state: whole.State) -> str:

@@ -135,6 +135,6 @@ def test_the_report_shows_them_at_their_turning_point(builder, tmp_path):
     assert "INFO: promoted &lt;self&gt; to leader" in page
     assert "+18.90 s 11:06:58.900 db2 patroni: INFO: promoted <self> to leader" in text
     assert "(4 more lines were left out)" in text
-    for word in ("db2 −1.5 ms (± 0.2)", "db3 did not answer"):
+    for word in ("db2’s was off by −1.5 ms (± 0.2).", "db3 did not answer"):
         assert word in page
         assert word in text
