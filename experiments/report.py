@@ -6,7 +6,7 @@ observed is called that. Times are told from the first fault's injection, and in
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,7 @@ def content(rec: Recording, verdict: dict[str, Any]) -> dict[str, Any]:
         "levels": [level(entry) for entry in verdict.get("levels") or []],
         "excerpts": excerpts(rec, clock),
         "clocks": clocks(rec),
-        "turns": told(turns(rec, verdict), clock),
+        "turns": told(turns(rec, verdict), clock, names(rec)),
         "shares": shares(verdict),
         "analysis": analysis(rec, verdict, clock),
         "notes": [e["text"] for e in rec.of("runner", "note")],
@@ -221,11 +221,11 @@ def excerpts(rec: Recording, clock: Clock) -> list[dict[str, Any]]:
     """What the hosts' logs said, by turning point: [{"turn", "since", "lines": [...], "left": lines left out}]."""
     turns: dict[int, dict[str, Any]] = {}
     for event in rec.of("logs", "line"):
-        turn = turns.setdefault(event["turn_t"], {"turn": capital(event["turn"]), "lines": [], "left": 0})
+        turn = turns.setdefault(event["turn_t"], {"turn": capital(event["turn"], names(rec)), "lines": [], "left": 0})
         turn["since"] = clock.since(event["turn_t"])
         row = {"since": clock.since(event["t"]), "utc": clock.utc(event["t"]), "host": event["host"]}
         times = f" (× {event['times']})" if event.get("times", 1) > 1 else ""
-        turn["lines"].append(row | {"unit": event["unit"].rsplit("/", 1)[-1], "text": bare(event["text"]) + times})
+        turn["lines"].append(row | {"unit": service(event["unit"]), "text": bare(event["text"]) + times})
     for event in rec.of("logs", "left_out"):
         near = min(turns, key=lambda t: abs(t - event["t"]), default=None)
         if near is not None:
@@ -233,9 +233,26 @@ def excerpts(rec: Recording, clock: Clock) -> list[dict[str, Any]]:
     return [turns[t] for t in sorted(turns)]
 
 
+def names(rec: Recording) -> set[str]:
+    """The hosts' names."""
+    return {host["name"] for host in rec.run["topology"]}
+
+
+def service(unit: str) -> str:
+    """A unit's name; of a log file the name before any date."""
+    return re.sub(r"([-_.]\d.*|\.log)$", "", unit.rsplit("/", 1)[-1])
+
+
 def bare(text: str) -> str:
-    """A line without the time that its program wrote before it: the row has one."""
-    return STAMP.sub("", text)
+    """A line as people read it: without the time that its program wrote before it, a JSON object in words."""
+    try:
+        known = json.loads(text) if text.startswith("{") else None
+    except ValueError:  # it was cut
+        known = None
+    if not isinstance(known, dict) or "msg" not in known:
+        return STAMP.sub("", text)
+    more = [f"{key} {value}" for key, value in known.items() if key not in ("ts", "caller", "level", "msg", "time")]
+    return f"{known.get('level', '')}: {known['msg']}" + (f" ({', '.join(more)})" if more else "")
 
 
 def clocks(rec: Recording) -> str:
@@ -394,10 +411,10 @@ def proxy_turns(rec: Recording) -> list[Turn]:
     return found
 
 
-def told(found: Sequence[Turn], clock: Clock) -> list[dict[str, Any]]:
+def told(found: Sequence[Turn], clock: Clock, hosts: Collection[str]) -> list[dict[str, Any]]:
     """Turning points as rows: at most MOST_TURNS, of which the failover's own are kept."""
     kept = found if len(found) <= MOST_TURNS else [turn for turn in found if turn.main][:MOST_TURNS]
-    return [{"since": clock.since(t.t), "utc": clock.utc(t.t), "text": capital(t.text), "source": t.source,
+    return [{"since": clock.since(t.t), "utc": clock.utc(t.t), "text": capital(t.text, hosts), "source": t.source,
              "main": t.main} for t in kept]  # fmt: skip
 
 
