@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from experiments import runner, suite
+from experiments import runner
+from experiments import suite as suites
 from experiments.catalogue import EXPERIMENTS, find
 from experiments.doctor import examine
 from experiments.journal import journal as journal_of
@@ -197,9 +198,9 @@ def report(
             _judged(folder, folder)
             click.echo(folder / "report.html")
         return 0
-    found = suite.load(folders)
+    found = suites.load(folders)
     place = to or folders[0]
-    suite.write(found, suite.load([since]) if since else None, place)
+    suites.write(found, suites.load([since]) if since else None, place)
     if junit:
         write_junit(found, junit)
     if as_json:
