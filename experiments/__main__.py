@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from experiments import runner, suite, unattended
+from experiments import runner, unattended
+from experiments import suite as suites
 from experiments.catalogue import EXPERIMENTS, QUICK, find
 from experiments.doctor import examine
 from experiments.journal import journal as journal_of
@@ -153,9 +154,12 @@ def _new_folder(reports: Path, name: str) -> Path:
 @click.option("--quick", is_flag=True, help="Only the few that tell most in a quarter of an hour.")
 @click.option("--seed", type=int, help="For all that is left to chance; a random one, recorded.")
 @click.option("--reports", type=click.Path(file_okay=False, path_type=Path), default="reports", show_default=True)
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML, too.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
-def suite_(get, only: str | None, quick: bool, seed: int | None, reports: Path, as_json: bool) -> int:
+def suite_(
+    get, only: str | None, quick: bool, seed: int | None, reports: Path, junit: Path | None, as_json: bool
+) -> int:
     """Run all experiments, unattended, past any that fails. Exit 0: all held, 1: one fell short, 2: one could not be
     run, 3: inconclusive."""
     names = only.split(",") if only else QUICK if quick else list(EXPERIMENTS)
@@ -166,6 +170,10 @@ def suite_(get, only: str | None, quick: bool, seed: int | None, reports: Path, 
     folder = _new_folder(reports, f"suite-{_stamp()}")
     with only_one(ways.inventory):
         found = unattended.run(wanted, ways, seed=seed, folder=folder, tell=tell)
+    page = suites.load([folder])
+    suites.write(page, None, folder)
+    if junit:
+        write_junit(page, junit)
     if as_json:
         click.echo(json.dumps(found | {"report": str(folder)}, indent=1))
     else:
@@ -241,9 +249,9 @@ def report(
             _judged(folder, folder)
             click.echo(folder / "report.html")
         return 0
-    found = suite.load(folders)
+    found = suites.load(folders)
     place = to or folders[0]
-    suite.write(found, suite.load([since]) if since else None, place)
+    suites.write(found, suites.load([since]) if since else None, place)
     if junit:
         write_junit(found, junit)
     if as_json:
@@ -307,7 +315,7 @@ def print_suite(found: dict, folder: Path) -> None:
         why = "" if row["verdict"] == "pass" else " ".join(row["why"])
         table.add_row(row["experiment"], f"[{colour}]{row['verdict']}[/]", f"{row['seconds']:.0f} s", why)
     Console().print(table)
-    click.echo(f"  suite {folder / 'suite.json'}")
+    click.echo(f"  suite {folder / 'suite.html'}")
 
 
 def print_summary(summary: dict, folder: Path) -> None:

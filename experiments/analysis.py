@@ -3,6 +3,7 @@
 Times are told from the first fault's injection, and in UTC.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -28,9 +29,9 @@ class Clock:
         return datetime.fromtimestamp(t // SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def capital(text: str) -> str:
+def capital(text: str, hosts: Collection[str] = ()) -> str:
     """Sentences begin with a capital, host names stay as they are."""
-    return text if any(sign.isdigit() for sign in text.split()[0]) else text[0].upper() + text[1:]
+    return text if text.split()[0] in hosts else text[0].upper() + text[1:]
 
 
 def shares(verdict: dict[str, Any]) -> list[dict[str, Any]]:

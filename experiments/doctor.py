@@ -44,7 +44,9 @@ class Check:
 
 
 def examine(access: Access) -> dict[str, list[dict[str, Any]]]:
-    """Try everything: {"checks": [...], "experiments": [...]}."""
+    """Try everything: {"checks": [...], "experiments": [...]}. Raises Problem."""
+    if not access.inventory.role("postgres"):
+        raise Problem(f"{access.inventory.path} has no host with the role postgres", "add Patroni's nodes to it")
     with engine.connected(access.inventory.hosts) as connections:
         found = [
             check for checks in each(lambda host: _host(host, connections), access.inventory.hosts) for check in checks
@@ -164,8 +166,18 @@ def _schema(access: Access) -> Iterator[Check]:
         )
     finally:
         if not there:
-            with psycopg.connect(**access.sql_front(), autocommit=True) as connection:
-                connection.execute(DROP)
+            _drop(access)
+
+
+def _drop(access: Access) -> None:
+    try:
+        with psycopg.connect(**access.sql_front(), autocommit=True) as connection:
+            connection.execute(DROP)
+    except psycopg.Error as error:
+        said = str(error).strip().splitlines()[0]
+        raise Problem(
+            f"the schema that was made is still there ({said})", f"{DROP} in {access.data['database']}"
+        ) from None
 
 
 def _words(file: Path) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ observed is called that. Times are told from the first fault's injection, and in
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,15 +131,20 @@ def content(rec: Recording, verdict: dict[str, Any]) -> dict[str, Any]:
         "levels": [level(entry) for entry in verdict.get("levels") or []],
         "excerpts": excerpts(rec, clock),
         "clocks": clocks(rec),
-        "turns": told(turns(rec, verdict), clock),
+        "turns": told(turns(rec, verdict), clock, names(rec)),
         "shares": shares(verdict),
         "analysis": analysis(rec, verdict, clock),
         "notes": [e["text"] for e in rec.of("runner", "note")],
         "tables": [("Versions", table(run.get("versions"))), ("Profile", table(run.get("profile")))],
         "seed": verdict.get("seed"),
         "inventory": run.get("inventory"),
-        "load": ", ".join(f"{key} {value}" for key, value in (run.get("load") or {}).items()) or "none",
+        "load": load(run.get("load") or {}),
     }
+
+
+def load(known: Mapping[str, Any]) -> str:
+    """The load in words."""
+    return known.get("text") or ", ".join(f"{key} {value}" for key, value in known.items()) or "none"
 
 
 def commands(run: Mapping[str, Any], folder: Path) -> list[str]:
@@ -216,11 +221,11 @@ def excerpts(rec: Recording, clock: Clock) -> list[dict[str, Any]]:
     """What the hosts' logs said, by turning point: [{"turn", "since", "lines": [...], "left": lines left out}]."""
     turns: dict[int, dict[str, Any]] = {}
     for event in rec.of("logs", "line"):
-        turn = turns.setdefault(event["turn_t"], {"turn": capital(event["turn"]), "lines": [], "left": 0})
+        turn = turns.setdefault(event["turn_t"], {"turn": capital(event["turn"], names(rec)), "lines": [], "left": 0})
         turn["since"] = clock.since(event["turn_t"])
         row = {"since": clock.since(event["t"]), "utc": clock.utc(event["t"]), "host": event["host"]}
         times = f" (× {event['times']})" if event.get("times", 1) > 1 else ""
-        turn["lines"].append(row | {"unit": event["unit"].rsplit("/", 1)[-1], "text": bare(event["text"]) + times})
+        turn["lines"].append(row | {"unit": service(event["unit"]), "text": bare(event["text"]) + times})
     for event in rec.of("logs", "left_out"):
         near = min(turns, key=lambda t: abs(t - event["t"]), default=None)
         if near is not None:
@@ -228,20 +233,41 @@ def excerpts(rec: Recording, clock: Clock) -> list[dict[str, Any]]:
     return [turns[t] for t in sorted(turns)]
 
 
+def names(rec: Recording) -> set[str]:
+    """The hosts' names."""
+    return {host["name"] for host in rec.run["topology"]}
+
+
+def service(unit: str) -> str:
+    """A unit's name; of a log file the name before any date."""
+    return re.sub(r"([-_.]\d.*|\.log)$", "", unit.rsplit("/", 1)[-1])
+
+
 def bare(text: str) -> str:
-    """A line without the time that its program wrote before it: the row has one."""
-    return STAMP.sub("", text)
+    """A line as people read it: without the time that its program wrote before it, a JSON object in words."""
+    try:
+        known = json.loads(text) if text.startswith("{") else None
+    except ValueError:  # it was cut
+        known = None
+    if not isinstance(known, dict) or "msg" not in known:
+        return STAMP.sub("", text)
+    more = [f"{key} {value}" for key, value in known.items() if key not in ("ts", "caller", "level", "msg", "time")]
+    return f"{known.get('level', '')}: {known['msg']}" + (f" ({', '.join(more)})" if more else "")
 
 
 def clocks(rec: Recording) -> str:
     """How the hosts' clocks compared with the controller's, and who did not answer, in a sentence or two."""
-    told = [
-        f"{e['host']} {e['offset_ms']:+.1f} ms (± {e['error_ms']:.1f})".replace("-", "−")
-        for e in rec.of("logs", "clock")
+    told = rec.of("logs", "clock")
+    off = [e for e in told if abs(e["offset_ms"]) > e["error_ms"]]
+    within = max((e["error_ms"] for e in told if e not in off), default=None)
+    found = ["Times are the controller’s"] if told else []
+    if within is not None:
+        found.append(f"{'the other' if off else 'the'} hosts’ clocks agree with it within {within:.1f} ms")
+    found += [
+        f"{e['host']}’s was off by {e['offset_ms']:+.1f} ms (± {e['error_ms']:.1f})".replace("-", "−") for e in off
     ]
-    silent = [f"{e['host']} did not answer ({e['error']})" for e in rec.of("logs", "silent")]
-    found = [f"Times are the controller’s; the hosts’ clocks were off by {', '.join(told)}."] if told else []
-    return " ".join(found + [f"{sentence}." for sentence in silent])
+    silent = [f" {e['host']} did not answer ({e['error']})." for e in rec.of("logs", "silent")]
+    return ("; ".join(found) + "." if found else "") + "".join(silent)
 
 
 # -- the cluster -----------------------------------------------------------------------------------------
@@ -385,10 +411,10 @@ def proxy_turns(rec: Recording) -> list[Turn]:
     return found
 
 
-def told(found: Sequence[Turn], clock: Clock) -> list[dict[str, Any]]:
+def told(found: Sequence[Turn], clock: Clock, hosts: Collection[str]) -> list[dict[str, Any]]:
     """Turning points as rows: at most MOST_TURNS, of which the failover's own are kept."""
     kept = found if len(found) <= MOST_TURNS else [turn for turn in found if turn.main][:MOST_TURNS]
-    return [{"since": clock.since(t.t), "utc": clock.utc(t.t), "text": capital(t.text), "source": t.source,
+    return [{"since": clock.since(t.t), "utc": clock.utc(t.t), "text": capital(t.text, hosts), "source": t.source,
              "main": t.main} for t in kept]  # fmt: skip
 
 

@@ -45,7 +45,7 @@ from faults.ledger import Entry
 from faults.protocol import Refused, new_id
 from inventories.access import Access
 from inventories.errors import Problem
-from inventories.read import Inventory
+from inventories.read import ROOT, Inventory
 
 STEADY_SECONDS = 60
 Tell = Callable[[str], None]
@@ -121,7 +121,7 @@ class Run:
             question=it.question,
             hypothesis=it.hypothesis,
             seed=self.seed,
-            inventory=str(inventory.path.name),
+            inventory=_place(inventory.path),
             profile=self.profile | {"name": self.access.profile_name, "watchdog": _watchdog(inventory)},
             topology=[{"name": h.name, "address": h.address, "roles": list(h.roles)} for h in inventory.hosts],
             versions=versions.found(self.access),
@@ -303,6 +303,11 @@ def judge_file(events_file: Path, folder: Path | None = None) -> dict:
         (folder / "verdict.json").write_text(json.dumps(verdict, indent=1) + "\n")
         write_report(events, verdict, folder)
     return verdict
+
+
+def _place(path: Path) -> str:
+    """An inventory file as it is named at the root of the repository: the report says how to repeat the run."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 def _describe(state: whole.State) -> str:

@@ -46,6 +46,7 @@ class Suite:
     ended: str = ""
     inventory: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    left: str = ""  # what was not whole of the cluster when all was over
 
     @property
     def counts(self) -> dict[str, int]:
@@ -71,7 +72,8 @@ def load(folders: Sequence[Path]) -> Suite:
     ended = max((suite.ended for suite in suites if suite.ended), default="")
     inventories = ", ".join(dict.fromkeys(suite.inventory for suite in suites if suite.inventory))
     versions = {name: value for suite in suites for name, value in suite.versions.items()}
-    return Suite(folders[0], rows, began, ended, inventories, versions)
+    left = "; ".join(suite.left for suite in suites if suite.left)
+    return Suite(folders[0], rows, began, ended, inventories, versions, left)
 
 
 def _json(file: Path) -> dict[str, Any]:
@@ -93,7 +95,15 @@ def _suite(folder: Path) -> Suite:
             f"{folder / 'suite.json'} has a row without {error}", "it was written by another version"
         ) from None
     began, ended = (moment(known.get(name)) for name in ("began", "ended"))
-    return Suite(folder, rows, began, ended, str(known.get("inventory") or ""), known.get("versions") or {})
+    return Suite(
+        folder,
+        rows,
+        began,
+        ended,
+        str(known.get("inventory") or ""),
+        known.get("versions") or {},
+        known.get("detail") or "",
+    )
 
 
 def _row(folder: Path, row: Mapping[str, Any]) -> Row:
@@ -165,6 +175,7 @@ def content(suite: Suite, since: Suite | None, place: Path) -> dict[str, Any]:
         "when": suite.began.replace("T", " ").replace("Z", " UTC") or "some time",
         "took": _took(suite),
         "inventory": suite.inventory,
+        "left": suite.left,
         "rows": [_shown(row, before.get(row.experiment), bool(since), place) for row in suite.rows],
         "since": f"{since.folder.name}{f' ({since.began})' if since.began else ''}" if since else "",
         "gone": gone,

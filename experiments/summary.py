@@ -20,7 +20,12 @@ def write_summary(verdicts: Sequence[dict], summary: dict[str, Any], folder: Pat
         "word": WORDS[summary["verdict"]],
         "saying": SAYINGS[summary["verdict"]],
         "spreads": [*_spreads(summary, ("rto_ms", "read_outage_ms")), *_spreads(summary["phases"], summary["phases"])],
-        "harm": {key: text_of(key, summary[key]) for key in ("lost", "dual_primary_ms")},
+        "harm": {
+            "lost": text_of("lost", summary["lost"]),
+            "dual_primary_ms": "never"
+            if summary["dual_primary_ms"] == 0
+            else text_of("_ms", summary["dual_primary_ms"]),
+        },
         "runs": [_run_row(number, verdict) for number, verdict in enumerate(verdicts, 1)],
     }
     drawn = curves.strip_plot(verdicts, plots.THEMED)

@@ -32,7 +32,8 @@ def journal(units, begin, end):
 
 
 def file_lines(path):
-    """(µs, name, text) of the end of a log file, of those lines that begin with a time."""
+    """(µs, name, text) of the end of a log file: lines that begin with a time, and those that go on with a tab."""
+    last = None
     with open(path, "rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - TAIL))
@@ -46,7 +47,10 @@ def file_lines(path):
                 at = at.replace(tzinfo=UTC)
             elif zone:
                 at = datetime.fromisoformat(at.isoformat() + (zone if ":" in zone else zone[:3] + ":" + zone[3:]))
-            yield int(at.timestamp() * 1e6), path, line
+            last = int(at.timestamp() * 1e6)
+            yield last, path, line
+        elif last is not None and line.startswith("\t"):
+            yield last, path, line
 
 
 def joined(rows):
@@ -82,7 +86,7 @@ def main(asked):
         for pattern in asked["files"]:
             for path in glob.glob(pattern):
                 try:
-                    rows += [list(row) for row in file_lines(path) if begin <= row[0] <= end]
+                    rows += joined(row for row in file_lines(path) if begin <= row[0] <= end)
                 except OSError:
                     continue
         rows = [row for row in rows if not any(word in row[2] for word in asked["without"])]

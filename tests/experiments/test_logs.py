@@ -11,7 +11,7 @@ from experiments import logs
 from experiments.judge import judge
 from experiments.programs import excerpts
 from experiments.recording import SECOND, record
-from experiments.report import write_report
+from experiments.report import bare, write_report
 from inventories.access import Access
 from inventories.read import read
 from inventories.secrets import Secrets
@@ -82,7 +82,8 @@ def test_files_of_postgresql_are_read_within_the_windows(tmp_path):
     file = tmp_path / "postgresql.log"
     file.write_text(
         "2026-11-21 13:00:00.500 UTC [1] LOG:  before\n"
-        "2026-11-21 13:00:01.500 UTC [1] LOG:  within\n"
+        "2026-11-21 13:00:01.500 UTC [1] LOG:\n"
+        "\twithin\n"
         "2026-11-21 14:00:01.700 +01:00 [1] LOG:  within, in another zone\n"
         "2026-11-21 13:00:09.500 UTC [1] LOG:  after\n"
     )
@@ -105,6 +106,19 @@ def test_a_host_that_does_not_answer_is_noted(ways, builder, tmp_path):
     logs.collect(ways, tmp_path)
     (row,) = [json.loads(line) for line in (tmp_path / "logs.jsonl").read_text().splitlines()]
     assert (row["source"], row["kind"], row["host"]) == ("logs", "silent", hosts[0].name)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026-11-21 13:22:11,123 INFO: promoted", "INFO: promoted"),
+        ("2026-11-21 13:22:11.123 UTC [7] LOG:  ready", "[7] LOG:  ready"),
+        ('{"level":"warn","ts":"2026","caller":"x.go:1","msg":"lost","peer":"ab"}', "warn: lost (peer ab)"),
+        ('{"level":"warn","msg":"cut', '{"level":"warn","msg":"cut'),
+    ],
+)
+def test_a_line_is_shown_as_people_read_it(text, shown):
+    assert bare(text) == shown
 
 
 def said(builder):
@@ -135,6 +149,6 @@ def test_the_report_shows_them_at_their_turning_point(builder, tmp_path):
     assert "INFO: promoted &lt;self&gt; to leader" in page
     assert "+18.90 s 11:06:58.900 db2 patroni: INFO: promoted <self> to leader" in text
     assert "(4 more lines were left out)" in text
-    for word in ("db2 −1.5 ms (± 0.2)", "db3 did not answer"):
+    for word in ("db2’s was off by −1.5 ms (± 0.2).", "db3 did not answer"):
         assert word in page
         assert word in text

@@ -91,6 +91,15 @@ def test_the_page_has_a_row_an_experiment(made, tmp_path):
     assert (folder / "suite.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_cluster_that_was_left_broken_is_told(made):
+    folder = made("one", a="pass")
+    known = json.loads((folder / "suite.json").read_text()) | {"whole": False, "detail": "db2 is <stopped>"}
+    (folder / "suite.json").write_text(json.dumps(known))
+    suite.write(suite.load([folder]), None, folder)
+    assert "not whole when all was over: db2 is <stopped>" in (folder / "suite.md").read_text()
+    assert "not whole when all was over: db2 is &lt;stopped&gt;" in (folder / "suite.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
