@@ -45,6 +45,7 @@ TWO = Experiment(
             "<=",
             Bound(retry_timeout=1, loop_wait=1, seconds=2),
         ),
+        Expect("the primary stops while nobody can say that it leads", "rto_ms", ">=", Bound(seconds=2)),
         Expect("writes are back within 10 s of healing", "back_after_heal_ms", "<=", Bound(seconds=10)),
         Expect("reads go on", "during.read_ratio", ">=", 0.9),
         Expect("the same node leads again", "leader_after", "==", "leader_before"),

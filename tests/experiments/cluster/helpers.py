@@ -1,0 +1,40 @@
+"""What the tests on the full cluster share: a shell on a host, a run, Patroni's settings, a runner to be killed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from experiments import runner, settings
+from experiments.model import Experiment
+from experiments.recording import load_events
+from faults import remote
+from inventories.access import Access
+from inventories.read import ROOT
+
+
+def on(ways: Access, name: str, text: str) -> str:
+    """Run a shell text on a host."""
+    with remote.connect(ways.inventory[name]) as connection:
+        return remote.sh(connection, text)
+
+
+def run(ways: Access, experiment: Experiment, folder: Path) -> tuple[dict, list[dict]]:
+    """Run it; its verdict and its events."""
+    verdict = runner.Run(experiment, ways, seed=1, folder=folder, tell=print).run()
+    return verdict, load_events(folder / "events.jsonl")
+
+
+def configure(ways: Access, **wanted) -> None:
+    """Change Patroni's dynamic configuration and wait until every node knows it."""
+    settings.change(ways, wanted)
+    settings.until_known(ways)
+
+
+def runner_of(inventory: Path, experiment: str, reports: Path) -> subprocess.Popen:
+    """`experiments run`, under way; what it says comes line by line."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments", "-i", str(inventory), "run", experiment, "--reports", str(reports)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

@@ -1,0 +1,87 @@
+"""A runner that is stopped in the middle, by Ctrl-C or SIGKILL: it, or the next one, heals, says so, and goes on."""
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from experiments import settings
+from experiments.drills.leader_power_cut import EXPERIMENT
+from experiments.judge import judge
+from experiments.model import Wait
+from experiments.recording import load_events
+from faults import ledger as fault_ledger
+from faults import remote
+from tests.experiments.cluster.helpers import run, runner_of
+
+pytestmark = pytest.mark.lab
+
+
+def test_a_killed_runner_leaves_a_cluster_that_the_next_run_heals(sound, deployed, command, tmp_path):
+    child = runner_of(deployed, "leader_power_cut", tmp_path)
+    assert child.stderr
+    next(line for line in child.stderr if "effective" in line)
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+    entry = fault_ledger.entries(sound.inventory)[0]
+    assert entry.fault == "power_cut"
+    assert not remote.answers(sound.inventory[entry.host])
+    healed = command("faults", "-i", deployed, "heal", "--all")
+    assert "clean" in healed.stderr
+    assert fault_ledger.entries(sound.inventory) == []
+    assert _observers(deployed) == [], "observers end with their runner"
+
+
+def test_settings_that_a_killed_run_left_are_restored_by_the_next(sound, deployed, tmp_path):
+    child = runner_of(deployed, "etcd_two_down", tmp_path)
+    assert child.stderr
+    next(line for line in child.stderr if "settings set" in line)
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+    assert settings.read(sound)["failsafe_mode"] is False
+    _, events = run(sound, replace(EXPERIMENT, steps=(Wait(1),)), tmp_path)
+    assert settings.read(sound)["failsafe_mode"] is True
+    (told,) = [event for event in events if event["kind"] == "settings"]
+    assert (told["phase"], told["after"]) == ("restored", {"failsafe_mode": True})
+
+
+def _observers(inventory: Path) -> list[str]:
+    found = []
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = line.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if "experiments.observers" in text or "loadtests/weather.py" in text:
+            found.append(text)
+    return found
+
+
+def test_ctrl_c_heals_and_still_writes_a_report(sound, deployed, tmp_path):
+    child = runner_of(deployed, "leader_power_cut", tmp_path)
+    assert child.stderr
+    next(line for line in child.stderr if "effective" in line)
+    child.send_signal(signal.SIGINT)
+    said = child.communicate(timeout=120)[1]
+    assert child.returncode == 130, said
+    assert fault_ledger.entries(sound.inventory) == []
+    verdict = judge(load_events(next(tmp_path.glob("*/events.jsonl"))))
+    assert verdict["verdict"] == "unknown"
+
+
+@pytest.mark.parametrize("step", ["waiting until the cluster is whole (before)", "observers are running", "wait 8 s",
+                                  "inject", "effective", "wait up to", "clean", "counting the rows"])  # fmt: skip
+def test_after_a_kill_in_any_step_the_next_run_heals_and_goes_on(sound, deployed, tmp_path, step, capfd):
+    child = runner_of(deployed, "standby_power_cut", tmp_path)
+    assert child.stderr
+    next(line for line in child.stderr if step in line)
+    child.kill()
+    child.communicate()
+    left = fault_ledger.entries(sound.inventory)
+    verdict, events = run(sound, replace(EXPERIMENT, steps=(Wait(1),)), tmp_path)
+    assert (verdict["steady_before"], verdict["steady_after"]) == (True, True), verdict["why"]
+    assert fault_ledger.entries(sound.inventory) == []
+    assert {event["id"] for event in events if event.get("phase") == "clean"} == {entry.id for entry in left}
+    assert ("an earlier run left" in capfd.readouterr().out) == bool(left)
