@@ -17,10 +17,11 @@ from pathlib import Path
 
 from inventories.errors import Problem
 from inventories.read import Inventory
-from lab import cgroups, doctor, image, mounts, network, paths, providers
+from lab import cgroups, doctor, image, mounts, network, paths, providers, sysctls
 from lab.guest import Guest, Tell, cpu_seconds, guest_of
 from lab.run import run
 
+SYSCTLS = "sysctls.json"
 BOOT_SECONDS = 60
 STOP_SECONDS = 60
 PARALLEL = 8
@@ -59,7 +60,8 @@ class Lab:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._check_image(base, tell)
             self._sweep_strangers()
-            network.up(self.network, paths.STATE / "ip_forward")
+            network.up(self.network)
+            sysctls.up(paths.STATE / SYSCTLS)
             self._key()
             self._start(self.guests, tell)
         _hold_known_hosts(self.folder / "known_hosts", self.guests)
@@ -73,7 +75,9 @@ class Lab:
             mounts.unmount(self.folder)
             shutil.rmtree(self.folder, ignore_errors=True)
             cgroups.remove(self.name)
-            network.down(self.network, paths.STATE / "ip_forward", last=not _labs())
+            network.down(self.network)
+            if not _labs():
+                sysctls.down(paths.STATE / SYSCTLS)
             if paths.STATE.exists() and not list(paths.STATE.iterdir()):
                 paths.STATE.rmdir()
         tell(f"{self.name}: gone")

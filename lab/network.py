@@ -2,19 +2,17 @@
 
 Hosts may resolve names and fetch packages (DNS, TCP 80 and 443, masqueraded); all else that leaves the lab's own
 subnet is dropped in a table of our own, so that a fault's traffic never reaches a foreign system. Everything here is
-removed by `down`, and the one sysctl that changes (ip_forward) gets its old value back.
+removed by `down`.
 """
 
 import ipaddress
 import json
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
 from inventories.errors import Problem
 from lab.run import run
 
-IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 TABLE = """
 table ip {table}
 delete table ip {table}
@@ -74,15 +72,12 @@ def check(network: Network) -> None:
                 )
 
 
-def up(network: Network, memory: Path) -> None:
-    """Make the bridge, the firewall table and the forwarding. `memory` keeps what must be put back."""
+def up(network: Network) -> None:
+    """Make the bridge and the firewall table."""
     if run(["ip", "link", "show", network.bridge], check=False).returncode:
         run(["ip", "link", "add", network.bridge, "type", "bridge", "forward_delay", "0"])
     run(["ip", "address", "replace", network.address, "dev", network.bridge])
     run(["ip", "link", "set", network.bridge, "up"])
-    if not memory.exists():
-        memory.write_text(IP_FORWARD.read_text())
-    IP_FORWARD.write_text("1")
     subnet = network.interface.network
     run(["nft", "-f", "-"], stdin=TABLE.format(table=network.table, bridge=network.bridge, subnet=subnet))
     for rule in _past_a_closed_firewall(network):
@@ -90,8 +85,8 @@ def up(network: Network, memory: Path) -> None:
             run(["iptables", "-w", "-I", *rule])
 
 
-def down(network: Network, memory: Path, *, last: bool) -> None:
-    """Remove it all; put ip_forward back when this was the last lab."""
+def down(network: Network) -> None:
+    """Remove it all."""
     for rule in _rules(network):
         if shutil.which("iptables"):
             run(["iptables", "-w", "-D", *rule], check=False)
@@ -99,9 +94,6 @@ def down(network: Network, memory: Path, *, last: bool) -> None:
     for link in json.loads(run(["ip", "-j", "link", "show", "master", network.bridge], check=False).stdout or "[]"):
         run(["ip", "link", "delete", link["ifname"]], check=False)
     run(["ip", "link", "delete", network.bridge], check=False)
-    if last and memory.exists():
-        IP_FORWARD.write_text(memory.read_text())
-        memory.unlink()
 
 
 def _rules(network: Network) -> list[list[str]]:

@@ -11,11 +11,17 @@ from pathlib import Path
 import pytest
 
 from inventories.read import ROOT, read
-from lab import cgroups, core, image, network, nspawn, paths
+from lab import cgroups, core, image, nspawn, paths
+from lab.sysctls import AT_LEAST
 from tests.labs import MARK, place
 
 pytestmark = pytest.mark.lab
 NAME, SUBNET = place("hosts", 1)
+
+
+def sysctls() -> dict[str, int]:
+    """Those that a lab raises."""
+    return {name: int((Path("/proc/sys") / name).read_text()) for name in AT_LEAST}
 
 
 def footprint() -> dict[str, object]:
@@ -32,6 +38,7 @@ def footprint() -> dict[str, object]:
         "loops": sorted(line for line in shown("losetup", "-n", "-O", "BACK-FILE").splitlines() if NAME in line),
         "cgroups": sorted(str(p) for m in cgroups.hierarchies().values() for p in m.glob(f"firedrill/{NAME}")),
         "sysctls": shown("sysctl", "-a"),
+        "raised": sysctls(),
         "folder": sorted(str(path) for path in paths.STATE.glob(f"{NAME}*")),
         "propagate": sorted(str(path) for path in Path("/run/systemd/nspawn").glob(f"*/{NAME}-*")),
     }
@@ -247,7 +254,7 @@ def test_one_lab_goes_down_while_another_comes_up(up, command, like_lab):
         said = down.communicate()[1]
         assert (done.returncode, down.returncode) == (0, 0), done.stderr + said
         assert states(command, up)["db1"] == "running"
-        assert network.IP_FORWARD.read_text() == "1\n"
+        assert sysctls() == {"net/ipv4/ip_forward": 1, "fs/inotify/max_user_instances": 1024}
 
 
 def test_down_leaves_nothing(up, command, before):
