@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from inventories.read import ROOT, read
-from lab import cgroups, core, image, nspawn, paths
+from lab import cgroups, core, image, network, nspawn, paths
 from lab.sysctls import AT_LEAST
 from tests.labs import MARK, place
 
