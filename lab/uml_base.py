@@ -49,6 +49,8 @@ ADDED = {
     "usr/lib/firedrill/init": INIT,
     "etc/systemd/system/systemd-udev-trigger.service.d/firedrill.conf": UDEV_TRIGGER,
     "etc/modules-load.d/firedrill.conf": "softdog\n",
+    # This kernel's default is that a watchdog once open cannot be closed: a leader that steps down would be reset.
+    "etc/modprobe.d/firedrill.conf": "options softdog nowayout=0\n",
     # The kernel's own watchdog needs a helper on this machine; softdog is the one that works.
     "etc/tmpfiles.d/firedrill.conf": "L+ /dev/watchdog - - - - /dev/watchdog1\n",
 }

@@ -56,6 +56,9 @@ time.sleep(60)
 """
 
 
+LET_GO = STARVE.replace("time.sleep(60)", 'os.write(watchdog, b"V")')
+
+
 @pytest.fixture(scope="module")
 def inventory(inventory_file, command):
     rows = doctor.report(doctor.look())
@@ -215,6 +218,14 @@ def test_a_clock_of_its_own(up, run):
         assert abs(time.time() - time.monotonic() - offset) < 1, "this machine's clock moved with it"
     finally:
         run("u1", "date -s '-1 hour' > /dev/null")
+
+
+def test_a_watchdog_that_is_closed_in_good_order_lets_go(up, run):
+    """As Patroni does when it steps down, or ends."""
+    first = run("u1", "cat /proc/sys/kernel/random/boot_id")
+    run("u1", f"python3 -c '{quoted(LET_GO)}'")
+    time.sleep(4)
+    assert run("u1", "cat /proc/sys/kernel/random/boot_id") == first
 
 
 def test_a_starved_watchdog_ends_the_kernel_and_the_host_comes_back(up, run, command):
