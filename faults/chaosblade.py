@@ -80,7 +80,7 @@ def destroy_text(target: Target) -> str:
 
 
 def left(target: Target) -> str:
-    """What its books still hold of the experiment, in words: no harm, but whoever destroys it by hand takes any root."""
+    """What its books still hold of the experiment, in words. Harmless, until somebody destroys it by hand."""
     shown = remote.sh(target.ssh, f"{blade(target)} status {uid(target)} 2>&1", check=False)
     return f"its books have {uid(target)} as active still" if '"Status":"Success"' in shown.replace(" ", "") else ""
 
