@@ -79,6 +79,12 @@ def destroy_text(target: Target) -> str:
     return f"{destroy} >/dev/null 2>&1 || {destroy} --force-remove >/dev/null 2>&1 || true"
 
 
+def left(target: Target) -> str:
+    """What its books still hold of the experiment, in words. Harmless, until somebody destroys it by hand."""
+    shown = remote.sh(target.ssh, f"{blade(target)} status {uid(target)} 2>&1", check=False)
+    return f"its books have {uid(target)} as active still" if '"Status":"Success"' in shown.replace(" ", "") else ""
+
+
 def in_unit_text(target: Target, unit: str, words: str) -> str:
     """As create_text, with all the processes that it leaves in a unit of ours, and these the first to be killed."""
     program, said = undo.file(target, "create"), undo.file(target, "said")

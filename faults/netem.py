@@ -249,6 +249,9 @@ rm -f {number}
 
     # Proof
 
+    def prove_clean(self, target: Target) -> str:
+        return chaosblade.left(target) if self._by_blade else ""
+
     def prove(self, target: Target) -> str:
         said = []
         whom = self._witness(target)

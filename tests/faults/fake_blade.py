@@ -257,7 +257,9 @@ def main(words: list[str]) -> None:
         case ["status", "--type", "create", "--status", status]:
             say([row for row in records() if row.get("Status") == status])
         case ["status", uid]:
-            say(next(row for row in records() if row["Uid"] == uid))
+            if not (found := [row for row in records() if row["Uid"] == uid]):
+                raise Failure(67002, f"`{uid}`: data not found")
+            say(found[0])
         case _:
             print(f'Error: unknown command {" ".join(words)!r} for "blade"', file=sys.stderr)
             sys.exit(1)

@@ -71,7 +71,7 @@ def test_power_faults_heal_by_themselves_when_their_controller_is_killed(control
 
 
 def test_a_quorum_comes_back_by_itself_when_its_controller_is_killed(controller, ways, on, heal):
-    killed_when_done(controller(["etcd_quorum_loss", {}, "etcd:majority", 6]))
+    killed_when_done(controller(["etcd_quorum_loss", {}, "etcd:majority", 20]))
     assert not etcd.decides(ways)
     until(lambda: etcd.decides(ways), 30)
     until(lambda: all(journals(on, host.name) == "" for host in ways.inventory.hosts), 10)
