@@ -11,6 +11,7 @@ from inventories.access import Access
 
 INTERVAL_S = 0.5
 ANSWER_S = 1.0
+MOST_BEHIND = 16 << 20  # bytes
 RUNNING = ("running", "streaming")
 
 
@@ -47,6 +48,8 @@ def _what_is_missing(view: cluster.View, access: Access) -> str | None:
             return f"{host.name} is no member of the cluster"
         if member.state not in RUNNING or (member is not leader and member.state != "streaming"):
             return f"{host.name} is {member.state}, wanted streaming"
+        if (member.lag or 0) > MOST_BEHIND:
+            return f"{host.name} is {member.lag >> 20} MiB behind"
         if member.timeline != leader.timeline:
             return f"{host.name} is on timeline {member.timeline}, the leader {leader.name} on {leader.timeline}"
     if not view.sync_standbys and cluster.settings(access)["synchronous_mode"] != "off":
