@@ -22,6 +22,14 @@ from faults.power_cut import PowerCut
 from faults.stop_service import StopService
 
 _MIB = 192  # more than wal_keep_size
+# WAL goes with a checkpoint, which comes when there is much WAL.
+_KEEP_LITTLE = {
+    "max_slot_wal_keep_size": "32MB",
+    "wal_keep_size": "16MB",
+    "min_wal_size": "32MB",
+    "max_wal_size": "64MB",
+    "checkpoint_completion_target": "0.1",
+}
 _LOG = Load(file="loadtests/events.py", rates=EVENTS)
 _REJOINS = Expect("it has caught up within 60 s", "caught_up_ms", "<=", Bound(seconds=60))
 
@@ -90,12 +98,14 @@ COPY = Experiment(
         "Its slot is invalidated rather than the leader's disk filled. It cannot stream, whatever it tries; somebody "
         "has to make it anew from a base copy, which takes seconds here and hours elsewhere."
     ),
-    settings={"postgresql": {"parameters": {"max_slot_wal_keep_size": "32MB", "wal_keep_size": "16MB"}}},
+    settings={"postgresql": {"parameters": _KEEP_LITTLE}},
     steps=(
         Wait(5),
         Inject(StopService("patroni"), "initial_replica:1", limit_s=120),
-        WriteWal(mib=_MIB),
-        Wait(2),
+        WriteWal(mib=_MIB // 2),
+        Wait(3),
+        WriteWal(mib=_MIB // 2),
+        Wait(3),
         Heal(),
         UntilCaughtUp("initial_replica:1", within_s=10),
         Reinitialize("initial_replica:1"),
