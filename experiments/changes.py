@@ -40,6 +40,15 @@ def rejoin_ms(rec: Recording) -> float | None:
     return next((ms(t - healed) for t in after), None)
 
 
+def caught_up(rec: Recording) -> dict[str, Any]:
+    """From the beginning of the last healing until the node that was away had all that the leader had, and by what."""
+    healed = rec.healed_at
+    told = [e for e in rec.of("runner", "caught_up") if e["ok"] and healed is not None and e["t"] >= healed]
+    if not told or healed is None:
+        return {"caught_up_ms": None, "caught_up_by": None}
+    return {"caught_up_ms": ms(told[0]["t"] - healed), "caught_up_by": told[0].get("by")}
+
+
 def sync_replaced_ms(rec: Recording) -> float | None:
     """From the first fault until Patroni no longer counted on the host that it hit as a synchronous standby."""
     host = rec.injected[0].get("host") if rec.injected else None
@@ -108,6 +117,7 @@ def figures(rec: Recording) -> dict[str, Any]:
         "leader_changes": leader_changes(rec),
         "rejoin_ms": rejoin_ms(rec),
         "sync_replaced_ms": sync_replaced_ms(rec),
+        **caught_up(rec),
         **outage_times(rec),
         **diverged(rec),
     }

@@ -106,17 +106,17 @@ class Level:
 
 
 @dataclass(frozen=True)
-class UntilStreams:
-    """Wait until a node streams from the leader; not in time: go on."""
+class UntilCaughtUp:
+    """Wait until a node has all that the leader had when the step began; not in time: go on."""
 
     target: str
     within_s: float
 
     def __str__(self) -> str:
-        return f"wait up to {self.within_s:g} s until {self.target} streams"
+        return f"wait up to {self.within_s:g} s until {self.target} has caught up"
 
 
-Step = Wait | Inject | UntilWrites | Heal | UntilWhole | Switchover | WriteWal | Reinitialize | Level | UntilStreams
+Step = Wait | Inject | UntilWrites | Heal | UntilWhole | Switchover | WriteWal | Reinitialize | Level | UntilCaughtUp
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import time
 import httpx
 import psycopg
 
-from faults import cluster
+from faults import cluster, remote
 from inventories.access import Access
 from inventories.errors import Problem
 
@@ -13,6 +13,13 @@ ANSWER_SECONDS = 60
 MIB = 1 << 20
 # A message in the WAL that no table holds and nobody decodes.
 WRITE_WAL = "SELECT pg_logical_emit_message(false, 'firedrill', repeat('x', %s))"
+
+CAUGHT_UP = (
+    "SELECT bool_or(state = 'streaming' AND replay_lsn - '0/0'::pg_lsn >= %s)"
+    " FROM pg_stat_replication WHERE application_name = %s"
+)
+# What Patroni logs, the dearer first.
+HOW = (("replica has been created using", "a new base copy"), ("running pg_rewind", "pg_rewind"))
 
 
 def leader(access: Access) -> str:
@@ -72,13 +79,32 @@ def _post(access: Access, name: str, path: str, body: dict) -> str:
     return answer.text.strip()
 
 
-def until_streams(access: Access, name: str, within_s: float) -> float | None:
-    """Wait until a node streams on the leader's timeline; the seconds it took, None where it was not in time."""
-    began = time.monotonic()
+def until_caught_up(access: Access, name: str, within_s: float) -> float | None:
+    """Wait until a node has replayed all that the leader had when asked; the seconds it took, None where too many.
+
+    The leader is asked, which knows: Patroni may call a node `streaming` for a while that hears nothing.
+    """
+    began, wanted = time.monotonic(), None
     while time.monotonic() - began < within_s:
         view = cluster.view(access)
-        member = next((one for one in view.members if one.name == name), None)
-        if member and view.leader and member.state == "streaming" and member.timeline == view.leader.timeline:
-            return time.monotonic() - began
+        try:
+            if view.leader:
+                with psycopg.connect(**access.sql_node(access.inventory[view.leader.name])) as connection:
+                    wanted = _position(connection) if wanted is None else wanted
+                    row = connection.execute(CAUGHT_UP, (wanted, name)).fetchone()
+                if row and row[0]:
+                    return time.monotonic() - began
+        except psycopg.Error:
+            wanted = None  # another may lead now
         time.sleep(0.2)
     return None
+
+
+def how_it_came_back(access: Access, name: str, since_s: float) -> str:
+    """What a node's Patroni says that it did to follow again since then (seconds since the epoch)."""
+    try:
+        with remote.connect(access.inventory[name]) as connection:
+            said = remote.sh(connection, f"journalctl -u patroni -o cat --since @{since_s:.0f}", check=False)
+    except remote.Unreachable as problem:
+        return f"not known ({problem})"
+    return next((how for words, how in HOW if words in said), "its WAL alone")

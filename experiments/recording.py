@@ -39,6 +39,7 @@ _FIELDS: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("runner", "end"): {"ok": bool},
     ("runner", "level"): {"name": str, "start": int},
+    ("runner", "caught_up"): {"host": str, "ok": bool},
     ("write_probe", "write"): {"id": int, **_WRITE},
     ("node_probe", "write"): {"host": str, **_WRITE},
     ("etcd", "key"): {"key": str, "action": ("snapshot", "put", "delete")},

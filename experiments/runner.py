@@ -28,7 +28,7 @@ from experiments.model import (
     Reinitialize,
     Step,
     Switchover,
-    UntilStreams,
+    UntilCaughtUp,
     UntilWhole,
     UntilWrites,
     Wait,
@@ -64,7 +64,11 @@ class Run:
         self.profile = access.profile
         self.initial: dict[str, str] = {}
         self.introduced = False
+<<<<<<< HEAD
         self.unobserved = reach.unobserved(access)
+=======
+        self.began_s = time.time()
+>>>>>>> exps
         self.parts = Path(tempfile.mkdtemp(prefix="parts-", dir=folder))
         self.write = Writer(self.parts / "runner.jsonl", "runner")
 
@@ -224,11 +228,16 @@ class Run:
                 start = time.time_ns()
                 time.sleep(seconds)
                 self.write("level", name=name, start=start)
-            case UntilStreams(target, within_s):
-                name = self._named(target)
-                took = operations.until_streams(self.access, name, within_s)
-                in_time = f"streams after {took:.1f} s" if took is not None else f"does not stream after {within_s:g} s"
-                self._note(f"{name} {in_time}")
+            case UntilCaughtUp(target, within_s):
+                self._until_caught_up(self._named(target), within_s)
+
+    def _until_caught_up(self, name: str, within_s: float) -> None:
+        took = operations.until_caught_up(self.access, name, within_s)
+        t, how = time.time_ns(), None
+        if took is not None:
+            how = operations.how_it_came_back(self.access, name, self.began_s)
+        self.write("caught_up", host=name, t=t, ok=took is not None, by=how)
+        self.tell(f"{name}: has caught up by {how}" if how else f"{name}: has not caught up in {within_s:g} s")
 
     def _note(self, text: str) -> None:
         self.write("note", text=text)

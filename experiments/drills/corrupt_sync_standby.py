@@ -25,6 +25,8 @@ EXPERIMENT = Experiment(
         Expect("TCP sent again what was dropped", "tcp.retransmits_during", ">=", 10),
         # 5 s, wal_sender_timeout, twice, should the first new connection's first word be lost too; then Patroni looks.
         Expect("commits wait for two connections and a loop_wait", "rto_ms", "<=", Bound(loop_wait=1, seconds=12)),
+        Expect("some writes go on", "during.write_ratio", ">=", 0.1),
+        Expect("reads keep their rate", "during.read_ratio", ">=", 0.9),
         Expect("reads notice nothing", "read_outage_ms", "<=", Bound(seconds=3)),
         Expect("the leader stays", "leader_after", "==", "leader_before"),
         Expect("no acknowledged write is lost", "lost", "==", 0),

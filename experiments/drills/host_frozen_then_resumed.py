@@ -25,7 +25,7 @@ EXPERIMENT = Experiment(
     expectations=(
         Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4)),
         Expect("one failover, and none back", "leader_changes", "==", 1),
-        Expect("the old leader rejoins within 30 s of waking up", "rejoin_ms", "<=", Bound(seconds=30)),
+        Expect("the old leader rejoins within 40 s of waking up", "rejoin_ms", "<=", Bound(seconds=40)),
         *SAFE,
     ),
     cost_s=60,

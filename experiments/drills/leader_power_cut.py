@@ -1,5 +1,6 @@
 """The leader's power is cut in the middle of writes."""
 
+from experiments.drills.common import SAFE
 from experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
 from faults.power_cut import PowerCut
 
@@ -23,10 +24,8 @@ EXPERIMENT = Experiment(
     ),
     expectations=(
         Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4)),
-        Expect("no acknowledged write is lost", "lost", "==", 0),
-        Expect("never two primaries", "dual_primary_ms", "==", 0),
         Expect("95 % of the load is back within ttl + 10 s", "phases.recover95_ms", "<=", Bound(ttl=1, seconds=10)),
-        Expect("the cluster is whole again", "steady_after", "is", True),
+        *SAFE,
     ),
     cost_s=60,
 )

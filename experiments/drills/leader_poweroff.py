@@ -1,5 +1,6 @@
 """The leader is shut down in good order, as for maintenance by someone who forgot to switch over."""
 
+from experiments.drills.common import SAFE
 from experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
 from faults.poweroff import Poweroff
 
@@ -23,9 +24,8 @@ EXPERIMENT = Experiment(
     expectations=(
         Expect("writes return within 5 s", "rto_ms", "<=", Bound(seconds=5)),
         Expect("another node leads", "leader_after", "!=", "leader_before"),
-        Expect("no acknowledged write is lost", "lost", "==", 0),
-        Expect("never two primaries", "dual_primary_ms", "==", 0),
-        Expect("the cluster is whole again", "steady_after", "is", True),
+        Expect("no error when it returns", "errors_after_heal", "==", 0),
+        *SAFE,
     ),
     cost_s=45,
 )

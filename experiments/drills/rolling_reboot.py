@@ -18,6 +18,7 @@ EXPERIMENT = Experiment(
         Wait(6),
         *_reboot("initial_replica:1"),
         *_reboot("initial_replica:2"),
+        Wait(4),  # both standbys are synchronous again: a new primary without one makes its clients wait
         Switchover(),
         UntilWhole(within_s=60),
         *_reboot("initial_leader"),

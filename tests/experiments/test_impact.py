@@ -133,6 +133,15 @@ def test_rejoining_counts_from_healing(run):
     assert judge(run(steady_after_ok=False))["rejoin_ms"] is None
 
 
+def test_when_and_how_a_node_caught_up(run, builder):
+    assert (judge(run())["caught_up_ms"], judge(run())["caught_up_by"]) == (None, None)
+    late = builder.event(39.5, "runner", "caught_up", "db1", ok=False, by=None)
+    there = builder.event(42.0, "runner", "caught_up", "db1", ok=True, by="pg_rewind")
+    assert judge(also(run, late))["caught_up_ms"] is None
+    verdict = judge(also(run, late, there))
+    assert (verdict["caught_up_ms"], verdict["caught_up_by"]) == (8000, "pg_rewind")
+
+
 def test_when_a_lost_standby_is_no_longer_counted_on(run, builder):
     def of_db2(events):
         return [e | {"host": "db2"} if e["kind"] == "fault" else e for e in events]
