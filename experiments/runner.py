@@ -64,11 +64,8 @@ class Run:
         self.profile = access.profile
         self.initial: dict[str, str] = {}
         self.introduced = False
-<<<<<<< HEAD
         self.unobserved = reach.unobserved(access)
-=======
         self.began_s = time.time()
->>>>>>> exps
         self.parts = Path(tempfile.mkdtemp(prefix="parts-", dir=folder))
         self.write = Writer(self.parts / "runner.jsonl", "runner")
 

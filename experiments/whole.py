@@ -12,11 +12,6 @@ from inventories.access import Access
 
 INTERVAL_S = 0.5
 ANSWER_S = 1.0
-<<<<<<< HEAD
-=======
-MOST_BEHIND = 16 << 20  # bytes
-RUNNING = ("running", "streaming")
->>>>>>> exps
 
 
 @dataclass(frozen=True)
@@ -41,29 +36,6 @@ def look(access: Access) -> State:
     return State(leader.name if leader else None, view.sync_standbys, leader.timeline if leader else None, detail)
 
 
-<<<<<<< HEAD
-=======
-def _what_is_missing(view: cluster.View, access: Access) -> str | None:
-    leader = view.leader
-    if leader is None or leader.state != "running":
-        return f"no running leader ({', '.join(f'{m.name} {m.role} {m.state}' for m in view.members)})"
-    members = {member.name: member for member in view.members}
-    for host in access.inventory.role("postgres"):
-        member = members.get(host.name)
-        if member is None:
-            return f"{host.name} is no member of the cluster"
-        if member.state not in RUNNING or (member is not leader and member.state != "streaming"):
-            return f"{host.name} is {member.state}, wanted streaming"
-        if (member.lag or 0) > MOST_BEHIND:
-            return f"{host.name} is {member.lag >> 20} MiB behind"
-        if member.timeline != leader.timeline:
-            return f"{host.name} is on timeline {member.timeline}, the leader {leader.name} on {leader.timeline}"
-    if not view.sync_standbys and cluster.settings(access)["synchronous_mode"] != "off":
-        return "no synchronous standby"
-    return None
-
-
->>>>>>> exps
 def _etcd_error(access: Access) -> str | None:
     for host, endpoint in zip(access.inventory.role("etcd"), access.etcd, strict=True):
         try:

@@ -5,6 +5,7 @@ from faults.protocol import Refused
 from inventories.access import Access
 
 RUNNING = ("running", "streaming")
+MOST_BEHIND = 16 << 20  # bytes
 
 
 def what_is_missing(view: cluster.View, access: Access) -> str | None:
@@ -19,6 +20,8 @@ def what_is_missing(view: cluster.View, access: Access) -> str | None:
             return f"{host.name} is no member of the cluster"
         if member.state not in RUNNING or (member is not leader and member.state != "streaming"):
             return f"{host.name} is {member.state}, wanted streaming"
+        if (member.lag or 0) > MOST_BEHIND:
+            return f"{host.name} is {member.lag >> 20} MiB behind"
         if member.timeline != leader.timeline:
             return f"{host.name} is on timeline {member.timeline}, the leader {leader.name} on {leader.timeline}"
     if not view.sync_standbys and cluster.settings(access)["synchronous_mode"] != "off":

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from experiments import whole
 from experiments.catalogue import find
 from experiments.drills.leader_power_cut import EXPERIMENT
 from experiments.model import Expect, Heal, Inject, UntilWhole, UntilWrites, Wait
@@ -28,7 +29,7 @@ _demote = Ha.demote
 Ha.demote = lambda self, mode: None if mode == "offline" else _demote(self, mode)
 END
 """
-AGAIN = "systemctl kill -s KILL --kill-whom=main patroni"
+AGAIN = "systemctl kill -s KILL --kill-whom=main patroni; until systemctl is-active -q patroni; do sleep 0.1; done"
 # The write port leads to one node, whatever that node is: which one is written down, and never asked.
 UNCHECKED = r"""
 cd /etc/haproxy && cp -p haproxy.cfg sound.cfg
@@ -109,6 +110,8 @@ def a_patroni_that_does_not_demote(ways):
     names = [host.name for host in ways.inventory.role("postgres")]
     for name in names:
         on(ways, name, STUBBORN + AGAIN)
+    state, _ = whole.wait(ways, 60, print)
+    assert state.ok, state.detail
     try:
         yield
     finally:
