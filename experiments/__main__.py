@@ -23,25 +23,16 @@ from experiments.recording import load_events
 from experiments.summary import write_summary
 from faults.ledger import only_one
 from inventories.access import access
+from inventories.command import group, tell
 from inventories.errors import Problem, one_line
-from inventories.read import read
 
 EXIT = {"pass": 0, "fail": 1, "unknown": 3}
 COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow"}
-_BEGAN = time.monotonic()
 
 
-def tell(text: str) -> None:
-    """One line of progress, with the seconds since the start."""
-    click.echo(f"[{time.monotonic() - _BEGAN:5.1f} s] {text}", err=True)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-i", "--inventory", metavar="FILE", help="Inventory file; $FIREDRILL_INVENTORY or inventories/lab.py.")
-@click.pass_context
-def cli(context: click.Context, inventory: str | None) -> None:
+@group(access)
+def cli() -> None:
     """Fire drills: load, a fault, what was measured, and a verdict."""
-    context.obj = lambda: access(read(inventory))
 
 
 @cli.command("list")

@@ -16,8 +16,8 @@ from faults.doctor import rows as doctor_rows
 from faults.ledger import Entry
 from faults.steady import refuse_unsteady
 from inventories.access import Access, access
+from inventories.command import group
 from inventories.errors import Problem, one_line
-from inventories.read import read
 
 RETRIES, RETRY_SECONDS = 4, 3
 UNITS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "min": 60, "h": 3600}
@@ -42,12 +42,9 @@ def tell(entry: Entry, phase: str, detail: str, t: int | None) -> None:
     click.echo(f"{entry.host} {entry.fault} {entry.id}: {phase}: {shown}", err=True)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-i", "--inventory", metavar="FILE", help="Inventory file; $FIREDRILL_INVENTORY or inventories/lab.py.")
-@click.pass_context
-def cli(context: click.Context, inventory: str | None) -> None:
+@group(access)
+def cli() -> None:
     """Faults on the hosts that an inventory names."""
-    context.obj = lambda: access(read(inventory))
 
 
 @cli.command("list")

@@ -1,31 +1,21 @@
 """The `lab` command: hosts on this machine, driven by the inventory alone."""
 
 import os
-import time
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from inventories.command import group, tell
 from inventories.errors import USAGE, one_line
-from inventories.read import read
 from lab import core, doctor, image
 
-_BEGAN = time.monotonic()
 _COLOURS = {"running": "green", "booting": "yellow", "paused": "yellow", "off": "red", "absent": "dim"}
 
 
-def tell(text: str) -> None:
-    """One line of progress, with the seconds since the start."""
-    click.echo(f"[{time.monotonic() - _BEGAN:5.1f} s] {text}", err=True)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-i", "--inventory", metavar="FILE", help="Inventory file; $FIREDRILL_INVENTORY or inventories/lab.py.")
-@click.pass_context
-def cli(context: click.Context, inventory: str | None) -> None:
+@group(core.Lab)
+def cli() -> None:
     """Hosts on this machine, as an inventory names them."""
-    context.obj = lambda: core.Lab(read(inventory))
 
 
 @cli.command()
