@@ -17,7 +17,7 @@ def tell(text: str) -> None:
 
 
 def group(make: Callable[[Inventory], Any]) -> Callable[[Callable[[], None]], click.Group]:
-    """Commands with `-i FILE` before them; each is handed a function that reads the inventory and makes what it needs."""
+    """Commands after `-i FILE`; each is handed a function that reads the inventory and makes what it needs."""
 
     def decorate(described: Callable[[], None]) -> click.Group:
         @click.group(help=described.__doc__, context_settings={"help_option_names": ["-h", "--help"]})
