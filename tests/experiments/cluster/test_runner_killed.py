@@ -31,7 +31,7 @@ def test_a_killed_runner_leaves_a_cluster_that_the_next_run_heals(sound, deploye
     healed = command("faults", "-i", deployed, "heal", "--all")
     assert "clean" in healed.stderr
     assert fault_ledger.entries(sound.inventory) == []
-    assert _observers(deployed) == [], "observers end with their runner"
+    assert _observers(tmp_path) == [], "observers end with their runner"
 
 
 def test_settings_that_a_killed_run_left_are_restored_by_the_next(sound, deployed, tmp_path):
@@ -47,15 +47,16 @@ def test_settings_that_a_killed_run_left_are_restored_by_the_next(sound, deploye
     assert (told["phase"], told["after"]) == ("restored", {"failsafe_mode": True})
 
 
-def _observers(inventory: Path) -> list[str]:
+def _observers(reports: Path) -> list[str]:
+    """The processes of observers, by their arguments, and of users, by their environment, that write there."""
     found = []
-    for line in Path("/proc").glob("[0-9]*/cmdline"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            text = line.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            text = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if "experiments.observers" in text or "loadtests/weather.py" in text:
-            found.append(text)
+        if str(reports).encode() in text:
+            found.append(text.replace(b"\0", b" ").decode(errors="replace"))
     return found
 
 
