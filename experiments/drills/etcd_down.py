@@ -27,13 +27,15 @@ TWO = Experiment(
     question="How long does the primary go on without a quorum, and when is it back after the quorum is?",
     hypothesis=(
         "The primary cannot renew its lease, and demotes itself after retry_timeout and a loop_wait at most, "
-        "read-only, lest another lead beside it. When the quorum is back the same node leads again within seconds."
+        "read-only, lest another lead beside it. When the quorum is back within ttl, the same node leads again within "
+        "seconds."
     ),
     settings={"failsafe_mode": False},
     steps=(
         Wait(8),
         Inject(EtcdQuorumLoss("freeze"), "etcd:majority", allow_quorum_loss=True),
-        Wait(16),
+        # Its lease, up to a loop_wait old, must outlive this, and the healing.
+        Wait(14),
         Heal(),
         UntilWhole(within_s=90),
         Wait(3),
