@@ -23,6 +23,7 @@ def test_a_killed_runner_leaves_a_cluster_that_the_next_run_heals(sound, deploye
     child = runner_of(deployed, "leader_power_cut", tmp_path)
     assert child.stderr
     next(line for line in child.stderr if "effective" in line)
+    assert len(_observers(tmp_path)) >= 6
     os.kill(child.pid, signal.SIGKILL)
     child.communicate()
     entry = fault_ledger.entries(sound.inventory)[0]
@@ -53,7 +54,7 @@ def _observers(reports: Path) -> list[str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             text = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
+        except OSError:  # gone, or not ours to look at
             continue
         if str(reports).encode() in text:
             found.append(text.replace(b"\0", b" ").decode(errors="replace"))
