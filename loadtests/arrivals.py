@@ -23,7 +23,8 @@ from locust.runners import MasterRunner
 from inventories.access import Access, access
 from inventories.errors import USAGE, Problem
 from inventories.read import read
-from loadtests.recorder import ACKED, ERROR, FAILED, Recorder
+from loadtests.outcomes import ACKED, ERROR, FAILED
+from loadtests.recorder import Recorder
 
 SECOND = 1_000_000_000
 MOST = 500

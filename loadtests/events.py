@@ -13,9 +13,8 @@ import uuid
 import gevent
 import psycopg
 
-from experiments.observers.sql import CANCELED_WAIT, refused
 from loadtests.arrivals import TIMEOUT, Arrival, rates, ways
-from loadtests.recorder import ACKED, ERROR, FAILED, OK, UNKNOWN
+from loadtests.outcomes import ACKED, CANCELED_WAIT, ERROR, FAILED, OK, UNKNOWN, sql_outcome
 
 RATES = rates({"INSERT": 10, "SELECT": 10})
 # An id that is there is updated to itself: see weather/api.py.
@@ -59,7 +58,8 @@ class EventUser(Arrival):
                 outcome, error = UNKNOWN, connection.unconfirmed
         except (psycopg.Error, OSError) as problem:
             warning = connection.unconfirmed if connection else None
-            outcome = refused(problem, warning).outcome if connection else FAILED
+            state = getattr(problem, "sqlstate", None)
+            outcome = sql_outcome(state, warning is not None) if connection else FAILED
             error = _text(problem)
         if self.method == "GET":
             outcome = OK if error is None else ERROR

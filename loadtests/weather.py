@@ -18,7 +18,7 @@ from locust import FastHttpUser, events
 from locust.contrib.fasthttp import FastHttpSession
 
 from loadtests.arrivals import TIMEOUT, Arrival, rates, ways
-from loadtests.recorder import read_outcome, write_outcome
+from loadtests.outcomes import read_outcome, write_outcome
 
 RATES = rates({"GET /cities": 5, "GET /forecasts": 5, "POST /forecasts": 10})
 SUMMARIES = ("clear", "clouds", "drizzle", "fog", "rain", "snow", "storm", "wind")

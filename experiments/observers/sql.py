@@ -12,11 +12,9 @@ from typing import Any
 
 import psycopg
 
-ACKED, FAILED, UNKNOWN = "acked", "failed", "unknown"
+from loadtests.outcomes import ACKED, CANCELED_WAIT, FAILED, UNKNOWN, sql_outcome
+
 READ_ONLY = "25006"
-# After these the transaction may have been committed: the server went away under it.
-SERVER_GONE = ("57P01", "57P02", "08")
-CANCELED_WAIT = "wait for synchronous replication"
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,9 @@ class Lane:
             cursor = await self._connection.execute(statement, values)
             row = await cursor.fetchone()
         except (psycopg.Error, OSError) as error:
-            return refused(error, self._warning)
+            state = getattr(error, "sqlstate", None)
+            outcome = sql_outcome(state, self._warning is not None)
+            return Answer(outcome, error=_text(error), sqlstate=state)
         return Answer(UNKNOWN, row, self._warning) if self._warning else Answer(ACKED, row)
 
     def _shut(self) -> None:
@@ -92,13 +92,6 @@ class Lane:
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
-
-
-def refused(error: Exception, warning: str | None) -> Answer:
-    """What became of a statement that was sent and ended with this error, after this warning."""
-    state = getattr(error, "sqlstate", None)
-    lost = state is None or state.startswith(SERVER_GONE) or warning is not None
-    return Answer(UNKNOWN if lost else FAILED, error=_text(error), sqlstate=state)
 
 
 def _text(error: Exception) -> str:

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from loadtests.recorder import Recorder, read_outcome, write_outcome
+from loadtests.outcomes import read_outcome, sql_outcome, write_outcome
+from loadtests.recorder import Recorder
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,17 @@ def test_after_the_end_nothing_is_written(tmp_path):
     recorder.close()
     record(recorder)
     assert (tmp_path / "events.jsonl").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "warned", "outcome"),
+    [
+        ("25006", False, "failed"),
+        ("57P01", False, "unknown"),
+        ("08006", False, "unknown"),
+        (None, False, "unknown"),
+        ("25006", True, "unknown"),
+    ],
+)
+def test_what_a_statement_that_ended_with_an_error_came_to(sqlstate, warned, outcome):
+    assert sql_outcome(sqlstate, warned) == outcome
