@@ -148,11 +148,18 @@ def controller(net) -> Callable[..., subprocess.Popen]:
 
 
 def until(true: Callable[[], bool], seconds: float) -> None:
-    """Poll to a deadline."""
+    """Poll to a deadline; a host that does not let us in right now is asked again."""
     deadline = time.monotonic() + seconds
-    while not true():
+    while not _so(true):
         assert time.monotonic() < deadline, f"not so within {seconds} s"
         time.sleep(0.2)
+
+
+def _so(true: Callable[[], bool]) -> bool:
+    try:
+        return true()
+    except remote.Unreachable:
+        return False
 
 
 def journals(on, host: str) -> str:
