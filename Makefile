@@ -16,7 +16,7 @@ demo: setup
 	@$(WITH_US) experiments run leader_power_cut
 	@echo "The lab runs on. Look around: . $(BIN)/activate; lab status; experiments list. Remove it: lab down"
 
-# All experiments, about 45 minutes; make suite QUICK=--quick: the few that tell most, in about ten.
+# All experiments, about 26 minutes; make suite QUICK=--quick: the few that tell most, in about seven.
 suite: setup
 	@$(WITH_US) lab up
 	@$(WITH_US) pyinfra -y inventories/lab.py deploy/cluster.py

@@ -1,6 +1,6 @@
-"""What every drill expects, whatever else it is about."""
+"""What drills share: what every one expects, whatever else it is about, and the steps that most of them take."""
 
-from experiments.model import Expect
+from experiments.model import Expect, Heal, Inject, Step, UntilWhole, UntilWrites, Wait
 
 SAFE = (
     Expect("no acknowledged write is lost", "lost", "==", 0),
@@ -9,3 +9,18 @@ SAFE = (
     Expect("the cluster is whole again", "steady_after", "is", True),
 )
 STAYS = Expect("the leader stays", "leader_changes", "==", 0)
+
+
+def until_back(
+    harm: Inject, *, jitter: str | None = None, writes_s: float = 60, then_s: float = 6, whole_s: float = 90
+) -> tuple[Step, ...]:
+    """A baseline, the harm, writes back (`writes_s` at most), the load seen to recover (`then_s`), healed and whole."""
+    return (
+        Wait(8, jitter),
+        harm,
+        UntilWrites(writes_s),
+        Wait(then_s),
+        Heal(),
+        UntilWhole(whole_s),
+        Wait(2),
+    )

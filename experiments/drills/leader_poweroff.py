@@ -1,7 +1,7 @@
 """The leader is shut down in good order, as for maintenance by someone who forgot to switch over."""
 
-from experiments.drills.common import SAFE
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
+from experiments.drills.common import SAFE, until_back
+from experiments.model import Bound, Expect, Experiment, Inject
 from faults.poweroff import Poweroff
 
 EXPERIMENT = Experiment(
@@ -12,15 +12,7 @@ EXPERIMENT = Experiment(
         "Patroni stops PostgreSQL, releases the leader key, and a synchronous standby takes over within 5 s; no "
         "acknowledged write is lost, and the old leader comes back as a replica without an error for anyone."
     ),
-    steps=(
-        Wait(8),
-        Inject(Poweroff(), "leader"),
-        UntilWrites(within_s=60),
-        Wait(6),
-        Heal(),
-        UntilWhole(within_s=90),
-        Wait(2),
-    ),
+    steps=until_back(Inject(Poweroff(), "leader")),
     expectations=(
         Expect("writes return within 5 s", "rto_ms", "<=", Bound(seconds=5)),
         Expect("another node leads", "leader_after", "!=", "leader_before"),

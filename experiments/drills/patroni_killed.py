@@ -1,7 +1,7 @@
 """The leader's Patroni is killed and restarted by systemd, while its PostgreSQL goes on."""
 
-from experiments.drills.common import SAFE
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
+from experiments.drills.common import SAFE, until_back
+from experiments.model import Bound, Expect, Experiment, Inject
 from faults.kill import Kill
 
 EXPERIMENT = Experiment(
@@ -12,15 +12,7 @@ EXPERIMENT = Experiment(
         "systemd restarts Patroni at once, it finds its PostgreSQL running and its leader key unexpired, and keeps "
         "both. HAProxy may miss it for as long as it takes to start; there is no failover."
     ),
-    steps=(
-        Wait(8),
-        Inject(Kill(process="patroni"), "leader"),
-        UntilWrites(within_s=60),
-        Wait(8),
-        Heal(),
-        UntilWhole(within_s=90),
-        Wait(2),
-    ),
+    steps=until_back(Inject(Kill(process="patroni"), "leader"), then_s=8),
     expectations=(
         Expect("writes return within 5 s", "rto_ms", "<=", Bound(seconds=5)),
         Expect("the leader stays", "leader_after", "==", "leader_before"),

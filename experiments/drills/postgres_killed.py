@@ -1,7 +1,7 @@
 """The primary's postmaster is killed; its host, its Patroni and everything else live on."""
 
-from experiments.drills.common import SAFE
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
+from experiments.drills.common import SAFE, until_back
+from experiments.model import Bound, Expect, Experiment, Inject
 from faults.kill import Kill
 
 EXPERIMENT = Experiment(
@@ -13,15 +13,7 @@ EXPERIMENT = Experiment(
         "else it starts PostgreSQL again on the same node. Writes are back within loop_wait + 6 s, and no "
         "acknowledged write is lost."
     ),
-    steps=(
-        Wait(8, jitter="loop_wait"),
-        Inject(Kill(process="postgres"), "leader"),
-        UntilWrites(within_s=60),
-        Wait(6),
-        Heal(),
-        UntilWhole(within_s=90),
-        Wait(2),
-    ),
+    steps=until_back(Inject(Kill(process="postgres"), "leader"), jitter="loop_wait"),
     expectations=(
         Expect("writes return within loop_wait + 6 s", "rto_ms", "<=", Bound(loop_wait=1, seconds=6)),
         *SAFE,

@@ -1,7 +1,7 @@
 """The proxy that clients use loses its power, with a floating address and without."""
 
-from experiments.drills.common import SAFE, STAYS
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, UntilWrites, Wait
+from experiments.drills.common import SAFE, STAYS, until_back
+from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
 from faults.power_cut import PowerCut
 
 _POWER = ("power_on", "power_off")
@@ -11,15 +11,7 @@ PAIR = Experiment(
     title="The proxy that holds the floating address loses its power",
     question="How long is everything out of reach until the other proxy has the address?",
     hypothesis="keepalived on the other proxy misses three advertisements and takes the address: 1 s, 4 s at most.",
-    steps=(
-        Wait(8),
-        Inject(PowerCut(), "vip_holder"),
-        UntilWrites(within_s=60),
-        Wait(8),
-        Heal(),
-        UntilWhole(within_s=60),
-        Wait(2),
-    ),
+    steps=until_back(Inject(PowerCut(), "vip_holder"), then_s=8, whole_s=60),
     expectations=(
         Expect("writes return within 4 s", "rto_ms", "<=", Bound(seconds=4)),
         Expect("reads return within 6 s", "read_outage_ms", "<=", Bound(seconds=6)),

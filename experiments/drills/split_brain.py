@@ -1,7 +1,7 @@
 """Partitions that tempt a cluster into two primaries."""
 
-from experiments.drills.common import SAFE
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, UntilWrites, Wait
+from experiments.drills.common import SAFE, until_back
+from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
 from faults.partition import Partition
 
 _FAILOVER = (
@@ -13,15 +13,7 @@ _FAILOVER = (
 
 
 def _steps(shape: str):
-    return (
-        Wait(8, jitter="loop_wait"),
-        Inject(Partition(shape), "leader", limit_s=90),
-        UntilWrites(within_s=60),
-        Wait(4),
-        Heal(),
-        UntilWhole(within_s=90),
-        Wait(2),
-    )
+    return until_back(Inject(Partition(shape), "leader", limit_s=90), jitter="loop_wait", then_s=4)
 
 
 ISOLATED = Experiment(

@@ -1,7 +1,7 @@
 """A synchronous standby's power is cut: the primary's commits wait for it, or for another."""
 
-from experiments.drills.common import SAFE
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
+from experiments.drills.common import SAFE, until_back
+from experiments.model import Bound, Expect, Experiment, Inject
 from faults.power_cut import PowerCut
 
 EXPERIMENT = Experiment(
@@ -13,15 +13,7 @@ EXPERIMENT = Experiment(
         "by name commits wait until the primary has given it up (wal_sender_timeout, 5 s) and Patroni has named "
         "another."
     ),
-    steps=(
-        Wait(8),
-        Inject(PowerCut(), "sync_standby"),
-        UntilWrites(within_s=60),
-        Wait(10),
-        Heal(),
-        UntilWhole(within_s=90),
-        Wait(2),
-    ),
+    steps=until_back(Inject(PowerCut(), "sync_standby"), then_s=10),
     expectations=(
         Expect("commits wait for 5 s and a loop_wait at most", "rto_ms", "<=", Bound(loop_wait=1, seconds=6)),
         Expect("the leader stays", "leader_after", "==", "leader_before"),
