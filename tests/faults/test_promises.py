@@ -99,6 +99,16 @@ def test_without_a_new_login_it_is_healed_at_once(inject, on, told, monkeypatch)
     assert "FD-" not in on("etcd1", "iptables -S")
 
 
+def test_a_cut_that_meets_no_packet_is_not_effective_and_healed(inject, on, told):
+    """Its peers are silent already, by another fault: what is cut off from them is cut off from nobody."""
+    inject("partition", "etcd2,etcd3")
+    with pytest.raises(NotEffective, match="etcd1: its rules met no packet"):
+        inject("partition", "etcd1", shape="one_way")
+    assert told[-1] == ("etcd1", "partition", "clean", "etcd1: all as before")
+    assert journals(on, "etcd1") == ""
+    assert "FD-" not in on("etcd1", "iptables -S")
+
+
 def test_what_the_host_has_of_others_survives_byte_for_byte(inject, heal, on):
     on("etcd1", "iptables -N THEIRS; iptables -A THEIRS -s 192.0.2.7 -j DROP; iptables -A INPUT -j THEIRS")
     on("etcd1", "nft add table inet theirs; nft add chain inet theirs x; nft add rule inet theirs x tcp dport 7 drop")
