@@ -99,7 +99,7 @@ def collect(access: Access, parts: Path) -> None:
             write("note", text=f"no turning points to read logs of ({error})")
             return
         if found:
-            for rows in each(lambda host: _host(host, access, found), access.inventory.hosts):
+            for rows in each(lambda host: of_host(host, access, found), access.inventory.hosts):
                 for row in rows:
                     write(**row)
 
@@ -110,7 +110,8 @@ def _events(parts: Path) -> Iterable[dict]:
             yield from (json.loads(line) for line in part.read_text().splitlines(keepends=True) if line.endswith("\n"))
 
 
-def _host(host: Host, access: Access, found: Sequence[Turn]) -> list[dict[str, Any]]:
+def of_host(host: Host, access: Access, found: Sequence[Turn]) -> list[dict[str, Any]]:
+    """The events that one host comes to: its clock, then its lines; or that it was silent."""
     rows: list[dict[str, Any]] = []
     try:
         with remote.connect(host) as connection:
