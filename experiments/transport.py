@@ -64,8 +64,9 @@ def count(events: list[dict], name: str, span: Span) -> int | None:
 
 
 def rate(events: list[dict], name: str, span: Span) -> float | None:
-    """How many a second, over the time that the words in the span tell of."""
-    number, told = count(events, name, span), sum(e["t"] - e["start"] for e in inside(events, span))
+    """How many a second, by the words that tell of the span alone: one across its edge tells of the other side, too."""
+    whole = [e for e in events if span.begin <= e["start"] and e["t"] <= span.end]
+    number, told = count(whole, name, span), sum(e["t"] - e["start"] for e in whole)
     return round(number / (told / SECOND), 2) if number is not None and told else None
 
 

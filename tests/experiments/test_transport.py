@@ -51,6 +51,14 @@ def test_counts_what_came_under_the_fault(measured, hosts):
     assert found["hosts"]["db2"]["retransmits"] == {"before": 1.0, "during": 1.0, "worst": 1}
 
 
+def test_what_a_word_across_the_fault_counted_was_not_there_before_it(builder, words):
+    """Its middle is before the fault, as most of it; what it counted may have come after."""
+    across = {"start": builder.at(-0.8), "t": builder.at(0.2), "checksum_errors": 3}
+    events = [e | across if (e["source"], e["host"], e["t"]) == ("tcp", "db1", builder.at(0)) else e for e in words()]
+    found = tcp(record(builder.power_cut_run() + events))
+    assert found["hosts"]["db1"]["checksum_errors"]["before"] == 0
+
+
 def test_a_host_that_spoke_with_another_kernel_was_rebooted(measured):
     assert measured()["rebooted"] == []
     assert measured(reboot=20)["rebooted"] == ["db1"]
