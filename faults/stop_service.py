@@ -1,7 +1,7 @@
 """A service stopped in good order, and started again."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from faults import processes, remote
 from faults.on_host import HEAL_SECONDS, OnHost
@@ -32,6 +32,9 @@ class StopService(OnHost):
                 f"it has {', '.join(target.host.roles)}",
             )
 
+    def note(self, target: Target) -> dict[str, Any]:
+        return {"stopped_at": self._stopped_at(target)}
+
     def harm_text(self, target: Target) -> str:
         # Not waited for: Patroni takes its time, and the harm begins now.
         return f"systemctl stop --no-block {self.unit(target)}"
@@ -40,11 +43,18 @@ class StopService(OnHost):
         return f"systemctl start {self.unit(target)}"
 
     def prove(self, target: Target) -> str:
-        if not poll(lambda: self._state(target) in ("inactive", "failed"), HEAL_SECONDS):
+        """Wait until it is down, or was: a stop that takes until the limit is undone at once, and systemd tells of it."""
+        seconds = min(HEAL_SECONDS, target.limit_s)
+        if not poll(lambda: self._was_down(target), seconds):
             raise NotEffective(
-                f"{target.host.name}: {self.unit(target)} is {self._state(target)} after {HEAL_SECONDS} s", ""
+                f"{target.host.name}: {self.unit(target)} is {self._state(target)} after {seconds:g} s",
+                "a service that takes longer to stop needs a longer limit",
             )
         return f"{target.host.name}: {self.unit(target)} is {self._state(target)}"
+
+    def _was_down(self, target: Target) -> bool:
+        down = self._state(target) in ("inactive", "failed")
+        return down or self._stopped_at(target) != target.before["stopped_at"]
 
     def prove_clean(self, target: Target) -> str:
         if not poll(lambda: self._state(target) == "active", SECONDS):
@@ -56,6 +66,10 @@ class StopService(OnHost):
 
     def status(self, target: Target) -> str:
         return f"{self.unit(target)} is {self._state(target)}"
+
+    def _stopped_at(self, target: Target) -> str:
+        """When it last was down, as systemd has it; 0 for never since boot."""
+        return remote.sh(target.ssh, f"systemctl show -P InactiveEnterTimestampMonotonic {self.unit(target)}")
 
     def _state(self, target: Target) -> str:
         return remote.sh(target.ssh, f"systemctl show -P ActiveState {self.unit(target)}", check=False)

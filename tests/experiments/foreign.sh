@@ -11,6 +11,9 @@ done
 install -d -o postgres -g postgres -m 700 /srv/etcd /srv/pg /srv/pg-logs
 
 cat >/etc/systemd/system/dcs.service <<EOF
+[Unit]
+Wants=network-online.target
+After=network-online.target
 [Service]
 Type=notify
 User=postgres

@@ -28,6 +28,13 @@ ETCD_INITIAL_ADVERTISE_PEER_URLS=http://{address}:2380
 ETCD_ADVERTISE_CLIENT_URLS=http://{address}:2379
 ETCD_INITIAL_CLUSTER={cluster}
 EOF
+mkdir -p /etc/systemd/system/etcd.service.d
+cat > /etc/systemd/system/etcd.service.d/online.conf <<EOF
+[Unit]
+Wants=network-online.target
+After=network-online.target
+EOF
+systemctl daemon-reload
 systemctl enable --quiet etcd 2>/dev/null; systemctl start --no-block etcd
 """
 # A service that takes connections on port 7777 and is soon back when it died.
@@ -58,10 +65,12 @@ systemctl daemon-reload; systemctl start greeter
 
 @pytest.fixture(scope="session")
 def net(like_lab, command) -> Path:
-    """The inventory file of hosts etcd1 to etcd3, up."""
+    """The inventory file of hosts etcd1 to etcd3, up, with nothing in the ledger of a run that died."""
     file = like_lab(*place("net", 4), only=HOSTS)
     done = command("lab", "-i", file, "up")
     assert done.returncode == 0, done.stderr
+    healed = command("faults", "-i", file, "heal", "--all")
+    assert healed.returncode == 0, healed.stderr
     yield file
     command("lab", "-i", file, "down")
 

@@ -71,9 +71,9 @@ def test_power_faults_heal_by_themselves_when_their_controller_is_killed(control
 
 
 def test_a_quorum_comes_back_by_itself_when_its_controller_is_killed(controller, ways, on, heal):
-    killed_when_done(controller(["etcd_quorum_loss", {}, "etcd:majority", 20]))
+    killed_when_done(controller(["etcd_quorum_loss", {}, "etcd:majority", 40]))
     assert not etcd.decides(ways)
-    until(lambda: etcd.decides(ways), 30)
+    until(lambda: etcd.decides(ways), 60)
     until(lambda: all(journals(on, host.name) == "" for host in ways.inventory.hosts), 10)
     heal(ledger.entries(ways.inventory))
 
@@ -107,6 +107,20 @@ def test_a_cut_that_meets_no_packet_is_not_effective_and_healed(inject, on, told
     assert told[-1] == ("etcd1", "partition", "clean", "etcd1: all as before")
     assert journals(on, "etcd1") == ""
     assert "FD-" not in on("etcd1", "iptables -S")
+
+
+def test_a_service_that_outlasts_the_limit_was_not_stopped(inject, on, told):
+    """Its undo queues a start while the stop still goes on: it is never seen down, and nobody waits a minute for it."""
+    on(
+        "etcd1",
+        "printf '[Service]\\nExecStart=sleep 999\\nExecStop=sleep 6\\n' > /run/systemd/system/slow.service; "
+        "systemctl daemon-reload; systemctl start slow",
+        check=True,
+    )
+    with pytest.raises(NotEffective, match="slow.service is deactivating after 3 s: a service that takes longer"):
+        inject("stop_service", "etcd1", process="slow.service", limit_s=3)
+    assert told[-1] == ("etcd1", "stop_service", "clean", "etcd1: slow.service is active again; all as before")
+    on("etcd1", "rm /run/systemd/system/slow.service; systemctl kill slow; systemctl daemon-reload")
 
 
 def test_what_the_host_has_of_others_survives_byte_for_byte(inject, heal, on):
