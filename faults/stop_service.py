@@ -43,7 +43,7 @@ class StopService(OnHost):
         return f"systemctl start {self.unit(target)}"
 
     def prove(self, target: Target) -> str:
-        """Wait until it is down, or was: a stop that takes until the limit is undone at once, and systemd tells of it."""
+        """Wait until it is down, or was: a stop that lasts until the limit is undone at once, as systemd knows."""
         seconds = min(HEAL_SECONDS, target.limit_s)
         if not poll(lambda: self._was_down(target), seconds):
             raise NotEffective(
