@@ -19,6 +19,19 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class UntilSinceFault:
+    """Wait until `seconds` after the first fault's harm, however long its proof took; at once where that is over.
+
+    For what must be done before a lease ends: that runs from the harm.
+    """
+
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"wait until {self.seconds:g} s after the first fault"
+
+
+@dataclass(frozen=True)
 class Inject:
     """Inject a fault on a target; it heals by itself after `limit_s`, the fault's own limit where none is given.
 
@@ -116,7 +129,19 @@ class UntilCaughtUp:
         return f"wait up to {self.within_s:g} s until {self.target} has caught up"
 
 
-Step = Wait | Inject | UntilWrites | Heal | UntilWhole | Switchover | WriteWal | Reinitialize | Level | UntilCaughtUp
+Step = (
+    Wait
+    | UntilSinceFault
+    | Inject
+    | UntilWrites
+    | Heal
+    | UntilWhole
+    | Switchover
+    | WriteWal
+    | Reinitialize
+    | Level
+    | UntilCaughtUp
+)
 
 
 @dataclass(frozen=True)

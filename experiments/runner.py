@@ -29,6 +29,7 @@ from experiments.model import (
     Step,
     Switchover,
     UntilCaughtUp,
+    UntilSinceFault,
     UntilWhole,
     UntilWrites,
     Wait,
@@ -63,6 +64,7 @@ class Run:
         self.random = random.Random(seed)
         self.profile = access.profile
         self.initial: dict[str, str] = {}
+        self.first_fault: int | None = None
         self.introduced = False
         self.unobserved = reach.unobserved(access)
         self.began_s = time.time()
@@ -201,6 +203,8 @@ class Run:
                 time.sleep(seconds + chance)
                 if jitter:
                     self._note(f"waited {chance:.3f} s of a {jitter} more, by the seed {self.seed}")
+            case UntilSinceFault(seconds):
+                self._until_since_fault(seconds)
             case Inject():
                 self._inject(step)
             case UntilWrites(within_s):
@@ -227,6 +231,11 @@ class Run:
                 self.write("level", name=name, start=start)
             case UntilCaughtUp(target, within_s):
                 self._until_caught_up(self._named(target), within_s)
+
+    def _until_since_fault(self, seconds: float) -> None:
+        if self.first_fault is None:
+            raise Problem("no fault was injected yet", "this step counts from the first one's harm")
+        time.sleep(max(0, self.first_fault / 1e9 + seconds - time.time()))
 
     def _until_caught_up(self, name: str, within_s: float) -> None:
         took = operations.until_caught_up(self.access, name, within_s)
@@ -260,6 +269,7 @@ class Run:
         fields = {"id": new_id(), "fault": "switchover", "target": "leader", "args": {}}
         began, old = time.time_ns(), operations.leader(self.access)
         self.write("fault", host=old, phase="inject", detail=f"POST /switchover {old}", t=began, **fields)
+        self.first_fault = self.first_fault or began
         old, new, said = operations.switchover(self.access, within_s)
         for phase, detail in (("effective", said), ("heal", "nothing to heal"), ("clean", f"{new} leads")):
             self.write("fault", host=old, phase=phase, detail=detail, **fields)
@@ -274,6 +284,8 @@ class Run:
         each(lambda entry: engine.heal(entry, self.access, self._record), entries)
 
     def _record(self, entry: Entry, phase: str, detail: str, t: int | None) -> None:
+        if phase == "inject" and self.first_fault is None:
+            self.first_fault = t
         self.write(
             "fault",
             phase=phase,

@@ -1,7 +1,7 @@
 """etcd loses one member, its majority, or all: what Patroni may still decide."""
 
 from experiments.drills.common import SAFE, STAYS
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
+from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilSinceFault, UntilWhole, Wait
 from faults.etcd_quorum_loss import EtcdQuorumLoss
 from faults.power_cut import PowerCut
 
@@ -34,8 +34,9 @@ TWO = Experiment(
     steps=(
         Wait(8),
         Inject(EtcdQuorumLoss("freeze"), "etcd:majority", allow_quorum_loss=True),
-        # Its lease, up to a loop_wait old, must outlive this, and the healing.
-        Wait(14),
+        # Writes have stopped by then (retry_timeout + loop_wait + 2 s), and its lease, up to a loop_wait old, has 4 s
+        # left for the healing: another may lead once it ends.
+        UntilSinceFault(14),
         Heal(),
         UntilWhole(within_s=90),
         Wait(3),
@@ -83,7 +84,7 @@ ALL = Experiment(
     steps=(
         Wait(8),
         Inject(EtcdQuorumLoss("freeze"), "group:etcd", max_hosts=7, allow_quorum_loss=True),
-        Wait(16),
+        UntilSinceFault(14),  # as above: longer than Patroni tries, and well before the lease ends
         Heal(),
         UntilWhole(within_s=90),
         Wait(3),
