@@ -281,15 +281,29 @@ def recovering_from(rec: Recording, fault: int) -> int:
     return max(fault, min(failed, default=fault))
 
 
+def succeeded(event: dict) -> bool:
+    """Whether a user's request did."""
+    return event["outcome"] in ("ok", "acked")
+
+
+def overdue(event: dict, since: int) -> bool:
+    """Whether a request was due before then: what waited for long says nothing of the rate of now.
+
+    Older recordings have no `due`, and all counts in them.
+    """
+    return (event.get("due") or since) < since
+
+
 def successes(rec: Recording) -> list[int]:
     """When users' requests succeeded, ns, in order."""
-    return [e["t"] for e in rec.of("locust", "request") if e["outcome"] in ("ok", "acked")]
+    return [e["t"] for e in rec.of("locust", "request") if succeeded(e)]
 
 
 def baseline(rec: Recording) -> float | None:
     """Mean rate a second of users' successes over up to 10 s before the fault, with all users there; null under 2 s.
 
-    Over whole windows of the length that recovery is measured with, or users who act in step count once too often.
+    Only of those that were due in that time, or a backlog of the users' start would count as their rate. Over whole
+    windows of the length that recovery is measured with, or users who act in step count once too often.
     """
     times, fault = successes(rec), rec.fault_at
     users = [(e["t"], e.get("users") or 0) for e in rec.of("locust", "alive") if fault and e["t"] < fault]
@@ -299,7 +313,8 @@ def baseline(rec: Recording) -> float | None:
     lead -= lead % WINDOW
     if fault is None or lead < WINDOW:
         return None
-    return (bisect_left(times, fault) - bisect_left(times, fault - lead)) / (lead / SECOND)
+    good = [e for e in rec.of("locust", "request") if succeeded(e) and fault - lead <= e["t"] < fault]
+    return sum(not overdue(e, fault - lead) for e in good) / (lead / SECOND)
 
 
 def recover95(rec: Recording) -> float | None:
@@ -347,7 +362,7 @@ def users(rec: Recording) -> dict[str, int | None]:
     requests = rec.of("locust", "request")
     if interval(rec, "locust") is None:
         return {"user_errors": None, "user_requests": None}
-    errors = sum(e["outcome"] not in ("ok", "acked") for e in requests)
+    errors = sum(not succeeded(e) for e in requests)
     holed = rec.blind("locust", rec.window)
     return {"user_errors": None if holed else errors, "user_requests": None if holed else len(requests)}
 

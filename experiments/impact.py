@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from experiments.figures import BASELINE, WINDOW, covered, ms
+from experiments.figures import BASELINE, WINDOW, covered, ms, overdue, succeeded
 from experiments.recording import SECOND, Recording, Span, interval
 
 KINDS = {"write": ("POST", "acked"), "read": ("GET", "ok")}
@@ -31,19 +31,18 @@ def requests(rec: Recording, kind: str) -> list[dict]:
     return [e for e in rec.of("locust", "request") if e["method"] == KINDS[kind][0]]
 
 
-def succeeded(event: dict) -> bool:
-    return event["outcome"] in ("acked", "ok")
+def felt(rec: Recording, spans: Sequence[Span], *, backlog: bool = True) -> dict[str, Any]:
+    """Rate of success, latencies and errors of reads and of writes in the spans; null where users were not watched.
 
-
-def felt(rec: Recording, spans: Sequence[Span]) -> dict[str, Any]:
-    """Rate of success, latencies and errors of reads and of writes in the spans; null where users were not watched."""
+    Without `backlog` the rate leaves out what came in a span and was due before it.
+    """
     blind = interval(rec, "locust") is None or not spans or any(rec.blind("locust", span) for span in spans)
     found: dict[str, Any] = {}
     for kind in KINDS:
         events = [] if blind else requests(rec, kind)
         inside = [e for e in events if any(span.begin <= due(e) < span.end for span in spans)]
         good = [ms(e["t"] - due(e)) for e in inside if succeeded(e)]
-        ended = sum(succeeded(e) and any(span.begin <= e["t"] < span.end for span in spans) for e in events)
+        ended = sum(succeeded(e) and any(_came(e, span, backlog) for span in spans) for e in events)
         seconds = covered(spans) / SECOND
         found |= {
             f"{kind}_rate": None if blind or not seconds else round(ended / seconds, 3),
@@ -54,6 +53,10 @@ def felt(rec: Recording, spans: Sequence[Span]) -> dict[str, Any]:
     return found
 
 
+def _came(event: dict, span: Span, backlog: bool) -> bool:
+    return span.begin <= event["t"] < span.end and (backlog or not overdue(event, span.begin))
+
+
 def before(rec: Recording) -> dict[str, Any]:
     """What users felt in the up to 10 s before the first fault, from when all were there."""
     fault = rec.fault_at
@@ -62,7 +65,7 @@ def before(rec: Recording) -> dict[str, Any]:
     since = next((t for t, count in users if count == most), None)
     if fault is None or since is None or fault - since < WINDOW:
         return felt(rec, ())
-    return felt(rec, [Span(max(since, fault - BASELINE), fault)])
+    return felt(rec, [Span(max(since, fault - BASELINE), fault)], backlog=False)
 
 
 def during(rec: Recording) -> dict[str, Any]:

@@ -97,6 +97,34 @@ def test_before_takes_two_seconds_of_all_users(run, builder):
     assert set(judge(with_load(run, load))["before"].values()) == {None}
 
 
+def slow_to_start(builder, known=True):
+    """The steady load, but four seconds' requests come at once, just after the 10 s before the fault have begun."""
+    load = []
+    for e in steady_load(builder):
+        if e["kind"] != "request":
+            load.append(e)
+            continue
+        late = builder.at(-14) <= e["start"] < builder.at(-10)
+        shown = e | {"t": builder.at(-9.9), "start": builder.at(-10.5)} if late else e
+        load.append(shown | ({"due": e["start"]} if known else {}))
+    return load
+
+
+def test_what_was_due_earlier_is_no_part_of_the_rate_before(run, builder):
+    """Users whose first requests waited: what came of them later would make any later rate look poor."""
+    figures = judge(with_load(run, slow_to_start(builder)))
+    assert figures["before"]["write_rate"] == pytest.approx(10, abs=0.3)
+    assert figures["before"]["read_rate"] == pytest.approx(10, abs=0.3)
+    assert figures["during"]["write_ratio"] == pytest.approx(1, abs=0.05)
+    assert figures["phases"]["recover95_ms"] is not None
+
+
+def test_a_recording_that_does_not_tell_when_they_were_due_is_judged_as_ever(run, builder):
+    figures = judge(with_load(run, slow_to_start(builder, known=False)))
+    assert figures["before"]["write_rate"] == pytest.approx(14, abs=0.3)
+    assert figures["phases"]["recover95_ms"] is None
+
+
 # -- what the cluster did --------------------------------------------------------------------------------
 
 
