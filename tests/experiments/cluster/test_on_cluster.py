@@ -22,6 +22,7 @@ from experiments.model import (
     Load,
     Switchover,
     UntilWhole,
+    UntilWrites,
     Wait,
 )
 from faults import cluster, etcd
@@ -63,7 +64,10 @@ def test_the_app_stores_a_forecast_once(sound):
     body = {"id": str(uuid.uuid4()), "city": city, "day": "2030-01-31", "temperature_c": -3.5, "summary": "snow"}
     first, second = (httpx.post(f"{sound.http_url}/forecasts", json=body) for _ in range(2))
     assert (first.status_code, second.status_code) == (201, 200), first.text
-    assert body["id"] in httpx.get(f"{sound.http_url}/forecasts", params={"city": city}).text
+    deadline = time.monotonic() + 20  # the app reads from a standby, which may be a little behind
+    while body["id"] not in (read := httpx.get(f"{sound.http_url}/forecasts", params={"city": city})).text:
+        assert time.monotonic() < deadline, read.text
+        time.sleep(0.2)
 
 
 @pytest.mark.parametrize("name", ["db1", "lb1", "app1", "etcd1"])
@@ -142,7 +146,7 @@ def test_the_event_logs_users_go_on_after_a_switchover(sound, tmp_path):
         EXPERIMENT,
         name="log",
         load=Load(file="loadtests/events.py", rates=EVENTS),
-        steps=(Wait(4), Switchover(), Level("after", 4), UntilWhole(60)),
+        steps=(Wait(4), Switchover(), UntilWrites(60), Level("after", 4), UntilWhole(60)),
         expectations=(Expect("no acknowledged write is lost", "lost", "==", 0),),
     )
     verdict, _ = run(sound, experiment, tmp_path)
