@@ -176,10 +176,11 @@ def test_a_power_cut_of_its_leader_is_drilled_to_a_verdict(foreign, command, tmp
 def test_the_log_of_its_etcd_is_read_under_its_own_name(ways):
     """A member that is started anew says so; in a drill it hangs on who leads etcd whether any has a word to say."""
     name = next(name for name in NAMES if name != etcd.leader(ways))
-    turn = logs.Turn(time.time_ns(), "etcd is started anew")
     with remote.connect(ways.inventory[name]) as connection:
+        begins = logs.Turn(time.time_ns(), "etcd is started anew")
         remote.sh(connection, "systemctl restart dcs")
-        while time.time_ns() < turn.t + logs.AFTER:
+        done = logs.Turn(time.time_ns(), "etcd has started")
+        while time.time_ns() < done.t + logs.AFTER:
             time.sleep(0.1)
-        _, *found = logs.of_host(ways.inventory[name], ways, [turn])
+        _, *found = logs.of_host(ways.inventory[name], ways, [begins, done])
     assert "dcs" in {row["unit"] for row in found if row["kind"] == "line"}
