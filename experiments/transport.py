@@ -4,6 +4,7 @@ As in figures.py: what was not observed is null. All of it is null where the run
 """
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any
 
 from experiments.recording import EVERY, SECOND, Recording, Span, holder, interval, leader_history
@@ -57,15 +58,30 @@ def inside(events: list[dict], span: Span) -> list[dict]:
     return [e for e in events if span.begin <= (e["start"] + e["t"]) // 2 < span.end]
 
 
+def made_good(events: list[dict], span: Span) -> list[dict]:
+    """The words without the silences that a later word makes good: the kernel went on counting.
+
+    That one tells of all since the word before the silence, if both are of one boot, and of the span alone if it lies
+    whole in it.
+    """
+    heard = [e for e in events if e["reachable"]]
+    whole = [
+        Span(e["start"], e["t"])
+        for last, e in pairwise(heard)
+        if last["boot"] == e["boot"] and span.begin <= e["start"] and e["t"] <= span.end
+    ]
+    return [e for e in events if e["reachable"] or not any(told.begin <= e["t"] <= told.end for told in whole)]
+
+
 def count(events: list[dict], name: str, span: Span) -> int | None:
-    """How many in the span; null where the host was out of reach at any time in it, or not spoken of."""
-    found = inside(events, span)
+    """How many in the span; null where the host was not spoken of, or out of reach and that was not made good."""
+    found = inside(made_good(events, span), span)
     return sum(e[name] for e in found) if found and all(e["reachable"] for e in found) else None
 
 
 def rate(events: list[dict], name: str, span: Span) -> float | None:
     """How many a second, by the words that tell of the span alone: one across its edge tells of the other side, too."""
-    whole = [e for e in events if span.begin <= e["start"] and e["t"] <= span.end]
+    whole = [e for e in made_good(events, span) if span.begin <= e["start"] and e["t"] <= span.end]
     number, told = count(whole, name, span), sum(e["t"] - e["start"] for e in whole)
     return round(number / (told / SECOND), 2) if number is not None and told else None
 

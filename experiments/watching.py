@@ -11,6 +11,7 @@ from experiments import load
 from experiments.events import Writer
 from experiments.model import Load
 from experiments.observers import process
+from experiments.recording import EVERY, SPEAKS_OF
 from inventories.access import Access
 
 FIRST_WORD_SECONDS = 20
@@ -64,19 +65,39 @@ class Watch:
         self.write("observer", phase=phase, name=name, interval_ms=process.INTERVAL_MS[name])
 
     def _wait_for_words(self) -> None:
-        """Until each has written its first event; one that stays silent is left to the judge."""
+        """Until each has had a word, of each of its hosts where it must; a silence that lasts is left to the judge."""
         deadline = time.monotonic() + FIRST_WORD_SECONDS
-        silent = set(self.names)
+        silent = self._silent()
         while silent and time.monotonic() < deadline:
-            silent = {name for name in silent if not _has_words(self.parts / f"{name}.jsonl")}
             time.sleep(0.1)
+            silent = self._silent()
         if silent:
-            self.tell(f"no word from {', '.join(sorted(silent))} after {FIRST_WORD_SECONDS} s")
+            self.tell(f"no word from {', '.join(silent)} after {FIRST_WORD_SECONDS} s")
         self.tell(f"load ({self.load}) and {len(self.names)} observers are running")
 
+    def _silent(self) -> list[str]:
+        """The observers without a first word, and those of hosts: `tcp of db1`."""
+        found = []
+        for name in self.names:
+            file, hosts = self.parts / f"{name}.jsonl", self._hosts(name)
+            if not hosts:
+                found += [] if file.exists() and file.stat().st_size else [name]
+                continue
+            heard = _heard_of(file)
+            found += [f"{name} of {host}" for host in hosts if host not in heard]
+        return found
 
-def _has_words(file: Path) -> bool:
-    return file.exists() and file.stat().st_size > 0
+    def _hosts(self, name: str) -> list[str]:
+        """The hosts that an observer must speak of, each by itself."""
+        inventory, role = self.access.inventory, SPEAKS_OF.get(name)
+        return [host.name for host in inventory.hosts if role == EVERY or role in host.roles]
+
+
+def _heard_of(file: Path) -> set[str]:
+    """The hosts that an observer has reached so far."""
+    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+    events = [json.loads(line) for line in lines if line.endswith("\n")]
+    return {event["host"] for event in events if event.get("reachable", True)}
 
 
 def until_writes(parts: Path, within_s: float) -> float | None:

@@ -17,7 +17,7 @@ from inventories.access import Access
 from inventories.errors import Problem
 from inventories.read import Host
 
-SILENT_S = 2.5
+SILENT_S = 5.0  # five words missed; a slow machine may miss two
 PAUSE_S = 0.5
 COUNTED = ("retransmits", "checksum_errors", "sent")
 PROGRAM = """

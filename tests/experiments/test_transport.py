@@ -100,6 +100,33 @@ def test_a_host_out_of_reach_is_no_hole_and_no_figure(builder, words):
     assert verdict["tcp"]["hosts"]["db1"]["checksum_errors"]["worst"] == 7
 
 
+@pytest.mark.parametrize(
+    ("silence", "boot", "found"),
+    [
+        ((5, 20), "one", 7 * 34),
+        ((5, 20), "two", None),  # what the kernel before it had counted is not known
+        ((-3, 6), "one", None),  # some of it came before the fault
+    ],
+)
+def test_a_silence_is_made_good_by_a_later_word_of_the_same_kernel(builder, words, silence, boot, found):
+    """db1 is not heard for a while, and its next word tells of all since the one before."""
+    begin, end = silence
+    events = []
+    for e in words():
+        seconds = (e["t"] - builder.FAULT_AT) / 1e9
+        if e["host"] != "db1" or e["kind"] != "counters" or seconds <= begin:
+            events.append(e)
+        elif seconds < end:
+            nothing = dict.fromkeys(("retransmits", "checksum_errors", "sent", "boot"))
+            events.append(e | nothing | {"reachable": False, "start": e["t"], "error": "silent"})
+        elif seconds == end:
+            missed = 7 * (end - max(begin, 0))
+            events.append(e | {"start": builder.at(begin), "checksum_errors": missed, "boot": boot})
+        else:
+            events.append(e | {"boot": boot})
+    assert tcp(record(builder.power_cut_run() + events))["checksum_errors_during"] == found
+
+
 def test_without_the_observer_there_is_no_figure(builder):
     expectation = ({"name": "It", "metric": "tcp.checksum_errors_during", "op": ">=", "wanted": 1},)
     verdict = judge(builder.power_cut_run(expectations=expectation))
