@@ -5,10 +5,10 @@ import pytest
 from experiments import whole
 from inventories.access import Access, access
 from inventories.read import read
+from tests.experiments.cluster.helpers import WHOLE_SECONDS
 from tests.labs import place
 
 NAME, SUBNET = place("cluster", 3)
-WHOLE_SECONDS = 120
 
 
 @pytest.fixture(scope="package")

@@ -11,6 +11,8 @@ from faults import remote
 from inventories.access import Access
 from inventories.read import ROOT
 
+WHOLE_SECONDS = 120
+
 
 def on(ways: Access, name: str, text: str) -> str:
     """Run a shell text on a host."""

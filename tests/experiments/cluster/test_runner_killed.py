@@ -14,8 +14,7 @@ from experiments.model import Wait
 from experiments.recording import load_events
 from faults import ledger as fault_ledger
 from faults import remote
-from tests.experiments.cluster.conftest import WHOLE_SECONDS
-from tests.experiments.cluster.helpers import run, runner_of
+from tests.experiments.cluster.helpers import WHOLE_SECONDS, run, runner_of
 
 pytestmark = pytest.mark.lab
 
