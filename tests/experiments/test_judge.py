@@ -169,9 +169,9 @@ def test_finds_one_lost_among_a_million_quickly():
     best = dict.fromkeys(range(1_000_000), "acked") | {1_000_001: "failed", 1_000_002: "unknown"}
     present = list(range(1_000_000)) + [1_000_002]
     present.remove(123_456)
-    started = time.perf_counter()
+    started = time.process_time()
     assert lost_and_ghost(best, present) == ([123_456], [1_000_002])
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 # -- outages ---------------------------------------------------------------------------------------------
