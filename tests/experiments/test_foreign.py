@@ -62,7 +62,7 @@ def foreign(tmp_path_factory, command):
     file = folder / "theirs.py"
     words = {"name": NAME, "subnet": SUBNET, "token": TOKEN, "folder": folder, "secrets": folder / "secrets.json"}
     file.write_text(INVENTORY.format(**words))
-    up = command("lab", "-i", file, "up")
+    up = command("lab", "-i", file, "up", seconds=600)
     assert up.returncode == 0, up.stderr
     _build(access(read(file)))
     yield file
@@ -153,7 +153,17 @@ def test_the_doctor_finds_what_is_wrong(foreign, command, was, now, broken):
 
 def test_a_power_cut_of_its_leader_is_drilled_to_a_verdict(foreign, command, tmp_path):
     done = command(
-        "experiments", "-i", foreign, "run", "leader_power_cut", "--seed", "3", "--json", "--reports", tmp_path
+        "experiments",
+        "-i",
+        foreign,
+        "run",
+        "leader_power_cut",
+        "--seed",
+        "3",
+        "--json",
+        "--reports",
+        tmp_path,
+        seconds=600,
     )
     assert done.returncode in (0, 1), done.stderr
     verdict = json.loads(done.stdout)

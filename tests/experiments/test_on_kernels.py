@@ -73,7 +73,7 @@ def sound(ways):
 def drill(ways, inventory, command, tmp_path):
     def run(name: str) -> Drill:
         done = command(
-            "experiments", "-i", inventory, "run", name, "--json", "--seed", 1, "--reports", tmp_path, seconds=400
+            "experiments", "-i", inventory, "run", name, "--json", "--seed", 1, "--reports", tmp_path, seconds=600
         )
         assert done.returncode in (0, 1), done.stderr
         verdict = json.loads(done.stdout)

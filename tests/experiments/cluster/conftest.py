@@ -14,7 +14,7 @@ NAME, SUBNET = place("cluster", 3)
 @pytest.fixture(scope="package")
 def inventory(like_lab, command):
     file = like_lab(NAME, SUBNET)
-    done = command("lab", "-i", file, "up")
+    done = command("lab", "-i", file, "up", seconds=600)
     assert done.returncode == 0, done.stderr
     yield file
     command("lab", "-i", file, "down")
@@ -22,7 +22,7 @@ def inventory(like_lab, command):
 
 @pytest.fixture(scope="package")
 def deployed(inventory, command):
-    done = command("pyinfra", "-y", inventory, "deploy/cluster.py")
+    done = command("pyinfra", "-y", inventory, "deploy/cluster.py", seconds=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return inventory
 

@@ -76,9 +76,7 @@ def test_ctrl_c_heals_and_still_writes_a_report(sound, deployed, tmp_path):
 
 @pytest.mark.parametrize("step", ["waiting until the cluster is whole (before)", "observers are running", "wait 8 s",
                                   "inject", "effective", "wait up to", "clean", "counting the rows"])  # fmt: skip
-def test_after_a_kill_in_any_step_the_next_run_heals_and_goes_on(
-    sound, deployed, tmp_path, step, capfd, monkeypatch
-):
+def test_after_a_kill_in_any_step_the_next_run_heals_and_goes_on(sound, deployed, tmp_path, step, capfd, monkeypatch):
     """A host that had lost its power may take as long to be back as the fixture gives it."""
     monkeypatch.setattr(runner, "STEADY_SECONDS", WHOLE_SECONDS)
     child = runner_of(deployed, "standby_power_cut", tmp_path)
