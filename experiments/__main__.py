@@ -113,7 +113,7 @@ def run(get, name: str, repeat: int, seed: int | None, reports: Path, as_json: b
 
 
 def _end_in_good_order() -> None:
-    """Ctrl-C and SIGTERM heal first."""
+    """Ctrl-C and SIGTERM heal, and clear up, first."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts us in the background ignores it
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
@@ -178,6 +178,7 @@ def suite_(
 def doctor(get, as_json: bool) -> int:
     """Try every way into the cluster; say what cannot be observed, and which experiments that costs. Exit 1: some."""
     ways = get()
+    _end_in_good_order()
     with only_one(ways.inventory):
         found = examine(ways)
     if as_json:

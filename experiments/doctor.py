@@ -157,28 +157,38 @@ def _schema(access: Access) -> Iterator[Check]:
     try:
         with psycopg.connect(**access.sql_front(), autocommit=True) as connection:
             there = ledger.there(connection)
-        ledger.prepare(access)
-    except (psycopg.Error, Problem) as error:
-        yield Check(what, False, str(error).strip().splitlines()[0], needed)
+    except psycopg.Error as error:
+        yield Check(what, False, _first(error), needed)
         return
     try:
-        yield Check(
-            what, True, f"{ledger.SCHEMA} {'is there' if there else 'can be made'} in {access.data['database']}", needed
-        )
+        yield _made(access, there, what, needed)
     finally:
         if not there:
             _drop(access)
 
 
+def _made(access: Access, there: bool, what: str, needed: str) -> Check:
+    try:
+        ledger.prepare(access)
+    except (psycopg.Error, Problem) as error:
+        return Check(what, False, _first(error), needed)
+    found = f"{ledger.SCHEMA} {'is there' if there else 'can be made'} in {access.data['database']}"
+    return Check(what, True, found, needed)
+
+
+def _first(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
 def _drop(access: Access) -> None:
+    """What was made, be it by half; a database that let nothing be made is left as it is."""
     try:
         with psycopg.connect(**access.sql_front(), autocommit=True) as connection:
-            connection.execute(DROP)
+            if ledger.there(connection):
+                connection.execute(DROP)
     except psycopg.Error as error:
-        said = str(error).strip().splitlines()[0]
-        raise Problem(
-            f"the schema that was made is still there ({said})", f"{DROP} in {access.data['database']}"
-        ) from None
+        where = f"{DROP} in {access.data['database']}"
+        raise Problem(f"the schema that was made is still there ({_first(error)})", where) from None
 
 
 def _words(file: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,52 @@
+"""The doctor leaves nothing behind, at whatever moment it is stopped."""
+
+from unittest.mock import MagicMock
+
+import pytest
+
+from experiments import doctor
+from inventories.errors import Problem
+
+
+@pytest.fixture
+def statements(monkeypatch) -> list[str]:
+    """What is asked of a database that takes everything."""
+    connection = MagicMock()
+    connection.__enter__.return_value = connection
+    monkeypatch.setattr(doctor.psycopg, "connect", lambda **_: connection)
+    found = []
+    connection.execute.side_effect = found.append
+    return found
+
+
+def test_a_schema_that_was_half_made_when_it_was_interrupted_is_dropped(statements, monkeypatch):
+    made = []
+
+    def interrupted(_):
+        made.append("the schema, without its tables")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor.ledger, "there", lambda _: bool(made))
+    monkeypatch.setattr(doctor.ledger, "prepare", interrupted)
+    with pytest.raises(KeyboardInterrupt), doctor._schema(MagicMock()):
+        pass
+    assert statements == [doctor.DROP]
+
+
+def test_where_none_could_be_made_that_is_told(statements, monkeypatch):
+    def refused(_):
+        raise Problem("the probes' tables cannot be made (read-only)", "mend it")
+
+    monkeypatch.setattr(doctor.ledger, "there", lambda _: False)
+    monkeypatch.setattr(doctor.ledger, "prepare", refused)
+    with doctor._schema(MagicMock()) as made:
+        assert (made.ok, "read-only" in made.found) == (False, True)
+    assert statements == []
+
+
+def test_a_schema_that_was_there_stays(statements, monkeypatch):
+    monkeypatch.setattr(doctor.ledger, "there", lambda _: True)
+    monkeypatch.setattr(doctor.ledger, "prepare", lambda _: None)
+    with doctor._schema(MagicMock()) as made:
+        assert made.ok
+    assert statements == []
