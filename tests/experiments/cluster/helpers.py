@@ -34,8 +34,13 @@ def configure(ways: Access, **wanted) -> None:
 
 def runner_of(inventory: Path, experiment: str, reports: Path) -> subprocess.Popen:
     """`experiments run`, under way; what it says comes line by line."""
+    return under_way(inventory, "run", experiment, "--reports", str(reports))
+
+
+def under_way(inventory: Path, *arguments: str) -> subprocess.Popen:
+    """One of the `experiments` commands, under way."""
     return subprocess.Popen(
-        [sys.executable, "-m", "experiments", "-i", str(inventory), "run", experiment, "--reports", str(reports)],
+        [sys.executable, "-m", "experiments", "-i", str(inventory), *arguments],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
