@@ -132,8 +132,10 @@ def _observers(access: Access) -> list[Check]:
     """The schema, and every observer as in a run, for a moment."""
     with _schema(access) as made, tempfile.TemporaryDirectory() as folder:
         names = [name for name in process.OBSERVERS if name not in reach.unobserved(access)]
-        running = [process.start(name, access, Path(folder) / name) for name in names]
+        running = []
         try:
+            for name in names:
+                running.append(process.start(name, access, Path(folder) / name))
             deadline = time.monotonic() + FIRST_WORD_SECONDS
             while True:
                 time.sleep(STEP_S)

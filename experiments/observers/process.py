@@ -21,8 +21,13 @@ def start(name: str, access: Access, path: Path) -> subprocess.Popen:
     command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "experiments.observers", name, str(path)]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
     assert process.stdin
-    pickle.dump(access, process.stdin)
-    process.stdin.close()
+    try:
+        pickle.dump(access, process.stdin)
+        process.stdin.close()
+    except BaseException:  # Ctrl-C, too: nobody else knows of it yet
+        process.kill()
+        process.wait()
+        raise
     return process
 
 

@@ -50,3 +50,22 @@ def test_a_schema_that_was_there_stays(statements, monkeypatch):
     with doctor._schema(MagicMock()) as made:
         assert made.ok
     assert statements == []
+
+
+def test_observers_that_were_started_when_it_was_interrupted_are_ended(statements, monkeypatch):
+    started, ended = [], []
+
+    def start(name, *_):
+        if started:
+            raise KeyboardInterrupt
+        started.append(name)
+        return name
+
+    monkeypatch.setattr(doctor.ledger, "there", lambda _: True)
+    monkeypatch.setattr(doctor.ledger, "prepare", lambda _: None)
+    monkeypatch.setattr(doctor.reach, "unobserved", lambda _: [])
+    monkeypatch.setattr(doctor.process, "start", start)
+    monkeypatch.setattr(doctor.process, "stop", ended.extend)
+    with pytest.raises(KeyboardInterrupt):
+        doctor._observers(MagicMock())
+    assert ended == started == ["write_probe"]

@@ -1,7 +1,9 @@
 """A cluster that others made, from an inventory file alone: what is seen of it, what a drill of it says."""
 
 import json
+import signal
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -12,6 +14,7 @@ from faults import cluster, etcd, remote
 from faults.each import each
 from inventories.access import access
 from inventories.read import ROOT, read
+from tests.experiments.cluster.helpers import under_way
 from tests.labs import place
 
 pytestmark = pytest.mark.lab
@@ -125,6 +128,40 @@ def test_the_doctor_tells_what_it_can_be_asked(foreign, ways, command):
     assert any("95 %" in reason for reason in drills["leader_power_cut"]["why"])
     with psycopg.connect(**ways.sql_front()) as connection:
         assert not ledger.there(connection), "the schema it made is gone again"
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_doctor_that_is_interrupted_leaves_nothing_behind(foreign, ways, how, code):
+    """Neither observers nor the schema that it made for them."""
+    with psycopg.connect(**ways.sql_front(), autocommit=True) as connection:
+        assert not ledger.there(connection)
+        with under_way(foreign, "doctor") as child:
+            observers, deadline = [], time.monotonic() + 60
+            while len(observers) < 4 or not ledger.there(connection):  # all but HAProxy's, which is not there
+                assert child.poll() is None and time.monotonic() < deadline
+                observers = [process for process in _children(child.pid) if b"experiments.observers" in _text(process)]
+            child.send_signal(how)
+            said = child.communicate(timeout=120)[1]
+        assert child.returncode == code, said
+        assert said.strip() == ("experiments: interrupted" if how == signal.SIGINT else "")
+        assert not ledger.there(connection)
+    assert [process for process in observers if b"experiments.observers" in _text(process)] == []
+
+
+def _children(pid: int) -> list[Path]:
+    """The processes that it started, as folders of /proc."""
+    return [
+        process
+        for process in Path("/proc").glob("[0-9]*")
+        if (stat := _text(process, "stat")) and int(stat.rpartition(b")")[2].split()[1]) == pid
+    ]
+
+
+def _text(process: Path, name: str = "cmdline") -> bytes:
+    try:
+        return (process / name).read_bytes()
+    except OSError:  # gone
+        return b""
 
 
 @pytest.mark.parametrize(

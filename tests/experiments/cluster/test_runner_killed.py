@@ -2,21 +2,19 @@
 
 import os
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from experiments import doctor, ledger, runner, settings
+from experiments import runner, settings
 from experiments.drills.leader_power_cut import EXPERIMENT
 from experiments.judge import judge
 from experiments.model import Wait
 from experiments.recording import load_events
 from faults import ledger as fault_ledger
 from faults import remote
-from tests.experiments.cluster.helpers import WHOLE_SECONDS, run, runner_of, under_way
+from tests.experiments.cluster.helpers import WHOLE_SECONDS, run, runner_of
 
 pytestmark = pytest.mark.lab
 
@@ -74,40 +72,6 @@ def test_ctrl_c_heals_and_still_writes_a_report(sound, deployed, tmp_path):
     assert fault_ledger.entries(sound.inventory) == []
     verdict = judge(load_events(next(tmp_path.glob("*/events.jsonl"))))
     assert verdict["verdict"] == "unknown"
-
-
-@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_doctor_that_is_interrupted_leaves_nothing_behind(sound, deployed, how, code):
-    with psycopg.connect(**sound.sql_front(), autocommit=True) as connection:
-        if ledger.there(connection):
-            connection.execute(doctor.DROP)
-        child = under_way(deployed, "doctor")
-        observers = []
-        deadline = time.monotonic() + 60
-        while not (observers and ledger.there(connection)):
-            assert child.poll() is None and time.monotonic() < deadline
-            observers = [process for process in _children(child.pid) if b"experiments.observers" in _text(process)]
-        child.send_signal(how)
-        said = child.communicate(timeout=120)[1]
-        assert child.returncode == code, said
-        assert said.strip() == ("experiments: interrupted" if how == signal.SIGINT else "")
-        assert not ledger.there(connection)
-    assert [process for process in observers if b"experiments.observers" in _text(process)] == []
-
-
-def _children(pid: int) -> list[Path]:
-    return [
-        process
-        for process in Path("/proc").glob("[0-9]*")
-        if (stat := _text(process, "stat")) and int(stat.rpartition(b")")[2].split()[1]) == pid
-    ]
-
-
-def _text(process: Path, name: str = "cmdline") -> bytes:
-    try:
-        return (process / name).read_bytes()
-    except OSError:  # gone
-        return b""
 
 
 @pytest.mark.parametrize("step", ["waiting until the cluster is whole (before)", "observers are running", "wait 8 s",
