@@ -49,9 +49,11 @@ def _forget(target: Target) -> str:
 
 
 def _timer(target: Target, name: str, seconds: str) -> str:
+    # The file is gone where another timer, or a heal, was quicker: then all is undone, and trying again never ends.
+    undo = file(target, "undo")
     return (
         f"systemd-run --quiet --collect --unit={name} --on-active={seconds}s --timer-property=AccuracySec=100ms "
-        f"{RETRY} /bin/sh -c 'sh {file(target, 'undo')} && {_forget(target)} && "
+        f"{RETRY} /bin/sh -c '{{ [ ! -e {undo} ] || sh {undo}; }} && {_forget(target)} && "
         f"{{ systemctl stop {unit(target)}.timer {unit(target)}-guard.timer 2>/dev/null || true; }}'"
     )
 
@@ -63,7 +65,7 @@ def _write(path: str, text: str) -> str:
 def commands(
     target: Target, undo: str, *, journal: dict[str, Any], files: dict[str, str], guarded: bool = False
 ) -> list[str]:
-    """What arming runs on the host. `guarded`: it heals at once, too, unless a new SSH login succeeds."""
+    """What arming runs on the host. `guarded`: it heals within GUARD_SECONDS, too, unless a new SSH login succeeds."""
     limit = f"{target.limit_s:g}"
     whole = max(1, round(target.limit_s))
     boot, wants = _boot_unit(target), f"{UNITS}/multi-user.target.wants"
@@ -84,8 +86,8 @@ def commands(
         f"sync {FOLDER}/{target.id}.* {FOLDER} {UNITS}/{boot} {wants}",
         _timer(target, unit(target), limit),
     ]
-    if guarded:
-        lines.append(_timer(target, f"{unit(target)}-guard", f"{min(GUARD_SECONDS, target.limit_s):g}"))
+    if guarded and target.limit_s > GUARD_SECONDS:
+        lines.append(_timer(target, f"{unit(target)}-guard", f"{GUARD_SECONDS}"))
     return [*lines, _write(file(target, "json"), json.dumps(journal))]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from faults import engine, ledger, undo
+from faults import engine, ledger, remote, undo
+from faults.protocol import Target, new_id
 from tests.faults.conftest import journals, until
 from tests.labs import place
 
@@ -160,3 +161,22 @@ def test_a_host_that_hears_of_no_new_login_heals_at_once(inject, heal, on, monke
     until(lambda: journals(on, "etcd1") == "", undo.GUARD_SECONDS + 4)
     assert "FD-" not in on("etcd1", "iptables -S INPUT")
     heal(entries)
+
+
+@pytest.mark.parametrize(("limit_s", "guard"), [(undo.GUARD_SECONDS, False), (undo.GUARD_SECONDS + 1, True)])
+def test_a_guard_that_would_not_be_first_is_not_armed(ways, limit_s, guard):
+    target = Target(new_id(), "etcd1", ways.inventory["etcd1"], ways, limit_s)
+    lines = undo.commands(target, "true", journal={}, files={}, guarded=True)
+    assert any(f"--unit={undo.unit(target)}-guard" in line for line in lines) == guard
+
+
+def test_a_timer_that_comes_second_ends_well(ways, on):
+    """Another undid it, and has taken its files away but not yet stopped this timer."""
+    with remote.connect(ways.inventory["etcd1"]) as connection:
+        target = Target(new_id(), "etcd1", ways.inventory["etcd1"], ways, 2, connection)
+        undo.arm(target, undo.commands(target, "true", journal={}, files={}))
+        remote.sh(connection, f"rm {undo.FOLDER}/{target.id}.*")
+        try:
+            until(lambda: journals(on, "etcd1") == "", 10)
+        finally:
+            undo.disarm(target)
