@@ -121,7 +121,7 @@ def prove_off(target: Target, seconds: float = OFF_SECONDS) -> str:
 
 def prove_anew(target: Target, seconds: float) -> str:
     """Silent, or up already with another boot: a fast host may come back between two looks. Raises NotEffective."""
-    if not poll(lambda: not remote.answers(target.host) or _booted(target), seconds):
+    if not poll(lambda: remote.silent(target.host) is not None or _booted(target), seconds):
         raise NotEffective(f"{target.host.name} runs on after {seconds:g} s", "")
     return f"{target.host.name} went down"
 
@@ -131,7 +131,7 @@ def _booted(target: Target) -> bool:
         with remote.connect(target.host) as connection:
             return boot_mark(connection) != target.before["boot"]
     except remote.Unreachable:
-        return True
+        return False  # it went down just now, or is busy: the next look tells
 
 
 def power_on(target: Target) -> str:

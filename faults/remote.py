@@ -15,6 +15,7 @@ from inventories.read import Host
 
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 30
+SURE_SECONDS = 2
 ERRORS = (OSError, EOFError, paramiko.SSHException)
 
 
@@ -131,12 +132,25 @@ def answers(host: Host, seconds: float = 0.5) -> bool:
         return False
 
 
+def silent(host: Host) -> float | None:
+    """When (monotonic) the host was found silent; None where it answers. One that is only late is asked for longer."""
+    if answers(host):
+        return None
+    missed = time.monotonic()
+    return None if answers(host, SURE_SECONDS) else missed
+
+
+def _heard(host: Host) -> float | None:
+    return time.monotonic() if answers(host) else None
+
+
 def wait(host: Host, *, up: bool, seconds: float) -> float:
     """Wait until the host answers SSH, or no longer does; return the seconds it took. Raises TimeoutError."""
     began = time.monotonic()
-    while answers(host) != up:
+    look = _heard if up else silent
+    while (moment := look(host)) is None:
         if time.monotonic() - began > seconds:
             state = "answers SSH still" if not up else "does not answer SSH"
             raise TimeoutError(f"{host.name} {state} after {seconds:g} s")
         time.sleep(0.05)
-    return time.monotonic() - began
+    return moment - began
