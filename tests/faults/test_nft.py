@@ -62,13 +62,15 @@ def test_two_live_together(inject, heal, told):
 
 
 def test_it_heals_by_itself_when_its_controller_is_killed(controller, on, ways, heal):
-    child = controller(["partition", {}, "etcd1", 5], ["dns", {}, "etcd1", 5])
+    child = controller(["dns", {}, "etcd1", 20], ["partition", {}, "etcd1", 20])
+    line = ""
     for line in child.stdout:
         if line == "done\n":
             break
     child.kill()
+    assert line == "done\n"
     assert on("etcd2", PING.format(address=HOST)) == "silence"
-    until(lambda: journals(on, "etcd1") == "", 15)
+    until(lambda: journals(on, "etcd1") == "", 30)
     assert on("etcd2", PING.format(address=HOST)) == "heard"
     left = ledger.entries(ways.inventory)
     assert len(left) == 2
