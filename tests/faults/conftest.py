@@ -13,7 +13,7 @@ from faults import engine, etcd, ledger, remote, undo
 from faults.catalogue import FAULTS
 from faults.ledger import Entry
 from inventories.access import Access
-from inventories.read import ROOT, read
+from inventories.read import ROOT, Host, read
 from inventories.secrets import Secrets
 from tests.labs import place
 
@@ -81,7 +81,7 @@ def ways(net) -> Access:
     inventory = read(net)
     cluster = ",".join(f"{host.name}=http://{host.address}:2380" for host in inventory.hosts)
     for host in inventory.hosts:
-        with remote.connect(host) as connection:
+        with login(host) as connection:
             remote.script(connection, ETCD.format(name=host.name, address=host.address, cluster=cluster) + GREETER)
     found = Access(inventory, Secrets())
     until(lambda: etcd.decides(found), 20)
@@ -93,7 +93,7 @@ def on(ways) -> Callable[..., str]:
     """Run a shell text on a host: `on("etcd1", "ls")`."""
 
     def run(name: str, text: str, check: bool = False) -> str:
-        with remote.connect(ways.inventory[name]) as connection:
+        with login(ways.inventory[name]) as connection:
             return remote.script(connection, text, check=check)
 
     return run
@@ -154,6 +154,18 @@ def controller(net) -> Callable[..., subprocess.Popen]:
         child.kill()
         child.wait()
         child.stdout.close()
+
+
+def login(host: Host) -> remote.Connection:
+    """An open connection, asked for to a deadline: on a busy machine a login may take longer than one is given."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return remote.connect(host)
+        except remote.Unreachable:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)
 
 
 def until(true: Callable[[], bool], seconds: float) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from faults import engine, ledger, remote, undo
 from faults.protocol import Target, new_id
-from tests.faults.conftest import journals, until
+from tests.faults.conftest import journals, login, until
 from tests.labs import place
 
 pytestmark = pytest.mark.lab
@@ -172,7 +172,7 @@ def test_a_guard_that_would_not_be_first_is_not_armed(ways, limit_s, guard):
 
 def test_a_timer_that_comes_second_ends_well(ways, on):
     """Another undid it, and has taken its files away but not yet stopped this timer."""
-    with remote.connect(ways.inventory["etcd1"]) as connection:
+    with login(ways.inventory["etcd1"]) as connection:
         target = Target(new_id(), "etcd1", ways.inventory["etcd1"], ways, 2, connection)
         undo.arm(target, undo.commands(target, "true", journal={}, files={}))
         remote.sh(connection, f"rm {undo.FOLDER}/{target.id}.*")
