@@ -30,7 +30,9 @@ class FdExhaust(OnHost):
     def refuse_host(self, target: Target) -> None:
         capability.need(target, "prlimit")
         processes.refuse_absent(target, self.process)
-        used, limit = self._figures(target)
+        if not (figures := self._figures(target)):
+            raise Refused(f"{target.host.name}: {self.process} dies just now", "is another fault active?")
+        used, limit = figures
         if used >= limit:
             raise Refused(
                 f"{target.host.name}: {self.process} has {used} files open of {limit} already", "heal it first"
@@ -48,28 +50,32 @@ class FdExhaust(OnHost):
         return (
             f"read -r pid before began < {undo.file(target, 'limit')} 2>/dev/null || exit 0\n"
             '[ "$(cut -d\' \' -f22 /proc/$pid/stat 2>/dev/null)" = "$began" ] || exit 0\n'
-            "prlimit --pid $pid --nofile=$before:"
+            "prlimit --pid $pid --nofile=$before: || [ ! -e /proc/$pid ]"
         )
 
     def prove(self, target: Target) -> str:
-        used, limit = self._figures(target)
+        if not (figures := self._figures(target)):
+            raise NotEffective(f"{target.host.name}: {self.process} died, and its limit with it", "")
+        used, limit = figures
         if used < limit:
             raise NotEffective(f"{target.host.name}: {self.process} has {used} files open of {limit}", "")
         return f"{target.host.name}: {self.process} has {used} files open and may have {limit}: no further one"
 
     def prove_clean(self, target: Target) -> str:
-        used, limit = self._figures(target)
+        if not (figures := self._figures(target)):
+            return f"no {self.process} runs, and its limit is gone with it"
+        used, limit = figures
         if used >= limit:
             raise NotClean(f"{target.host.name}: {self.process} has {used} files open of {limit} still", "")
         return f"{self.process} may open {limit} files again"
 
     def status(self, target: Target) -> str:
-        used, limit = self._figures(target)
-        return f"{self.process} has {used} files open of {limit}"
+        if not (figures := self._figures(target)):
+            return f"no {self.process}"
+        return "{} has {} files open of {}".format(self.process, *figures)
 
-    def _figures(self, target: Target) -> tuple[int, int]:
-        shown = remote.script(
-            target.ssh, LOOK.format(find=processes.find(self.process, target.host)) + "echo $limit $before"
-        )
-        used, limit = map(int, shown.split())
-        return used, limit
+    def _figures(self, target: Target) -> tuple[int, int] | None:
+        """How many files it has open, and may have; None where it does not run, or died while it was asked."""
+        look = LOOK.format(find=processes.find(self.process, target.host))
+        shown = remote.script(target.ssh, f'{look}[ "${{pid:-0}}" -gt 0 ] && echo $limit $before', check=False).split()
+        return (int(shown[0]), int(shown[1])) if len(shown) == 2 else None
