@@ -84,7 +84,8 @@ class Lab:
 
     def status(self) -> list[dict]:
         """One row a host: state (running, booting, paused, off, absent), address, roles, memory and CPU used."""
-        return [self._status_of(guest) for guest in self.guests]
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            return list(pool.map(self._status_of, self.guests))
 
     # One host
 
@@ -260,7 +261,7 @@ class Lab:
             return "off" if _made(target) else "absent"
         if cgroups.frozen(self.name, target.name):
             return "paused"
-        return "running" if _answers_ssh(target, 0.3) else "booting"
+        return "running" if _answers_ssh(target, 1) else "booting"
 
 
 def need_root() -> None:
