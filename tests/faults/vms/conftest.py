@@ -6,7 +6,7 @@ from faults import remote
 from inventories.access import Access
 from inventories.read import read
 from inventories.secrets import Secrets
-from tests.faults.conftest import GREETER
+from tests.faults.conftest import GREETER, login
 from tests.labs import place
 
 NAME, SUBNET = place("vms", 8)
@@ -30,7 +30,7 @@ def net(like_lab, command):
 def ways(net) -> Access:
     found = Access(read(net), Secrets())
     for host in found.inventory.hosts:
-        with remote.connect(host) as connection:
+        with login(host) as connection:
             remote.script(connection, GREETER)
     return found
 
@@ -40,7 +40,7 @@ def on(ways):
     """Run a shell text on a host: `on("db1", "ls")`."""
 
     def run(name: str, text: str) -> str:
-        with remote.connect(ways.inventory[name]) as connection:
+        with login(ways.inventory[name]) as connection:
             return remote.script(connection, text, check=False)
 
     return run
