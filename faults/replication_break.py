@@ -63,6 +63,8 @@ class ReplicationBreak(OnHost):
 
     def refuse_host(self, target: Target) -> None:
         shown = self._ask(target, "SELECT pg_is_in_recovery()")
+        if not shown:
+            raise Refused(f"{target.host.name}: PostgreSQL does not answer", "is it up, and its socket the usual one?")
         if shown != "f":
             raise Refused(f"{target.host.name} is no primary", "take the target `leader`")
         if not self._streaming(target):
