@@ -63,6 +63,8 @@ def test_a_host_that_is_off_is_named_in_one_line(command, inventory):
 def test_a_deadline_that_passes_prints_what_the_service_said(command, inventory):
     """PostgreSQL's program is taken away from the replica: the wait says who, what, how long, and the journal."""
     ways = access(read(inventory))
+    state, _ = whole.wait(ways, 60, print)
+    assert state.ok, state.detail
     replica = cluster.view(ways).replicas[0]
     program = "/usr/lib/postgresql/17/bin/postgres"
     with remote.connect(ways.inventory[replica]) as connection:
