@@ -37,7 +37,7 @@ EOF
 systemctl daemon-reload
 systemctl enable --quiet etcd 2>/dev/null; systemctl start --no-block etcd
 """
-# A service that takes connections on port 7777 and is soon back when it died.
+# A service that takes connections on port 7777 and is soon back when it died, or its host did.
 GREETER = """\
 cat > /root/greeter.py <<'EOF'
 import socket, time
@@ -58,8 +58,10 @@ StartLimitIntervalSec=0
 Restart=always
 RestartSec=100ms
 ExecStart=python3 /root/greeter.py
+[Install]
+WantedBy=multi-user.target
 EOF
-systemctl daemon-reload; systemctl start greeter
+systemctl daemon-reload; systemctl enable --quiet --now greeter
 """
 
 
