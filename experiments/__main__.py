@@ -64,7 +64,7 @@ def show(name: str, as_json: bool) -> None:
         return
     click.echo(f"{it.name}: {it.title}\n\n{it.question}\n\nHypothesis: {it.hypothesis}\n\nLoad: {it.load}")
     if it.settings:
-        click.echo(f"Patroni's settings: {json.dumps(dict(it.settings))}")
+        click.echo(f"Patroni's settings: {json.dumps(dict(it.settings), default=str)}")
     if it.one_proxy:
         click.echo("Clients go to the first proxy, as if there were no floating address.")
     click.echo("Steps:")

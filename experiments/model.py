@@ -6,6 +6,28 @@ from typing import Any
 
 from faults.protocol import Fault
 
+TIMINGS = ("ttl", "retry_timeout", "loop_wait")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A time made from the cluster's timings: so many times each, and `seconds`."""
+
+    seconds: float = 0
+    ttl: float = 0
+    loop_wait: float = 0
+    retry_timeout: float = 0
+
+    def __str__(self) -> str:
+        times = ((getattr(self, name), name) for name in TIMINGS)
+        words = [name if often == 1 else f"{often:g} {name}" for often, name in times if often]
+        return " + ".join([*words, f"{self.seconds:g} s"] if self.seconds or not words else words)
+
+    def ms(self, profile: Mapping[str, Any]) -> float:
+        return 1000 * (
+            self.seconds + sum(getattr(self, name) * profile[name] for name in TIMINGS if getattr(self, name))
+        )
+
 
 @dataclass(frozen=True)
 class Wait:
@@ -20,15 +42,15 @@ class Wait:
 
 @dataclass(frozen=True)
 class UntilSinceFault:
-    """Wait until `seconds` after the first fault's harm, however long its proof took; at once where that is over.
+    """Wait until so long after the first fault's harm, however long its proof took; at once where that is over.
 
     For what must be done before a lease ends: that runs from the harm.
     """
 
-    seconds: float
+    time: Bound
 
     def __str__(self) -> str:
-        return f"wait until {self.seconds:g} s after the first fault"
+        return f"wait until {self.time} after the first fault"
 
 
 @dataclass(frozen=True)
@@ -145,22 +167,6 @@ Step = (
 
 
 @dataclass(frozen=True)
-class Bound:
-    """A limit in seconds made from the cluster's timings: so many times each, and `seconds`."""
-
-    seconds: float = 0
-    ttl: float = 0
-    loop_wait: float = 0
-    retry_timeout: float = 0
-
-    def ms(self, profile: dict[str, Any]) -> float:
-        timings = ("ttl", "loop_wait", "retry_timeout")
-        return 1000 * (
-            self.seconds + sum(getattr(self, name) * profile[name] for name in timings if getattr(self, name))
-        )
-
-
-@dataclass(frozen=True)
 class Expect:
     """One expectation: a figure of the verdict, compared. A Bound becomes milliseconds of this cluster's profile."""
 
@@ -213,9 +219,9 @@ class Needs:
 class Experiment:
     """A drill. `cost_s` is about what it takes, in seconds.
 
-    `settings` are set in Patroni's dynamic configuration before the load starts and restored afterwards; with
-    `one_proxy` clients go to the first proxy, as if there were no floating address. `observers` are those that it
-    needs beside the usual ones.
+    `settings` are set in Patroni's dynamic configuration before the load starts and restored afterwards, a Bound as
+    whole seconds by the timings from before; with `one_proxy` clients go to the first proxy, as if there were no
+    floating address. `observers` are those that it needs beside the usual ones.
     """
 
     name: str
@@ -230,3 +236,10 @@ class Experiment:
     one_proxy: bool = False
     needs: Needs = field(default_factory=Needs)
     observers: tuple[str, ...] = ()
+
+    def settings_of(self, profile: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings for a cluster with these timings."""
+        return {
+            name: round(value.ms(profile) / 1000) if isinstance(value, Bound) else value
+            for name, value in self.settings.items()
+        }

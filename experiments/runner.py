@@ -79,7 +79,8 @@ class Run:
         broke: BaseException | None = None
         try:
             self._begin()
-            with settings.applied(self.access, self.experiment.settings, self._note_settings):
+            wanted = self.experiment.settings_of(cluster.settings(self.access))
+            with settings.applied(self.access, wanted, self._note_settings):
                 self._introduce()
                 self._walk()
         except (Problem, OSError, psycopg.Error, KeyboardInterrupt, SystemExit) as error:
@@ -203,8 +204,8 @@ class Run:
                 time.sleep(seconds + chance)
                 if jitter:
                     self._note(f"waited {chance:.3f} s of a {jitter} more, by the seed {self.seed}")
-            case UntilSinceFault(seconds):
-                self._until_since_fault(seconds)
+            case UntilSinceFault(bound):
+                self._until_since_fault(bound.ms(self.profile) / 1000)
             case Inject():
                 self._inject(step)
             case UntilWrites(within_s):

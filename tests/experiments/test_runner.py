@@ -7,7 +7,7 @@ import pytest
 
 from experiments import runner
 from experiments.catalogue import EXPERIMENTS, find
-from experiments.model import Inject, Switchover, UntilSinceFault
+from experiments.model import Bound, Inject, Switchover, UntilSinceFault
 from faults.ledger import Entry
 from inventories.access import Access
 from inventories.errors import Problem
@@ -40,20 +40,39 @@ def struck(run, ago_s: float) -> None:
 def test_a_step_that_counts_from_the_first_fault_takes_its_proof_into_account(run, slept):
     struck(run, 4)
     struck(run, 1)
-    run._step(UntilSinceFault(14))
+    run._step(UntilSinceFault(Bound(seconds=14)))
     (waited,) = slept
     assert 0 < waited <= 10
 
 
 def test_a_moment_that_is_over_is_not_waited_for(run, slept):
     struck(run, 15)
-    run._step(UntilSinceFault(14))
+    run._step(UntilSinceFault(Bound(seconds=14)))
     assert slept == [0]
 
 
 def test_without_a_fault_there_is_nothing_to_count_from(run):
     with pytest.raises(Problem, match="no fault was injected yet"):
-        run._step(UntilSinceFault(14))
+        run._step(UntilSinceFault(Bound(seconds=14)))
+
+
+@pytest.mark.parametrize(
+    ("profile", "ttl", "healed_s"),
+    [
+        ({"ttl": 20, "loop_wait": 2, "retry_timeout": 8}, 40, 24),
+        ({"ttl": 30, "loop_wait": 10, "retry_timeout": 10}, 52, 36),
+    ],
+)
+def test_the_quorum_comes_back_between_the_last_stop_and_the_end_of_the_lease(run, slept, profile, ttl, healed_s):
+    """A primary that just renewed tries for loop_wait + 2 retry_timeout; a lease that old is a loop_wait old."""
+    it = run.experiment
+    assert it.settings_of(profile) == {"failsafe_mode": False, "ttl": ttl}
+    run.profile = profile
+    struck(run, 0)
+    run._step(next(step for step in it.steps if isinstance(step, UntilSinceFault)))
+    assert healed_s - 1 < slept[0] <= healed_s
+    assert profile["loop_wait"] + 2 * profile["retry_timeout"] < healed_s < ttl - profile["loop_wait"]
+    assert next(step for step in it.steps if isinstance(step, Inject)).limit_s > healed_s
 
 
 def test_no_drill_counts_from_a_fault_before_there_is_one():
