@@ -8,7 +8,8 @@ from faults import clock, state
 from faults.protocol import NotEffective, Refused, Target
 
 MOST_PPM = 90_000  # the kernel takes a tenth of a second in a second
-LEAST_PPM = 100
+LEAST_PPM = 1000  # 20 ms in 20 s: what shows over the noise of a question
+NEAR = 0.4  # of what was asked
 SECONDS = 2
 MORE_SECONDS = 10
 
@@ -45,4 +46,4 @@ class ClockDrift(clock.Clock):
         return (state.clock_offset(target.ssh) - first) / (time.monotonic() - began) * 10**6
 
     def _near(self, found: float) -> bool:
-        return abs(found - self.ppm) <= max(abs(self.ppm) * 0.4, 3000)
+        return abs(found - self.ppm) <= NEAR * abs(self.ppm)

@@ -62,6 +62,7 @@ BAD = (
     ("disk_full", {"margin_mib": 0}, "a margin of 0 MiB"),
     ("clock_jump", {"seconds": 0}, "a jump of 0 s"),
     ("clock_drift", {"ppm": 1e6}, "a drift of 1e+06 ppm"),
+    ("clock_drift", {"ppm": -500}, "a drift of -500 ppm"),
     ("etcd_quorum_loss", {"means": "magic"}, "no means 'magic'"),
     ("replication_break", {"user": "x; DROP"}, "no user"),
     ("command", {"do": "true"}, "give all three"),
