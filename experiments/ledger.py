@@ -19,10 +19,9 @@ PREPARE = (
     "TRUNCATE firedrill.probe, firedrill.node_probe, firedrill.event",
 )
 SCHEMA = "firedrill"
-READ = {
-    "probe": "SELECT id FROM firedrill.probe",
-    "forecast": "SELECT id FROM forecast UNION ALL SELECT id FROM firedrill.event",
-}
+PROBE = "SELECT id FROM firedrill.probe"
+OF_APP = "SELECT id FROM forecast"
+OF_LOG = "SELECT id FROM firedrill.event"
 
 
 def prepare(access: Access) -> None:
@@ -54,10 +53,9 @@ def read(access: Access, write: Writer) -> None:
     host = access.inventory[leader.name]
     try:
         with psycopg.connect(**access.sql_node(host)) as connection:
-            for table, query in READ.items():
-                if table == "forecast" and not access.has_app:
-                    continue
-                _read_table(connection, table, query, leader.name, write)
+            _read_table(connection, "probe", PROBE, leader.name, write)
+            of_users = f"{OF_APP} UNION ALL {OF_LOG}" if access.has_app else OF_LOG
+            _read_table(connection, "forecast", of_users, leader.name, write)
     except psycopg.Error as error:
         raise Problem(
             f"{leader.name}: the tables cannot be read ({_first(error)})", "the verdict will be unknown"

@@ -180,6 +180,7 @@ class Expect:
         return {"name": self.name, "metric": self.metric, "op": self.op, "wanted": wanted}
 
 
+WEATHER_APP, EVENT_LOG = "loadtests/weather.py", "loadtests/events.py"
 WEATHER = {"GET /cities": 5, "GET /forecasts": 5, "POST /forecasts": 10}
 EVENTS = {"INSERT": 10, "SELECT": 10}
 
@@ -188,7 +189,7 @@ EVENTS = {"INSERT": 10, "SELECT": 10}
 class Load:
     """Users, as a locust file and its arrivals a second by name; no rates, no users. They give up after `timeout_s`."""
 
-    file: str = "loadtests/weather.py"
+    file: str = WEATHER_APP
     rates: Mapping[str, int] = field(default_factory=lambda: WEATHER)
     timeout_s: float = 5
 

@@ -1,34 +1,26 @@
-"""What of an experiment a cluster can be asked at all: one without the app has no users, so nothing is asked of them.
+"""What of an experiment a cluster can be asked: one without the weather app has users of an event log, straight at it.
 
-The promise: what is not asked is named in the run and in its report, so that a verdict never seems to cover it.
+The promise: whatever an experiment expects of users, somebody is there to feel it; the run says who.
 """
 
+from collections import Counter
 from dataclasses import replace
-from typing import Any
 
-from experiments.model import Experiment, Load
+from experiments.model import EVENT_LOG, WEATHER_APP, Experiment, Load
 from inventories.access import Access
 
-# Figures that are made from what the users saw.
-OF_USERS = ("read_outage_ms", "user_", "write_errors", "read_errors", "errors_after_heal", "phases.recover95_ms",
-            "before.", "during.", "levels")  # fmt: skip
-WEATHER = Load().file
+READS, WRITES = ("SELECT", "INSERT")
 
 
-def needs_app(experiment: Experiment) -> bool:
-    """Whether its load goes to the weather app."""
-    return bool(experiment.load.total) and experiment.load.file == WEATHER
-
-
-def within(experiment: Experiment, access: Access) -> tuple[Experiment, list[dict[str, Any]]]:
-    """The experiment as this cluster can be asked it, and the expectations that are left out, each with why."""
-    if access.has_app or not needs_app(experiment):
-        return experiment, []
-    left = [expect for expect in experiment.expectations if expect.metric.startswith(OF_USERS)]
-    kept = tuple(expect for expect in experiment.expectations if expect not in left)
-    why = "the inventory has no app for users to ask"
-    told = [{"name": expect.name, "metric": expect.metric, "why": why} for expect in left]
-    return replace(experiment, load=Load(rates={}), expectations=kept), told
+def within(experiment: Experiment, access: Access) -> Experiment:
+    """The experiment as this cluster can be asked it: as many reads and writes a second, by users that it can have."""
+    load = experiment.load
+    if access.has_app or not load.total or load.file != WEATHER_APP:
+        return experiment
+    rates: Counter[str] = Counter()
+    for name, rate in load.rates.items():
+        rates[WRITES if name.startswith("POST ") else READS] += rate
+    return replace(experiment, load=Load(file=EVENT_LOG, rates=rates, timeout_s=load.timeout_s))
 
 
 def unobserved(access: Access) -> list[str]:

@@ -127,7 +127,6 @@ def content(rec: Recording, verdict: dict[str, Any]) -> dict[str, Any]:
         "actions": actions(rec, clock),
         "steps": run.get("steps") or [],
         "expectations": [expectation(entry, verdict) for entry in verdict["expectations"]],
-        "not_asked": run.get("not_asked") or [],
         "levels": [level(entry) for entry in verdict.get("levels") or []],
         "excerpts": excerpts(rec, clock),
         "clocks": clocks(rec),

@@ -56,7 +56,7 @@ class Run:
     """One run of one experiment, and the folder that holds what it saw."""
 
     def __init__(self, experiment: Experiment, access: Access, *, seed: int, folder: Path, tell: Tell) -> None:
-        self.experiment, self.not_asked = reach.within(experiment, access)
+        self.experiment = reach.within(experiment, access)
         self.access = needs.without_vip(access) if experiment.one_proxy else access
         self.seed = seed
         self.folder = folder
@@ -134,7 +134,6 @@ class Run:
                   "timeout_s": it.load.timeout_s, "text": str(it.load)},
             steps=[str(step) for step in it.steps],
             expectations=[expectation.event(self.profile) for expectation in it.expectations],
-            not_asked=self.not_asked,
             unobserved=self.unobserved,
         )  # fmt: skip
         self.introduced = True

@@ -133,14 +133,16 @@ class Access:
         """psycopg's arguments for a write connection as clients make it: through the proxy, else to whoever leads."""
         if self.through_proxy:
             return self._sql(self.front, self.ports["write"])
-        hosts = self.inventory.role("postgres")
-        ports = ",".join(str(host.data["ports"]["postgres"]) for host in hosts)
-        # At random, or a dead host that is named first would cost every new connection its time.
-        return self._sql(self.front, ports) | {"target_session_attrs": "read-write", "load_balance_hosts": "random"}
+        return self._sql_any() | {"target_session_attrs": "read-write"}
 
     def sql_read(self) -> dict[str, Any]:
-        """psycopg's arguments for a connection to a replica through the proxy."""
-        return self._sql(self.front, self.ports["read"])
+        """psycopg's arguments for a connection that reads: through the proxy to a replica, else to any node."""
+        return self._sql(self.front, self.ports["read"]) if self.through_proxy else self._sql_any()
+
+    def _sql_any(self) -> dict[str, Any]:
+        ports = ",".join(str(host.data["ports"]["postgres"]) for host in self.inventory.role("postgres"))
+        # At random, or a dead host that is named first would cost every new connection its time.
+        return self._sql(self.front, ports) | {"load_balance_hosts": "random"}
 
     def sql_node(self, host: Host) -> dict[str, Any]:
         """psycopg's arguments for a connection to one node, past the proxy."""

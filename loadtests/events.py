@@ -1,5 +1,6 @@
 """Users of an event log, straight through the proxy: insert one (write port, 10 a second), read the last three (read
-port, 10 a second), each on a connection of its own that is opened anew after an error.
+port, 10 a second), each on a connection of its own that is opened anew after an error. Without a proxy they go to the
+databases: writers to whoever leads, readers to any.
 
     locust -f loadtests/events.py --headless -u 20 -r 20 -t 60
 

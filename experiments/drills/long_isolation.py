@@ -2,6 +2,7 @@
 
 from experiments.drills.common import SAFE, STAYS
 from experiments.model import (
+    EVENT_LOG,
     EVENTS,
     Bound,
     Expect,
@@ -30,7 +31,7 @@ _KEEP_LITTLE = {
     "max_wal_size": "64MB",
     "checkpoint_completion_target": "0.1",
 }
-_LOG = Load(file="loadtests/events.py", rates=EVENTS)
+_LOG = Load(file=EVENT_LOG, rates=EVENTS)
 _REJOINS = Expect("it has caught up within 60 s", "caught_up_ms", "<=", Bound(seconds=60))
 
 

@@ -1,0 +1,47 @@
+"""Who feels an experiment: the weather's users, or where there is no app those of an event log."""
+
+from dataclasses import replace
+
+import pytest
+
+from experiments import reach
+from experiments.catalogue import EXPERIMENTS, find
+from experiments.model import EVENT_LOG, EVENTS, Load
+from inventories.access import Access
+from inventories.read import ROOT, read
+from inventories.secrets import Secrets
+
+THEIRS = """
+postgres = [("a", {"ssh_hostname": "192.0.2.1"}), ("b", {"ssh_hostname": "192.0.2.2"})]
+all = (postgres, {"foreign": True, "cluster": "orders"})
+"""
+
+
+@pytest.fixture
+def theirs(tmp_path) -> Access:
+    file = tmp_path / "theirs.py"
+    file.write_text(THEIRS)
+    return Access(read(file), Secrets())
+
+
+def test_without_the_app_as_much_is_read_and_written_as_with_it(theirs):
+    drill = find("leader_power_cut")
+    asked = reach.within(drill, theirs)
+    assert asked.load == Load(file=EVENT_LOG, rates=EVENTS, timeout_s=drill.load.timeout_s)
+    assert replace(asked, load=drill.load) == drill, "nothing else is asked less"
+
+
+def test_each_request_a_second_has_its_statement(theirs):
+    drill = replace(find("leader_power_cut"), load=Load(rates={"GET /cities": 3, "POST /forecasts": 7}, timeout_s=9))
+    assert reach.within(drill, theirs).load == Load(file=EVENT_LOG, rates={"SELECT": 3, "INSERT": 7}, timeout_s=9)
+
+
+@pytest.mark.parametrize("load", [Load(rates={}), Load(file=EVENT_LOG, rates={"INSERT": 1})])
+def test_a_load_that_needs_no_app_is_left_as_it_is(theirs, load):
+    drill = replace(find("leader_power_cut"), load=load)
+    assert reach.within(drill, theirs) == drill
+
+
+def test_with_the_app_nothing_changes():
+    lab = Access(read(ROOT / "inventories/lab.py"), Secrets())
+    assert [reach.within(it, lab) for it in EXPERIMENTS.values()] == list(EXPERIMENTS.values())
