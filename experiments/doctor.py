@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from experiments import ledger, logs, reach
+from experiments import ledger, logs, reach, who
 from experiments.catalogue import EXPERIMENTS
 from experiments.model import Experiment, Inject
 from experiments.observers import process
@@ -53,7 +53,8 @@ def examine(access: Access) -> dict[str, list[dict[str, Any]]]:
             check for checks in each(lambda host: _host(host, connections), access.inventory.hosts) for check in checks
         ]
         found += [_settings(access), _rest(access), *_observers(access), _users(access), _power(access)]
-        drills = [_drill(it, access, found, connections) for it in EXPERIMENTS.values()]
+        now = who.initial(cluster.view(access))
+        drills = [_drill(it, access, found, connections, now) for it in EXPERIMENTS.values()]
     return {"checks": [vars(check) for check in found], "experiments": drills}
 
 
@@ -313,7 +314,9 @@ def _power(access: Access) -> Check:
 # -- experiments -----------------------------------------------------------------------------------------
 
 
-def _drill(it: Experiment, access: Access, checks: list[Check], connections: engine.Connections) -> dict[str, Any]:
+def _drill(
+    it: Experiment, access: Access, checks: list[Check], connections: engine.Connections, now: dict[str, str]
+) -> dict[str, Any]:
     """Whether an experiment can be run: `in full`, `inconclusive` at best, or `no`; and why."""
     asked = reach.within(it, access)
     broken = [
@@ -322,13 +325,15 @@ def _drill(it: Experiment, access: Access, checks: list[Check], connections: eng
         if check.ok is False and (check.what in NEEDED or check.what in ("schema", "users"))
     ]
     broken = [name for name in broken if name != "users" or asked.load.total]
-    refused = _refusals(asked, access, checks, connections)
+    refused = _refusals(asked, access, checks, connections, now)
     blind = [f"no {name}" for name in broken]
     can = "no" if refused else "inconclusive" if blind else "in full"
     return {"experiment": it.name, "can": can, "why": [*refused, *blind]}
 
 
-def _refusals(it: Experiment, access: Access, checks: list[Check], connections: engine.Connections) -> list[str]:
+def _refusals(
+    it: Experiment, access: Access, checks: list[Check], connections: engine.Connections, now: dict[str, str]
+) -> list[str]:
     rest = next(check for check in checks if check.what == "REST credentials")
     found = (
         ["it changes Patroni's settings, and has no credentials"]
@@ -337,17 +342,17 @@ def _refusals(it: Experiment, access: Access, checks: list[Check], connections: 
     )
     for step in it.steps:
         if isinstance(step, Inject):
-            found += _refusal(step, access, connections)
+            found += _refusal(step, who.named(step.target, now), access, connections)
     return list(dict.fromkeys(found))
 
 
-def _refusal(step: Inject, access: Access, connections: engine.Connections) -> list[str]:
+def _refusal(step: Inject, spec: str, access: Access, connections: engine.Connections) -> list[str]:
     try:
         rails = {"max_hosts": len(access.inventory.hosts), "allow_quorum_loss": True}
-        plan = engine.plan(step.fault, step.target, access, **rails)
+        plan = engine.plan(step.fault, spec, access, **rails)
         for host in plan.hosts:
             step.fault.refuse(
-                Target(new_id(), step.target, host, access, plan.limit_s, connections[host.name], together=plan.hosts)
+                Target(new_id(), spec, host, access, plan.limit_s, connections[host.name], together=plan.hosts)
             )
     except Problem as problem:
         return [problem.cause]

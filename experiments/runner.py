@@ -185,10 +185,7 @@ class Run:
         return state.ok
 
     def _note_who_is_who(self) -> None:
-        view = cluster.view(self.access)
-        self.initial = {f"initial_replica:{number}": name for number, name in enumerate(view.replicas, 1)}
-        if view.leader:
-            self.initial["initial_leader"] = view.leader.name
+        self.initial = who.initial(cluster.view(self.access))
         name = etcd.leader(self.access)
         self.write("note", text=f"etcd's leader was {name or 'not to be found'} when the run began")
 
@@ -250,8 +247,7 @@ class Run:
         self.tell(text)
 
     def _named(self, spec: str) -> str:
-        """A target with those who were something when the run began by their names."""
-        return ",".join(self.initial.get(one, one) for one in spec.split(","))
+        return who.named(spec, self.initial)
 
     def _inject(self, step: Inject) -> None:
         plan = engine.plan(

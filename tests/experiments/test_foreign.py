@@ -127,6 +127,8 @@ def test_the_doctor_tells_what_it_can_be_asked(foreign, ways, command):
     drills = {row["experiment"]: row for row in found["experiments"]}
     assert drills["leader_power_cut"]["can"] == "in full"
     assert drills["app_killed"]["can"] == "no"
+    assert drills["long_isolation_copy"]["can"] == "in full", "whoever is a replica when a run begins"
+    assert drills["last_node_standing"]["can"] == "in full"
     with psycopg.connect(**ways.sql_front()) as connection:
         assert not ledger.there(connection), "the schema it made is gone again"
 
