@@ -5,11 +5,10 @@ answer is of now. `ok` is false where something the inventory says does not hold
 """
 
 import contextlib
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import psycopg
 
 from experiments import ledger, logs, reach, who
 from experiments.catalogue import EXPERIMENTS
+from experiments.events import so_far
 from experiments.model import Experiment, Inject
 from experiments.observers import process
 from experiments.watching import FIRST_WORD_SECONDS
@@ -54,7 +54,7 @@ def examine(access: Access) -> dict[str, list[dict[str, Any]]]:
         ]
         found += [_settings(access), _rest(access), *_observers(access), _users(access), _power(access)]
         now = who.initial(cluster.view(access))
-        drills = [_drill(it, access, found, connections, now) for it in EXPERIMENTS.values()]
+        drills = [_drill(_begun(it, now), access, found, connections) for it in EXPERIMENTS.values()]
     return {"checks": [vars(check) for check in found], "experiments": drills}
 
 
@@ -140,7 +140,7 @@ def _observers(access: Access) -> list[Check]:
             deadline = time.monotonic() + FIRST_WORD_SECONDS
             while True:
                 time.sleep(STEP_S)
-                heard = {name: LOOK[name](access, _words(Path(folder) / name)) for name in names}
+                heard = {name: LOOK[name](access, so_far(Path(folder) / name)) for name in names}
                 if all(fine for fine, _ in heard.values()) or time.monotonic() > deadline:
                     break
         finally:
@@ -161,7 +161,7 @@ def _schema(access: Access) -> Iterator[Check]:
         with psycopg.connect(**access.sql_front(), autocommit=True) as connection:
             there = ledger.there(connection)
     except psycopg.Error as error:
-        yield Check(what, False, _first(error), needed)
+        yield Check(what, False, ledger.first_line(error), needed)
         return
     try:
         yield _made(access, there, what, needed)
@@ -174,13 +174,9 @@ def _made(access: Access, there: bool, what: str, needed: str) -> Check:
     try:
         ledger.prepare(access)
     except (psycopg.Error, Problem) as error:
-        return Check(what, False, _first(error), needed)
+        return Check(what, False, ledger.first_line(error), needed)
     found = f"{ledger.SCHEMA} {'is there' if there else 'can be made'} in {access.data['database']}"
     return Check(what, True, found, needed)
-
-
-def _first(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
 
 
 def _drop(access: Access) -> None:
@@ -191,13 +187,7 @@ def _drop(access: Access) -> None:
                 connection.execute(DROP)
     except psycopg.Error as error:
         where = f"{DROP} in {access.data['database']}"
-        raise Problem(f"the schema that was made is still there ({_first(error)})", where) from None
-
-
-def _words(file: Path) -> list[dict[str, Any]]:
-    if not file.exists():
-        return []
-    return [json.loads(line) for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        raise Problem(f"the schema that was made is still there ({ledger.first_line(error)})", where) from None
 
 
 Found = tuple[bool, str]
@@ -298,7 +288,7 @@ def _users_of_a_log(access: Access, needed: str) -> Check:
             connection.execute("SELECT 1")
             where = f"{connection.info.host}:{connection.info.port}"
     except psycopg.Error as error:
-        return Check("users", False, f"no reads: {_first(error)}", needed)
+        return Check("users", False, f"no reads: {ledger.first_line(error)}", needed)
     return Check("users", True, f"no app: an event log's users, who read from {where}", needed)
 
 
@@ -314,9 +304,13 @@ def _power(access: Access) -> Check:
 # -- experiments -----------------------------------------------------------------------------------------
 
 
-def _drill(
-    it: Experiment, access: Access, checks: list[Check], connections: engine.Connections, now: dict[str, str]
-) -> dict[str, Any]:
+def _begun(it: Experiment, now: dict[str, str]) -> Experiment:
+    """The experiment as one that begins now, with those by name who are something then."""
+    steps = (replace(s, target=who.named(s.target, now)) if isinstance(s, Inject) else s for s in it.steps)
+    return replace(it, steps=tuple(steps))
+
+
+def _drill(it: Experiment, access: Access, checks: list[Check], connections: engine.Connections) -> dict[str, Any]:
     """Whether an experiment can be run: `in full`, `inconclusive` at best, or `no`; and why."""
     asked = reach.within(it, access)
     broken = [
@@ -325,15 +319,13 @@ def _drill(
         if check.ok is False and (check.what in NEEDED or check.what in ("schema", "users"))
     ]
     broken = [name for name in broken if name != "users" or asked.load.total]
-    refused = _refusals(asked, access, checks, connections, now)
+    refused = _refusals(asked, access, checks, connections)
     blind = [f"no {name}" for name in broken]
     can = "no" if refused else "inconclusive" if blind else "in full"
     return {"experiment": it.name, "can": can, "why": [*refused, *blind]}
 
 
-def _refusals(
-    it: Experiment, access: Access, checks: list[Check], connections: engine.Connections, now: dict[str, str]
-) -> list[str]:
+def _refusals(it: Experiment, access: Access, checks: list[Check], connections: engine.Connections) -> list[str]:
     rest = next(check for check in checks if check.what == "REST credentials")
     found = (
         ["it changes Patroni's settings, and has no credentials"]
@@ -342,17 +334,17 @@ def _refusals(
     )
     for step in it.steps:
         if isinstance(step, Inject):
-            found += _refusal(step, who.named(step.target, now), access, connections)
+            found += _refusal(step, access, connections)
     return list(dict.fromkeys(found))
 
 
-def _refusal(step: Inject, spec: str, access: Access, connections: engine.Connections) -> list[str]:
+def _refusal(step: Inject, access: Access, connections: engine.Connections) -> list[str]:
     try:
         rails = {"max_hosts": len(access.inventory.hosts), "allow_quorum_loss": True}
-        plan = engine.plan(step.fault, spec, access, **rails)
+        plan = engine.plan(step.fault, step.target, access, **rails)
         for host in plan.hosts:
             step.fault.refuse(
-                Target(new_id(), spec, host, access, plan.limit_s, connections[host.name], together=plan.hosts)
+                Target(new_id(), step.target, host, access, plan.limit_s, connections[host.name], together=plan.hosts)
             )
     except Problem as problem:
         return [problem.cause]

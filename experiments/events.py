@@ -1,4 +1,4 @@
-"""Append events to a file, one JSON object a line, as docs/events.md says."""
+"""Append events to a file, one JSON object a line, as docs/events.md says; read what is there so far."""
 
 import json
 import time
@@ -26,6 +26,12 @@ class Writer:
 
     def close(self) -> None:
         self._file.close()
+
+
+def so_far(part: Path) -> list[dict[str, Any]]:
+    """The events of a file that may still be written to; none where it is not there. A torn last line is left out."""
+    lines = part.read_text().splitlines(keepends=True) if part.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def merge(parts: list[Path], target: Path) -> int:

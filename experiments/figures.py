@@ -286,12 +286,20 @@ def succeeded(event: dict) -> bool:
     return event["outcome"] in ("ok", "acked")
 
 
-def overdue(event: dict, since: int) -> bool:
-    """Whether a request was due before then: what waited for long says nothing of the rate of now.
+def came(event: dict, span: Span, *, backlog: bool) -> bool:
+    """Whether a request ended in the span; without `backlog`, whether it was due in it, too.
 
-    Older recordings have no `due`, and all counts in them.
+    What waited for long says nothing of the rate of now. Older recordings have no `due`: all counts in them.
     """
-    return (event.get("due") or since) < since
+    return span.begin <= event["t"] < span.end and (backlog or (event.get("due") or span.begin) >= span.begin)
+
+
+def all_there(rec: Recording) -> int | None:
+    """From when on all users were there that there were before the fault, ns; null where none gave a sign of life."""
+    fault = rec.fault_at
+    users = [(e["t"], e.get("users") or 0) for e in rec.of("locust", "alive") if fault and e["t"] < fault]
+    most = max((count for _, count in users), default=0)
+    return next((t for t, count in users if count == most), None)
 
 
 def successes(rec: Recording) -> list[int]:
@@ -306,15 +314,13 @@ def baseline(rec: Recording) -> float | None:
     windows of the length that recovery is measured with, or users who act in step count once too often.
     """
     times, fault = successes(rec), rec.fault_at
-    users = [(e["t"], e.get("users") or 0) for e in rec.of("locust", "alive") if fault and e["t"] < fault]
-    most = max((count for _, count in users), default=0)
-    whole = next((t for t, count in users if count == most), 0)
-    lead = min(BASELINE, fault - max(whole, times[0])) if fault and times else 0
+    lead = min(BASELINE, fault - max(all_there(rec) or 0, times[0])) if fault and times else 0
     lead -= lead % WINDOW
     if fault is None or lead < WINDOW:
         return None
-    good = [e for e in rec.of("locust", "request") if succeeded(e) and fault - lead <= e["t"] < fault]
-    return sum(not overdue(e, fault - lead) for e in good) / (lead / SECOND)
+    span = Span(fault - lead, fault)
+    good = sum(succeeded(e) and came(e, span, backlog=False) for e in rec.of("locust", "request"))
+    return good / (lead / SECOND)
 
 
 def recover95(rec: Recording) -> float | None:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from experiments.figures import BASELINE, WINDOW, covered, ms, overdue, succeeded
+from experiments.figures import BASELINE, WINDOW, all_there, came, covered, ms, succeeded
 from experiments.recording import SECOND, Recording, Span, interval
 
 KINDS = {"write": ("POST", "acked"), "read": ("GET", "ok")}
@@ -42,7 +42,7 @@ def felt(rec: Recording, spans: Sequence[Span], *, backlog: bool = True) -> dict
         events = [] if blind else requests(rec, kind)
         inside = [e for e in events if any(span.begin <= due(e) < span.end for span in spans)]
         good = [ms(e["t"] - due(e)) for e in inside if succeeded(e)]
-        ended = sum(succeeded(e) and any(_came(e, span, backlog) for span in spans) for e in events)
+        ended = sum(succeeded(e) and any(came(e, span, backlog=backlog) for span in spans) for e in events)
         seconds = covered(spans) / SECOND
         found |= {
             f"{kind}_rate": None if blind or not seconds else round(ended / seconds, 3),
@@ -53,16 +53,9 @@ def felt(rec: Recording, spans: Sequence[Span], *, backlog: bool = True) -> dict
     return found
 
 
-def _came(event: dict, span: Span, backlog: bool) -> bool:
-    return span.begin <= event["t"] < span.end and (backlog or not overdue(event, span.begin))
-
-
 def before(rec: Recording) -> dict[str, Any]:
     """What users felt in the up to 10 s before the first fault, from when all were there."""
-    fault = rec.fault_at
-    users = [(e["t"], e.get("users") or 0) for e in rec.of("locust", "alive") if fault and e["t"] < fault]
-    most = max((count for _, count in users), default=0)
-    since = next((t for t, count in users if count == most), None)
+    fault, since = rec.fault_at, all_there(rec)
     if fault is None or since is None or fault - since < WINDOW:
         return felt(rec, ())
     return felt(rec, [Span(max(since, fault - BASELINE), fault)], backlog=False)

@@ -34,7 +34,7 @@ def prepare(access: Access) -> None:
                 connection.execute(statement)
     except psycopg.Error as error:
         raise Problem(
-            f"the probes' tables cannot be made ({_first(error)})",
+            f"the probes' tables cannot be made ({first_line(error)})",
             "was the cluster deployed? `experiments doctor` tries each way in",
         ) from None
 
@@ -58,7 +58,7 @@ def read(access: Access, write: Writer) -> None:
             _read_table(connection, "forecast", of_users, leader.name, write)
     except psycopg.Error as error:
         raise Problem(
-            f"{leader.name}: the tables cannot be read ({_first(error)})", "the verdict will be unknown"
+            f"{leader.name}: the tables cannot be read ({first_line(error)})", "the verdict will be unknown"
         ) from None
 
 
@@ -83,5 +83,6 @@ def _chunks(connection: psycopg.Connection, table: str, query: str) -> Iterator[
         yield chunk
 
 
-def _first(error: psycopg.Error) -> str:
+def first_line(error: Exception) -> str:
+    """What it says, without the server's detail and hint."""
     return str(error).strip().splitlines()[0]

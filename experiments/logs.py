@@ -16,7 +16,7 @@ from typing import Any
 
 from fabric import Connection
 
-from experiments.events import Writer
+from experiments.events import Writer, so_far
 from experiments.figures import moments, write_outage
 from experiments.recording import SECOND, Recording, Span, leader_history, record
 from faults import processes, remote
@@ -107,7 +107,7 @@ def collect(access: Access, parts: Path) -> None:
 def _events(parts: Path) -> Iterable[dict]:
     for part in sorted(parts.glob("*.jsonl")):
         if part.name not in ("logs.jsonl", "ledger.jsonl"):
-            yield from (json.loads(line) for line in part.read_text().splitlines(keepends=True) if line.endswith("\n"))
+            yield from so_far(part)
 
 
 def of_host(host: Host, access: Access, found: Sequence[Turn]) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from experiments.figures import RECOVERED, Moments, baseline, dual_primary, moments, writable, write_outage
+from experiments.figures import RECOVERED, Moments, baseline, dual_primary, moments, succeeded, writable, write_outage
 from experiments.judge import text_of
 from experiments.recording import SECOND, Recording
 from experiments.transport import by_host
@@ -129,7 +129,7 @@ def rates(view: View) -> tuple[list[float], dict[str, list[float]]]:
     counts = {name: [0.0] * (end - begin) for name in ("GET", "POST", "error")}
     for event in asked(view.rec):
         slot = int(view.at(event["t"]) // RATE_BIN) - begin
-        name = event.get("method", "POST") if event["outcome"] in ("ok", "acked") else "error"
+        name = event.get("method", "POST") if succeeded(event) else "error"
         if 0 <= slot < end - begin and name in counts:
             counts[name][slot] += 1 / RATE_BIN
     return [n * RATE_BIN for n in range(begin, end)], counts
@@ -385,9 +385,9 @@ def _throughput(axes: Axes, view: View) -> None:
 def _latency(axes: Axes, view: View) -> None:
     """Reads and writes apart: a line at the median, a band up to the 95th percentile, by second."""
     requests = asked(view.rec)
-    good = [e for e in requests if e["outcome"] in ("ok", "acked")]
+    good = [e for e in requests if succeeded(e)]
     reads = [e for e in good if e.get("method") == "GET"]
-    bad = [e for e in requests if e["outcome"] not in ("ok", "acked")]
+    bad = [e for e in requests if not succeeded(e)]
     drawn = [("reads", reads, view.ink.get), ("writes", [e for e in good if e.get("method") != "GET"], view.ink.post)]
     handles: list[Any] = []
     for name, events, colour in drawn:

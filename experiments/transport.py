@@ -75,14 +75,17 @@ def made_good(events: list[dict], span: Span) -> list[dict]:
 
 def count(events: list[dict], name: str, span: Span) -> int | None:
     """How many in the span; null where the host was not spoken of, or out of reach and that was not made good."""
-    found = inside(made_good(events, span), span)
-    return sum(e[name] for e in found) if found and all(e["reachable"] for e in found) else None
+    return added(inside(made_good(events, span), span), name)
+
+
+def added(words: list[dict], name: str) -> int | None:
+    return sum(e[name] for e in words) if words and all(e["reachable"] for e in words) else None
 
 
 def rate(events: list[dict], name: str, span: Span) -> float | None:
     """How many a second, by the words that tell of the span alone: one across its edge tells of the other side, too."""
-    whole = [e for e in made_good(events, span) if span.begin <= e["start"] and e["t"] <= span.end]
-    number, told = count(whole, name, span), sum(e["t"] - e["start"] for e in whole)
+    whole = [e for e in inside(made_good(events, span), span) if span.begin <= e["start"] and e["t"] <= span.end]
+    number, told = added(whole, name), sum(e["t"] - e["start"] for e in whole)
     return round(number / (told / SECOND), 2) if number is not None and told else None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from experiments import load
-from experiments.events import Writer
+from experiments.events import Writer, so_far
 from experiments.model import Load
 from experiments.observers import process
 from experiments.recording import EVERY, SPEAKS_OF
@@ -83,7 +83,7 @@ class Watch:
             if not hosts:
                 found += [] if file.exists() and file.stat().st_size else [name]
                 continue
-            heard = _heard_of(file)
+            heard = {event["host"] for event in so_far(file) if event.get("reachable", True)}
             found += [f"{name} of {host}" for host in hosts if host not in heard]
         return found
 
@@ -91,13 +91,6 @@ class Watch:
         """The hosts that an observer must speak of, each by itself."""
         inventory, role = self.access.inventory, SPEAKS_OF.get(name)
         return [host.name for host in inventory.hosts if role == EVERY or role in host.roles]
-
-
-def _heard_of(file: Path) -> set[str]:
-    """The hosts that an observer has reached so far."""
-    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
-    events = [json.loads(line) for line in lines if line.endswith("\n")]
-    return {event["host"] for event in events if event.get("reachable", True)}
 
 
 def until_writes(parts: Path, within_s: float) -> float | None:

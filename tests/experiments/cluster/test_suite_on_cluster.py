@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from experiments.catalogue import QUICK
+from experiments.figures import succeeded
 from experiments.recording import SECOND, load_events
 from faults import ledger
 from tests.experiments.cluster.helpers import on
@@ -49,7 +50,7 @@ def _was_slow(metric: str, file: Path) -> bool:
     events = load_events(file) if metric in ERRORS else []
     limits = [event["load"]["timeout_s"] for event in events if event["kind"] == "run"]
     requests = [event for event in events if event["kind"] == "request" and event["method"] in ERRORS[metric]]
-    bad = [event for event in requests if event["outcome"] not in ("ok", "acked")]
+    bad = [event for event in requests if not succeeded(event)]
     return bool(bad) and all(
         event["status"] == 0
         and event["error"].startswith("TimeoutError")
