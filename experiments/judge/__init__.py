@@ -1,0 +1,1 @@
+"""From a recording to findings, and from findings to a verdict."""
