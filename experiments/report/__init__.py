@@ -1,0 +1,1 @@
+"""Pages, plots and exports, made from findings and a verdict."""
