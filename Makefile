@@ -29,7 +29,7 @@ unit: setup
 	@pytest -m "not lab"
 
 bench: setup
-	@$(WITH_US) python -m lab.bench
+	@$(WITH_US) python -m firedrill.lab.bench
 
 lint: setup
 	ruff check . && ruff format --check .

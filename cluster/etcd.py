@@ -21,7 +21,7 @@ with warnings.catch_warnings():
 import grpc  # noqa: E402
 from etcd3.exceptions import Etcd3Exception  # noqa: E402
 
-from inventories.access import Access  # noqa: E402
+from firedrill.inventories.access import Access  # noqa: E402
 
 # What a client may meet while members die; anything else is a defect of ours.
 ERRORS = (Etcd3Exception, grpc.RpcError, grpc.FutureCancelledError)

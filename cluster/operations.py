@@ -5,9 +5,9 @@ import time
 import httpx
 import psycopg
 
-from faults import cluster, remote
-from inventories.access import Access
-from inventories.errors import Problem
+from firedrill.cluster import patroni, ssh
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
 
 ANSWER_SECONDS = 60
 MIB = 1 << 20
@@ -24,7 +24,7 @@ HOW = (("replica has been created using", "a new base copy"), ("running pg_rewin
 
 def leader(access: Access) -> str:
     """The leader's name. Raises Problem where there is none."""
-    found = cluster.view(access).leader
+    found = patroni.view(access).leader
     if found is None:
         raise Problem("there is no leader", "this step takes one")
     return found.name
@@ -36,7 +36,7 @@ def switchover(access: Access, within_s: float) -> tuple[str, str, str]:
     member = access.inventory[old].data.get("patroni_name", old)
     said = _post(access, old, "/switchover", {"leader": member})
     deadline = time.monotonic() + within_s
-    while (new := cluster.view(access).leader) is None or new.name == old:
+    while (new := patroni.view(access).leader) is None or new.name == old:
         if time.monotonic() > deadline:
             raise Problem(f"{old} leads {within_s:g} s after the switchover", f"Patroni said: {said}")
         time.sleep(0.2)
@@ -86,7 +86,7 @@ def until_caught_up(access: Access, name: str, within_s: float) -> float | None:
     """
     began, wanted = time.monotonic(), None
     while time.monotonic() - began < within_s:
-        view = cluster.view(access)
+        view = patroni.view(access)
         try:
             if view.leader:
                 with psycopg.connect(**access.sql_node(access.inventory[view.leader.name])) as connection:
@@ -103,8 +103,8 @@ def until_caught_up(access: Access, name: str, within_s: float) -> float | None:
 def how_it_came_back(access: Access, name: str, since_s: float) -> str:
     """What a node's Patroni says that it did to follow again since then (seconds since the epoch)."""
     try:
-        with remote.connect(access.inventory[name]) as connection:
-            said = remote.sh(connection, f"journalctl -u patroni -o cat --since @{since_s:.0f}", check=False)
-    except remote.Unreachable as problem:
+        with ssh.connect(access.inventory[name]) as connection:
+            said = ssh.sh(connection, f"journalctl -u patroni -o cat --since @{since_s:.0f}", check=False)
+    except ssh.Unreachable as problem:
         return f"not known ({problem})"
     return next((how for words, how in HOW if words in said), "its WAL alone")

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from inventories.access import Access
+from firedrill.inventories.access import Access
 
 LEADER = ("leader", "standby_leader")
 SYNC = ("sync_standby", "quorum_standby")

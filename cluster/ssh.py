@@ -10,8 +10,8 @@ from pathlib import Path
 import paramiko
 from fabric import Connection
 
-from inventories.errors import Problem
-from inventories.read import Host
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Host
 
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 30

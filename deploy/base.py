@@ -5,10 +5,10 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
-from deploy import topology
-from deploy.operations import files, packages
-from deploy.operations.files import HostFile
-from deploy.operations.waits import COMMAND
+from firedrill.deploy import topology
+from firedrill.deploy.operations import files, packages
+from firedrill.deploy.operations.files import HostFile
+from firedrill.deploy.operations.waits import COMMAND
 
 CHECK = Path(__file__).parent / "on_host" / "check.py"
 OURS = "/^# BEGIN Firedrill/,/^# END Firedrill/"

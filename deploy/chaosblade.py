@@ -14,9 +14,9 @@ import httpx
 from pyinfra import host, state
 from pyinfra.api import FactBase, FileUploadCommand, StringCommand, operation
 
-from deploy import topology
-from deploy.preflight import Refused, check_reached
-from inventories.errors import InventoryProblem, Problem
+from firedrill.deploy import topology
+from firedrill.deploy.preflight import Refused, check_reached
+from firedrill.inventories.errors import InventoryProblem, Problem
 
 SECONDS = 60
 ON_HOST = "/var/tmp/chaosblade.tar.gz"

@@ -4,14 +4,14 @@ All is started before anything but etcd is waited for: PostgreSQL bootstraps whi
 One part again: `pyinfra inventories/lab.py deploy.etcd.etcd`.
 """
 
-from deploy.base import base
-from deploy.database import database
-from deploy.etcd import etcd
-from deploy.haproxy import answering, haproxy
-from deploy.operations.waits import milestone
-from deploy.patroni import leader, patroni, replicas
-from deploy.preflight import preflight
-from deploy.weather import serving, weather
+from firedrill.deploy.base import base
+from firedrill.deploy.database import database
+from firedrill.deploy.etcd import etcd
+from firedrill.deploy.haproxy import answering, haproxy
+from firedrill.deploy.operations.waits import milestone
+from firedrill.deploy.patroni import leader, patroni, replicas
+from firedrill.deploy.preflight import preflight
+from firedrill.deploy.weather import serving, weather
 
 preflight()
 

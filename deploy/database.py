@@ -12,8 +12,8 @@ import hmac
 from pyinfra import host
 from pyinfra.api import FactBase, QuoteString, StringCommand, operation
 
-from deploy import topology
-from inventories.access import DATABASE, PROBE_USER
+from firedrill.deploy import topology
+from firedrill.inventories.access import DATABASE, PROBE_USER
 
 ITERATIONS = 4096
 USERS = (DATABASE, PROBE_USER)

@@ -3,9 +3,9 @@
 from pyinfra import host
 from pyinfra.api import FactBase
 
-from deploy import topology
-from deploy.operations import files, services, waits
-from deploy.operations.files import HostFile
+from firedrill.deploy import topology
+from firedrill.deploy.operations import files, services, waits
+from firedrill.deploy.operations.files import HostFile
 
 
 def haproxy() -> None:

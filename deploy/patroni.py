@@ -10,9 +10,9 @@ from typing import Any
 from pyinfra import host
 from pyinfra.api import FactBase, QuoteString, StringCommand, operation
 
-from deploy import topology
-from deploy.operations import files, services, waits
-from deploy.operations.files import HostFile
+from firedrill.deploy import topology
+from firedrill.deploy.operations import files, services, waits
+from firedrill.deploy.operations.files import HostFile
 
 CONFIG = "/etc/patroni/config.yml"
 UNIT = "/etc/systemd/system/patroni.service.d/firedrill.conf"

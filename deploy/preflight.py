@@ -8,10 +8,10 @@ from pyinfra import state
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra_cli.exceptions import CliError
 
-from deploy import topology
-from inventories import read
-from inventories.errors import USAGE, InventoryProblem, Problem
-from inventories.read import Host
+from firedrill.deploy import topology
+from firedrill.inventories import read
+from firedrill.inventories.errors import USAGE, InventoryProblem, Problem
+from firedrill.inventories.read import Host
 
 # Below these, or where they do not fit, Patroni 3.2 and later adjusts silently: measured would not be what was asked.
 FLOORS = {"ttl": 20, "loop_wait": 1, "retry_timeout": 3}

@@ -13,9 +13,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pyinfra import host, inventory
 
-from inventories import secrets
-from inventories.errors import InventoryProblem
-from inventories.read import ROLES, Host
+from firedrill.inventories import secrets
+from firedrill.inventories.errors import InventoryProblem
+from firedrill.inventories.read import ROLES, Host
 
 ROOT = Path(__file__).resolve().parent.parent
 PSEUDO_GROUPS = {"all", "@fake"}

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from pyinfra import host
 
-from deploy import topology
-from deploy.operations import files, services, waits
-from deploy.operations.files import HostFile
+from firedrill.deploy import topology
+from firedrill.deploy.operations import files, services, waits
+from firedrill.deploy.operations.files import HostFile
 
 CODE = ("__init__.py", "api.py", "database.py", "health.py", "pools.py", "wsgi.py")
 HOME = Path("/opt/weather")

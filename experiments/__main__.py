@@ -12,19 +12,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from experiments import runner, unattended
-from experiments import suite as suites
-from experiments.catalogue import EXPERIMENTS, QUICK, find
-from experiments.doctor import examine
-from experiments.journal import journal as journal_of
-from experiments.judge import summarise
-from experiments.junit import write as write_junit
-from experiments.recording import load_events
-from experiments.summary import write_summary
-from faults.ledger import only_one
-from inventories.access import access
-from inventories.command import group, tell
-from inventories.errors import Problem, one_line
+from firedrill.experiments.catalogue import EXPERIMENTS, QUICK, find
+from firedrill.experiments.judge.recording import load_events
+from firedrill.experiments.judge.verdict import summarise
+from firedrill.experiments.report import suite as suites
+from firedrill.experiments.report.journal import journal as journal_of
+from firedrill.experiments.report.junit import write as write_junit
+from firedrill.experiments.report.summary import write_summary
+from firedrill.experiments.run import runner, unattended
+from firedrill.experiments.run.doctor import examine
+from firedrill.faults.ledger import only_one
+from firedrill.inventories.access import access
+from firedrill.inventories.command import group, tell
+from firedrill.inventories.errors import Problem, one_line
 
 EXIT = {"pass": 0, "fail": 1, "unknown": 3}
 COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow"}

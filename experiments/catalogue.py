@@ -1,6 +1,6 @@
 """Every experiment there is: one explicit table."""
 
-from experiments.drills import (
+from firedrill.experiments.drills import (
     app_down,
     bad_network,
     clock_jump,
@@ -22,8 +22,8 @@ from experiments.drills import (
     standby_power_cut,
     switchover,
 )
-from experiments.model import Experiment
-from inventories.errors import Problem
+from firedrill.experiments.model import Experiment
+from firedrill.inventories.errors import Problem
 
 EXPERIMENTS = {
     it.name: it

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from faults.protocol import Fault
+from firedrill.faults.protocol import Fault
 
 TIMINGS = ("ttl", "retry_timeout", "loop_wait")
 

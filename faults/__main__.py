@@ -9,15 +9,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from faults import engine, ledger
-from faults.catalogue import FAULTS
-from faults.doctor import check_up, firewalls
-from faults.doctor import rows as doctor_rows
-from faults.ledger import Entry
-from faults.steady import refuse_unsteady
-from inventories.access import Access, access
-from inventories.command import group
-from inventories.errors import Problem, one_line
+from firedrill.faults import engine, ledger
+from firedrill.faults.catalogue import FAULTS
+from firedrill.faults.doctor import check_up, firewalls
+from firedrill.faults.doctor import rows as doctor_rows
+from firedrill.faults.ledger import Entry
+from firedrill.faults.steady import refuse_unsteady
+from firedrill.inventories.access import Access, access
+from firedrill.inventories.command import group
+from firedrill.inventories.errors import Problem, one_line
 
 RETRIES, RETRY_SECONDS = 4, 3
 UNITS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "min": 60, "h": 3600}

@@ -1,7 +1,7 @@
 """What a host can do is tried, in a network namespace thrown away after, and never assumed."""
 
-from faults import remote
-from faults.protocol import Refused, Target
+from firedrill.cluster import ssh
+from firedrill.faults.protocol import Refused, Target
 
 CHAIN = "add table ip x; add chain ip x y { type filter hook input priority 0; };"
 # name: what is tried, and why not where it fails.
@@ -40,7 +40,7 @@ TRIALS = {
 def missing(target: Target, *wanted: str) -> list[str]:
     """Why not, for each of the wanted that the host lacks."""
     lines = [f"( {TRIALS[name][0]} ) >/dev/null 2>&1 || echo {name}" for name in wanted]
-    shown = remote.script(target.ssh, "\n".join(lines), check=False)
+    shown = ssh.script(target.ssh, "\n".join(lines), check=False)
     return [TRIALS[name][1] for name in shown.split()]
 
 

@@ -9,8 +9,9 @@ import json
 import shlex
 from typing import Any
 
-from faults import capability, remote, undo
-from faults.protocol import Refused, Target
+from firedrill.cluster import ssh
+from firedrill.faults import capability, undo
+from firedrill.faults.protocol import Refused, Target
 
 NAME = "chaosblade"
 LOCK = "/run/faults-netem.lock"
@@ -46,7 +47,7 @@ def need(target: Target, words: str) -> None:
     """Raises Refused where the host has no chaosblade, or has an experiment that would end with ours."""
     capability.need(target)
     remedy = "see docs/faults.md for how it is installed, or leave `--backend` out"
-    shown = remote.sh(target.ssh, f"{blade(target)} status --type create --status Success 2>&1", check=False)
+    shown = ssh.sh(target.ssh, f"{blade(target)} status --type create --status Success 2>&1", check=False)
     try:
         answer: dict[str, Any] = json.loads(shown)
     except ValueError:
@@ -81,7 +82,7 @@ def destroy_text(target: Target) -> str:
 
 def left(target: Target) -> str:
     """What its books still hold of the experiment, in words. Harmless, until somebody destroys it by hand."""
-    shown = remote.sh(target.ssh, f"{blade(target)} status {uid(target)} 2>&1", check=False)
+    shown = ssh.sh(target.ssh, f"{blade(target)} status {uid(target)} 2>&1", check=False)
     return f"its books have {uid(target)} as active still" if '"Status":"Success"' in shown.replace(" ", "") else ""
 
 

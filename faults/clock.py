@@ -3,9 +3,10 @@
 from importlib.resources import files
 from typing import Any, ClassVar
 
-from faults import capability, remote, state, undo
-from faults.on_host import OnHost
-from faults.protocol import NotClean, Refused, Target
+from firedrill.cluster import ssh
+from firedrill.faults import capability, state, undo
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotClean, Refused, Target
 
 TOLERANCE_S = 0.3
 
@@ -22,7 +23,7 @@ class Clock(OnHost):
 
     def refuse_host(self, target: Target) -> None:
         capability.need(target, "own_kernel", "python3")
-        if other := remote.sh(target.ssh, f"ls {undo.FOLDER}/*.clock 2>/dev/null", check=False):
+        if other := ssh.sh(target.ssh, f"ls {undo.FOLDER}/*.clock 2>/dev/null", check=False):
             raise Refused(f"{target.host.name}: its clock is wrong already ({other.split('/')[-1]})", "heal that first")
 
     def note(self, target: Target) -> dict[str, Any]:

@@ -4,8 +4,8 @@ import time
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import clock, state
-from faults.protocol import NotEffective, Refused, Target
+from firedrill.faults import clock, state
+from firedrill.faults.protocol import NotEffective, Refused, Target
 
 MOST_PPM = 90_000  # the kernel takes a tenth of a second in a second
 LEAST_PPM = 1000  # 20 ms in 20 s: what shows over the noise of a question

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import clock
-from faults.protocol import NotEffective, Refused, Target
+from firedrill.faults import clock
+from firedrill.faults.protocol import NotEffective, Refused, Target
 
 MOST_S = 10 * 365 * 86400
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import remote
-from faults.on_host import OnHost
-from faults.protocol import NotClean, NotEffective, Refused, Target, poll
+from firedrill.cluster import ssh
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
 
 @dataclass(frozen=True)
@@ -50,4 +50,4 @@ class Command(OnHost):
         return "in effect" if self._proven(target) else "not in effect"
 
     def _proven(self, target: Target) -> bool:
-        return remote.sh(target.ssh, f"({self.proof}) >/dev/null 2>&1 && echo yes", check=False) == "yes"
+        return ssh.sh(target.ssh, f"({self.proof}) >/dev/null 2>&1 && echo yes", check=False) == "yes"

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import chaosblade, load, remote
-from faults.protocol import NotEffective, Refused, Target
+from firedrill.cluster import ssh
+from firedrill.faults import chaosblade, load
+from firedrill.faults.protocol import NotEffective, Refused, Target
 
 SECONDS = 0.6
 
@@ -39,7 +40,7 @@ class Cpu(load.Load):
         """From the ticks that its processes were given; at least half of what was asked, since others work as well."""
         ticks = load.each_process(target, "sed 's/.*) //' /proc/$pid/stat | cut -d' ' -f12,13")
         text = f"getconf CLK_TCK; nproc; cut -d' ' -f1 /proc/uptime; {ticks}"
-        shown = remote.script(target.ssh, f"sleep 0.1; {text}; echo; sleep {SECONDS}; {text}")
+        shown = ssh.script(target.ssh, f"sleep 0.1; {text}; echo; sleep {SECONDS}; {text}")
         first, second = (part.split() for part in shown.split("\n\n"))
         hertz, nproc = int(first[0]), int(first[1])
         seconds = float(second[2]) - float(first[2])
@@ -49,4 +50,4 @@ class Cpu(load.Load):
         said = f"{target.host.name}: asked {self.percent:g} % of {count} processors, used {used / count:.0f} %"
         if used < min(asked, 100 * nproc) / 2:
             raise NotEffective(f"{said} in {seconds:.1f} s", "does a quota hold it back?")
-        return f"{said}; load average {remote.sh(target.ssh, 'cat /proc/loadavg').split()[0]}"
+        return f"{said}; load average {ssh.sh(target.ssh, 'cat /proc/loadavg').split()[0]}"

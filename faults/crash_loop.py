@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import load, processes, remote, undo
-from faults.on_host import OnHost
-from faults.protocol import NotClean, NotEffective, Refused, Target, poll
+from firedrill.cluster import ssh
+from firedrill.faults import load, processes, undo
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
 PROVEN_KILLS = 2
 BACK_SECONDS = 30
@@ -67,5 +68,5 @@ class CrashLoop(OnHost):
 
     def _killed(self, target: Target) -> int:
         """Different processes, so that one that lives on is not counted twice."""
-        shown = remote.sh(target.ssh, f"sort -u {undo.file(target, 'killed')} 2>/dev/null", check=False)
+        shown = ssh.sh(target.ssh, f"sort -u {undo.file(target, 'killed')} 2>/dev/null", check=False)
         return len(shown.split())

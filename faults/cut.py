@@ -4,10 +4,11 @@ import shlex
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from faults import firewall, peers, remote
-from faults.firewall import Cut
-from faults.on_host import OnHost
-from faults.protocol import NotEffective, Refused, Target
+from firedrill.cluster import ssh
+from firedrill.faults import firewall, peers
+from firedrill.faults.firewall import Cut
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotEffective, Refused, Target
 
 PROBE_SECONDS = 0.4
 PROBED = 4  # hosts or ports; each costs a probe
@@ -93,8 +94,8 @@ class FirewallCut(OnHost):
 def probe(target: Target, addresses: Sequence[str], ports: Sequence[str]) -> list[tuple[str, str, str, str]]:
     """Pings, or TCP connections where it is about ports: (host, port, what came of it, milliseconds)."""
     if not ports:
-        remote.sh(target.ssh, f"python3 -c {shlex.quote(PING_PROBE)} {' '.join(addresses)}", check=False)
+        ssh.sh(target.ssh, f"python3 -c {shlex.quote(PING_PROBE)} {' '.join(addresses)}", check=False)
         return []
     words = " ".join(f"{address},{port}" for address in addresses for port in ports[:PROBED])
-    shown = remote.sh(target.ssh, f"python3 -c {shlex.quote(TCP_PROBE)} {words}", check=False)
+    shown = ssh.sh(target.ssh, f"python3 -c {shlex.quote(TCP_PROBE)} {words}", check=False)
     return [tuple(line.split()) for line in shown.splitlines()]  # type: ignore[misc]

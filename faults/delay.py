@@ -4,10 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from faults import chaosblade, netem, peers, remote
-from faults.cut import TCP_PROBE
-from faults.firewall import DIRECTIONS
-from faults.protocol import NotEffective, Refused, Target
+from firedrill.cluster import ssh
+from firedrill.faults import chaosblade, netem, peers
+from firedrill.faults.cut import TCP_PROBE
+from firedrill.faults.firewall import DIRECTIONS
+from firedrill.faults.protocol import NotEffective, Refused, Target
 
 PINGS = 20
 
@@ -62,10 +63,10 @@ class Delay(netem.Netem):
         """Milliseconds, the mean; None without an answer."""
         whom = self._witness(target).address
         if ports := peers.ports(self.ports):
-            shown = remote.script(
+            shown = ssh.script(
                 target.ssh, f"python3 - {whom},{ports[0]} <<'EOF'\n{TCP_PROBE}\nEOF", check=False
             ).split()
             return float(shown[3]) if len(shown) == 4 and shown[2] in ("connected", "ECONNREFUSED") else None
-        shown = remote.sh(target.ssh, f"ping -n -q -i 0.01 -W 3 -c {PINGS} {whom}", check=False)
+        shown = ssh.sh(target.ssh, f"ping -n -q -i 0.01 -W 3 -c {PINGS} {whom}", check=False)
         found = re.search(r"= [\d.]+/([\d.]+)/", shown)
         return float(found[1]) if found else None

@@ -4,10 +4,11 @@ import shlex
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from faults import capability, chaosblade, load, remote
-from faults.disk_io import refuse_no_disk, room
-from faults.on_host import OnHost
-from faults.protocol import NotClean, NotEffective, Refused, Target
+from firedrill.cluster import ssh
+from firedrill.faults import capability, chaosblade, load
+from firedrill.faults.disk_io import refuse_no_disk, room
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target
 
 LEAST_MARGIN_MIB = 4
 BLADE_FILE = "chaos_filldisk.log.dat"
@@ -40,7 +41,7 @@ class DiskFull(OnHost):
         refuse_no_disk(target, self.path)
         if self._by_blade:
             chaosblade.need(target, "disk fill")
-            if remote.sh(target.ssh, f"ls {self._file(target)} 2>/dev/null", check=False):
+            if ssh.sh(target.ssh, f"ls {self._file(target)} 2>/dev/null", check=False):
                 raise Refused(f"{target.host.name}: there is {self._file(target)}, which is not ours", "remove it")
         if self._wanted(*room(target, self.path)) <= 0:
             raise Refused(f"{target.host.name}: {self.path} is as full as that already", "ask for more")
@@ -96,4 +97,4 @@ class DiskFull(OnHost):
         return f"{size >> 20} MiB filled, {room(target, self.path)[1] >> 20} MiB left" if size else "nothing filled"
 
     def _size(self, target: Target) -> int:
-        return int(remote.sh(target.ssh, f"stat -c %s {self._file(target)} 2>/dev/null", check=False) or 0)
+        return int(ssh.sh(target.ssh, f"stat -c %s {self._file(target)} 2>/dev/null", check=False) or 0)

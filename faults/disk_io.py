@@ -5,8 +5,9 @@ import time
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import load, remote, undo
-from faults.protocol import NotEffective, Refused, Target
+from firedrill.cluster import ssh
+from firedrill.faults import load, undo
+from firedrill.faults.protocol import NotEffective, Refused, Target
 
 SECONDS = 1
 MOST_SECONDS = 20
@@ -63,12 +64,12 @@ class DiskIo(load.Load):
 
     def _written(self, target: Target) -> int:
         text = load.each_process(target, "grep ^write_bytes /proc/$pid/io")
-        return sum(int(line.split()[1]) for line in remote.script(target.ssh, text, check=False).splitlines())
+        return sum(int(line.split()[1]) for line in ssh.script(target.ssh, text, check=False).splitlines())
 
 
 def refuse_no_disk(target: Target, path: str) -> None:
     """Raises Refused where the path is no folder, or is held in memory."""
-    kind = remote.sh(target.ssh, f"[ -d {shlex.quote(path)} ] && stat -f -c %T {shlex.quote(path)}", check=False)
+    kind = ssh.sh(target.ssh, f"[ -d {shlex.quote(path)} ] && stat -f -c %T {shlex.quote(path)}", check=False)
     if not kind:
         raise Refused(f"{target.host.name} has no folder {path}", "give one on the disk that is meant")
     if kind in ("tmpfs", "ramfs"):
@@ -77,6 +78,6 @@ def refuse_no_disk(target: Target, path: str) -> None:
 
 def room(target: Target, path: str) -> tuple[int, int]:
     """Bytes in use, and bytes available to services, on the disk that holds the path."""
-    shown = remote.sh(target.ssh, f"df -B1 --output=used,avail {shlex.quote(path)} | tail -1")
+    shown = ssh.sh(target.ssh, f"df -B1 --output=used,avail {shlex.quote(path)} | tail -1")
     used, available = map(int, shown.split())
     return used, available

@@ -4,10 +4,11 @@ import shlex
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from faults import firewall, remote
-from faults.firewall import Cut
-from faults.on_host import OnHost
-from faults.protocol import NotEffective, Refused, Target
+from firedrill.cluster import ssh
+from firedrill.faults import firewall
+from firedrill.faults.firewall import Cut
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotEffective, Refused, Target
 
 EVERYBODY = ("0.0.0.0/0", "::/0")
 WAYS = ("drop", "reject")
@@ -76,5 +77,5 @@ class Dns(OnHost):
         return firewall.describe(target)
 
     def _ask(self, target: Target) -> tuple[int, int]:
-        answers, servers = remote.sh(target.ssh, f"python3 -c {shlex.quote(PROBE)}").split()
+        answers, servers = ssh.sh(target.ssh, f"python3 -c {shlex.quote(PROBE)}").split()
         return int(answers), int(servers)

@@ -2,13 +2,13 @@
 
 import dataclasses
 
-from faults import chaosblade, engine, firewall
-from faults.catalogue import FAULTS
-from faults.each import each
-from faults.protocol import Fault, Target
-from inventories.access import Access
-from inventories.errors import Problem
-from inventories.read import Host
+from firedrill.cluster.each import each
+from firedrill.faults import chaosblade, engine, firewall
+from firedrill.faults.catalogue import FAULTS
+from firedrill.faults.protocol import Fault, Target
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Host
 
 
 def rows() -> dict[str, Fault]:

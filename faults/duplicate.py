@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from faults import chaosblade, netem
-from faults.stream import Measured
+from firedrill.faults import chaosblade, netem
+from firedrill.faults.stream import Measured
 
 
 @dataclass(frozen=True)

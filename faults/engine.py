@@ -11,21 +11,22 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from faults import ledger, remote, undo
-from faults.catalogue import FAULTS
-from faults.each import each
-from faults.ledger import Entry
-from faults.protocol import Fault, NotEffective, Refused, Target, new_id, options
-from faults.targets import resolve
-from inventories.access import Access
-from inventories.errors import Problem
-from inventories.read import ROOT, Host
+from firedrill.cluster import ssh
+from firedrill.cluster.each import each
+from firedrill.faults import ledger, undo
+from firedrill.faults.catalogue import FAULTS
+from firedrill.faults.ledger import Entry
+from firedrill.faults.protocol import Fault, NotEffective, Refused, Target, new_id, options
+from firedrill.faults.targets import resolve
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import ROOT, Host
 
 MAX_HOSTS = 2
 # The processes started here that heal at the limit, so that they are reaped when they are not needed after all.
 _DEADMEN: dict[int, subprocess.Popen] = {}
 Tell = Callable[[Entry, str, str, int | None], None]
-Connections = dict[str, remote.Connection | None]
+Connections = dict[str, ssh.Connection | None]
 
 
 def name_of(fault: Fault) -> str:
@@ -102,12 +103,12 @@ def connected(hosts: Iterable[Host]) -> Iterator[Connections]:
                 connection.close()
 
 
-def _try_connect(host: Host) -> remote.Connection | None:
-    if not remote.answers(host, remote.CONNECT_SECONDS):
+def _try_connect(host: Host) -> ssh.Connection | None:
+    if not ssh.answers(host, ssh.CONNECT_SECONDS):
         return None
     try:
-        return remote.connect(host)
-    except remote.Unreachable:
+        return ssh.connect(host)
+    except ssh.Unreachable:
         return None
 
 
@@ -169,9 +170,9 @@ def _strike(fault: Fault, targets: list[Target], entries: list[Entry], tell: Tel
 def _try_new_login(target: Target) -> None:
     """The operator still gets in, by a login of now; the host heals itself when it hears of none."""
     try:
-        with remote.connect(target.host) as fresh:
+        with ssh.connect(target.host) as fresh:
             undo.stand_down_guard(replace(target, connection=fresh))
-    except remote.Unreachable as error:
+    except ssh.Unreachable as error:
         raise NotEffective(f"{target.host.name} takes no new SSH login under this fault ({error.cause})", "") from None
 
 
@@ -189,7 +190,7 @@ def _heal_each(entries: list[Entry], access: Access, tell: Tell, connections: Co
         with contextlib.suppress(Problem):
             try:
                 heal(entry, access, tell, connections)
-            except remote.Unreachable:
+            except ssh.Unreachable:
                 heal(entry, access, tell)
 
 
@@ -211,7 +212,17 @@ def _entry(fault: Fault, target: Target) -> Entry:
 def _arm_deadman(entry: Entry) -> int:
     """A process of its own that heals at the limit: a host without power cannot hold its own undo."""
     wait = max(0.0, entry.until - time.time())
-    command = [sys.executable, "-m", "faults", "-i", entry.inventory, "heal", entry.id, "--after", f"{wait:.1f}"]
+    command = [
+        sys.executable,
+        "-m",
+        "firedrill.faults",
+        "-i",
+        entry.inventory,
+        "heal",
+        entry.id,
+        "--after",
+        f"{wait:.1f}",
+    ]
     quiet = subprocess.DEVNULL
     child = subprocess.Popen(command, cwd=ROOT, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
     _DEADMEN[child.pid] = child

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from faults import etcd
-from faults.freeze import Freeze
-from faults.partition import Partition
-from faults.pause import Pause
-from faults.power_cut import PowerCut
-from faults.protocol import Fault, NotEffective, Refused, Strike, Target, poll
-from faults.stop_service import StopService
+from firedrill.cluster import etcd
+from firedrill.faults.freeze import Freeze
+from firedrill.faults.partition import Partition
+from firedrill.faults.pause import Pause
+from firedrill.faults.power_cut import PowerCut
+from firedrill.faults.protocol import Fault, NotEffective, Refused, Strike, Target, poll
+from firedrill.faults.stop_service import StopService
 
 MEANS: dict[str, Fault] = {
     "stop_service": StopService("etcd"),

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import capability, processes, remote, undo
-from faults.on_host import OnHost
-from faults.protocol import NotClean, NotEffective, Refused, Target
+from firedrill.cluster import ssh
+from firedrill.faults import capability, processes, undo
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target
 
 # The lowest number that is free: a limit there leaves none. `pid`, `limit` and `before` are set.
 LOOK = """\
@@ -77,5 +78,5 @@ class FdExhaust(OnHost):
     def _figures(self, target: Target) -> tuple[int, int] | None:
         """How many files it has open, and may have; None where it does not run, or died while it was asked."""
         look = LOOK.format(find=processes.find(self.process, target.host))
-        shown = remote.script(target.ssh, f'{look}[ "${{pid:-0}}" -gt 0 ] && echo $limit $before', check=False).split()
+        shown = ssh.script(target.ssh, f'{look}[ "${{pid:-0}}" -gt 0 ] && echo $limit $before', check=False).split()
         return (int(shown[0]), int(shown[1])) if len(shown) == 2 else None

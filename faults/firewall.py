@@ -8,8 +8,9 @@ Where a host has no iptables that works, nft does the same in a table of ours (n
 from dataclasses import dataclass
 from typing import Any
 
-from faults import capability, nft, remote
-from faults.protocol import Refused, Target
+from firedrill.cluster import ssh
+from firedrill.faults import capability, nft
+from firedrill.faults.protocol import Refused, Target
 
 SIDES = {"in": "INPUT", "out": "OUTPUT"}
 DIRECTIONS = {"both": ("in", "out"), "in": ("in",), "out": ("out",)}
@@ -154,7 +155,7 @@ def counters(target: Target) -> list[Counted]:
     """Our rules with their counters, in order; none where they are not in place."""
     if target.before.get("firewall") == "nft":
         return [Counted(*row) for row in nft.counters(target)]
-    shown = remote.script(target.ssh, "iptables-save -c; ip6tables-save -c 2>/dev/null", check=False)
+    shown = ssh.script(target.ssh, "iptables-save -c; ip6tables-save -c 2>/dev/null", check=False)
     found = []
     for line in shown.splitlines():
         if line.startswith("[") and f"-A FD-{target.id}-" in line:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import chaosblade, load, processes, remote, undo
-from faults.on_host import OnHost
-from faults.protocol import NotClean, NotEffective, Refused, Target, poll
+from firedrill.cluster import ssh
+from firedrill.faults import chaosblade, load, processes, undo
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
 SECONDS = 3
 
@@ -28,7 +29,7 @@ class Freeze(OnHost):
         processes.refuse_absent(target, self.process)
         pids = processes.find_all(self.process, target.host)
         text = f"for pid in $({pids}); do grep -E '^State:.T' /proc/$pid/status; done"
-        if remote.script(target.ssh, text, check=False):
+        if ssh.script(target.ssh, text, check=False):
             raise Refused(f"{target.host.name}: {self.process} is stopped already", "let it go on first")
 
         if self._by_blade:
@@ -66,7 +67,7 @@ class Freeze(OnHost):
         )
 
     def _count(self, target: Target) -> tuple[int, int]:
-        shown = remote.script(target.ssh, self._count_text(target) + "\necho $all $stopped")
+        shown = ssh.script(target.ssh, self._count_text(target) + "\necho $all $stopped")
         whole, stopped = map(int, shown.split())
         return whole, stopped
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from signal import Signals
 from typing import Any, ClassVar
 
-from faults import chaosblade, load, processes
-from faults.on_host import OnHost
-from faults.protocol import NotClean, NotEffective, Refused, Target, poll
+from firedrill.faults import chaosblade, load, processes
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
 SIGNALS = ("KILL", "TERM", "INT", "QUIT", "ABRT", "SEGV", "HUP")
 GONE_SECONDS = 10

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from inventories.errors import Problem
-from inventories.read import Inventory
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Inventory
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from importlib.resources import files
 from typing import ClassVar
 
-from faults import capability, chaosblade, remote, undo
-from faults.on_host import OnHost
-from faults.protocol import Target
+from firedrill.cluster import ssh
+from firedrill.faults import capability, chaosblade, undo
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import Target
 
 BACKEND = "own"
 
@@ -58,7 +59,7 @@ class Load(OnHost):
         return first + stop_text(target)
 
     def status(self, target: Target) -> str:
-        pids = remote.sh(target.ssh, f"cat {_group(target)}/cgroup.procs 2>/dev/null", check=False).split()
+        pids = ssh.sh(target.ssh, f"cat {_group(target)}/cgroup.procs 2>/dev/null", check=False).split()
         return f"{len(pids)} processes at work" if pids else "no process of it"
 
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from faults import capability, chaosblade, netem
-from faults.loss_by_firewall import LossByFirewall
-from faults.on_host import OnHost
-from faults.protocol import Refused, Target
-from faults.stream import Measured
+from firedrill.faults import capability, chaosblade, netem
+from firedrill.faults.loss_by_firewall import LossByFirewall
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import Refused, Target
+from firedrill.faults.stream import Measured
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from faults import firewall, peers, remote
-from faults.firewall import DIRECTIONS, Cut
-from faults.on_host import OnHost
-from faults.protocol import NotEffective, Target
+from firedrill.cluster import ssh
+from firedrill.faults import firewall, peers
+from firedrill.faults.firewall import DIRECTIONS, Cut
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotEffective, Target
 
 PROBES = 250
 PROBE_SECONDS = 15
@@ -68,7 +69,7 @@ class LossByFirewall(OnHost):
             )
         else:
             text = f"ping -n -q -i 0.002 -W 0.2 -c {PROBES} {found}"
-        remote.sh(target.ssh, text, seconds=PROBE_SECONDS, check=False)
+        ssh.sh(target.ssh, text, seconds=PROBE_SECONDS, check=False)
 
     def _measured(self, target: Target) -> tuple[int, int]:
         """Packets that came to our rules, and those that were dropped."""

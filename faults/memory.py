@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from faults import capability, load, remote
-from faults.protocol import NotEffective, Refused, Target, poll
+from firedrill.cluster import ssh
+from firedrill.faults import capability, load
+from firedrill.faults.protocol import NotEffective, Refused, Target, poll
 
 SECONDS = 20
 MOST_PERCENT = 95
@@ -76,9 +77,9 @@ class Memory(load.Load):
 
     def _held(self, target: Target) -> int:
         text = load.each_process(target, "grep -E '^VmRSS' /proc/$pid/status")
-        shown = remote.script(target.ssh, text + " 2>/dev/null", check=False)
+        shown = ssh.script(target.ssh, text + " 2>/dev/null", check=False)
         return sum(int(line.split()[1]) for line in shown.splitlines()) >> 10
 
     def _meminfo(self, target: Target) -> dict[str, int]:
-        shown = remote.sh(target.ssh, "cat /proc/meminfo")
+        shown = ssh.sh(target.ssh, "cat /proc/meminfo")
         return {line.split(":")[0]: int(line.split()[1]) << 10 for line in shown.splitlines()}

@@ -9,13 +9,14 @@ SSH are led past it by filters that come first; ARP meets no filter at all. The 
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from faults import capability, chaosblade, peers, remote, stream, undo
-from faults.firewall import CONTROLLER, DIRECTIONS
-from faults.on_host import OnHost
-from faults.protocol import NotEffective, Refused, Target
-from faults.state import HANDLE
-from faults.stream import Measured
-from inventories.read import Host
+from firedrill.cluster import ssh
+from firedrill.faults import capability, chaosblade, peers, stream, undo
+from firedrill.faults.firewall import CONTROLLER, DIRECTIONS
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotEffective, Refused, Target
+from firedrill.faults.state import HANDLE
+from firedrill.faults.stream import Measured
+from firedrill.inventories.read import Host
 
 NUMBERS = range(2, 13)
 LOCK = chaosblade.LOCK
@@ -99,7 +100,7 @@ class Netem(OnHost):
         self._refuse_clash(target)
 
     def _refuse_foreign(self, target: Target, device: str) -> None:
-        shown = remote.sh(target.ssh, f"tc qdisc show dev {device}; ip -o link show type ifb")
+        shown = ssh.sh(target.ssh, f"tc qdisc show dev {device}; ip -o link show type ifb")
         fine = ("0:",) if self._by_blade else ("0:", HANDLE)
         for line in shown.splitlines():
             words = line.split()
@@ -152,7 +153,7 @@ class Netem(OnHost):
     def _device(self, target: Target) -> str:
         """The interface that leads to the peers. Raises Refused where it is not one."""
         hosts = " ".join(address.split("/")[0] for address in self._addresses(target))
-        shown = remote.script(
+        shown = ssh.script(
             target.ssh, f"for one in {hosts}; do ip -o route get $one; done | sed 's/.* dev //; s/ .*//' | sort -u"
         ).split()
         if len(shown) != 1 or shown == ["lo"]:
@@ -255,7 +256,7 @@ rm -f {number}
     def prove(self, target: Target) -> str:
         said = []
         whom = self._witness(target)
-        with remote.connect(whom) as peer:
+        with ssh.connect(whom) as peer:
             for side in DIRECTIONS[self.direction]:
                 good, words = self.judge(self.seen(target, peer, whom, side))
                 if not good:
@@ -265,7 +266,7 @@ rm -f {number}
                 said.append(f"{side} {words}")
         return f"{target.host.name} and {whom.name}: {'; '.join(said)}"
 
-    def seen(self, target: Target, peer: remote.Connection, whom: Host, side: str) -> Measured:
+    def seen(self, target: Target, peer: ssh.Connection, whom: Host, side: str) -> Measured:
         port = int((peers.ports(self.ports) or ["0"])[0])
         ends = (target.ssh, peer, whom) if side == "out" else (peer, target.ssh, target.host)
         return stream.measure(*ends, port=port, **self.probe)
@@ -274,7 +275,7 @@ rm -f {number}
         """The peer that is asked what comes, or sends: one of the inventory's. Raises NotEffective."""
         known = {host.address: host for host in target.access.inventory.hosts}
         for address in self._addresses(target):
-            if address in known and remote.answers(known[address]):
+            if address in known and ssh.answers(known[address]):
                 return known[address]
         raise NotEffective(
             f"{target.host.name}: none of its peers can tell what comes", "name one of the inventory too"
@@ -285,7 +286,7 @@ rm -f {number}
             text = f'tc -s qdisc show dev $(cat {undo.file(target, "blade")}) | grep -A2 "^qdisc netem 40: "'
         else:
             text = f'n=$(cat {undo.file(target, "number")}) && tc -s qdisc show | grep -A2 " fd$(printf %02x $n): "'
-        shown = remote.script(target.ssh, text, check=False)
+        shown = ssh.script(target.ssh, text, check=False)
         return " ".join(shown.split()) or "no netem of it"
 
 

@@ -3,8 +3,8 @@
 Its chains are hooked in front of other tables' (a lower priority); what they let pass is still theirs to decide.
 """
 
-from faults import remote
-from faults.protocol import Target
+from firedrill.cluster import ssh
+from firedrill.faults.protocol import Target
 
 PRIORITY = -150
 HOOKS = {"in": "input", "out": "output"}
@@ -76,7 +76,7 @@ def undo_text(target: Target) -> str:
 
 def counters(target: Target) -> list[tuple[str, int, str, str]]:
     """Our rules: chain, packets, verdict in capitals (empty where it only counts), text."""
-    shown = remote.script(
+    shown = ssh.script(
         target.ssh, "\n".join(f"nft list table {family} {table(target)} 2>/dev/null" for family in FAMILIES.values()),
         check=False,
     )  # fmt: skip

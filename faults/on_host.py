@@ -4,8 +4,9 @@ import shlex
 import time
 from typing import Any, ClassVar
 
-from faults import remote, state, undo
-from faults.protocol import NotClean, Refused, Strike, Target
+from firedrill.cluster import ssh
+from firedrill.faults import state, undo
+from firedrill.faults.protocol import NotClean, Refused, Strike, Target
 
 READY = "ready"
 HEAL_SECONDS = 60
@@ -73,7 +74,7 @@ class OnHost:
     def heal(self, target: Target) -> str:
         if "state" in target.before and state.made_anew(target.before["state"], state.take(target.ssh)):
             return f"{target.host.name} was made anew since: nothing of it is there"
-        remote.script(target.ssh, self.undo_text(target), seconds=HEAL_SECONDS)
+        ssh.script(target.ssh, self.undo_text(target), seconds=HEAL_SECONDS)
         more = self.prove_clean(target)
         differs = state.settle(target.before["state"], target.ssh) if "state" in target.before else []
         if differs:
@@ -95,7 +96,7 @@ class Waiting:
     def __init__(self, target: Target, text: str, *, condition: str = "") -> None:
         self.text = text
         whole = f"set -e\necho {READY}\nread -r go\n{condition}\ndate +%s%N\n{text}"
-        self._running = remote.Running(target.ssh, f"sh -c {shlex.quote(whole)}")
+        self._running = ssh.Running(target.ssh, f"sh -c {shlex.quote(whole)}")
         self._running.line()
         self._sent = 0
 

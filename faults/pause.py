@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import power, remote
-from faults.protocol import NotClean, Strike, Target
+from firedrill.cluster import ssh
+from firedrill.faults import power
+from firedrill.faults.protocol import NotClean, Strike, Target
 
 BACK_SECONDS = 30
 
@@ -32,12 +33,12 @@ class Pause(power.OutOfBand):
     def heal(self, target: Target) -> str:
         power.press(target, "resume")
         try:
-            took = remote.wait(target.host, up=True, seconds=BACK_SECONDS)
+            took = ssh.wait(target.host, up=True, seconds=BACK_SECONDS)
         except TimeoutError as error:
             raise NotClean(str(error), "look at its console") from None
-        with remote.connect(target.host) as connection:
+        with ssh.connect(target.host) as connection:
             how = power.prove_clean(target, connection)
         return f"{target.host.name} {how} and answers SSH (waited {took:.1f} s), no failed unit"
 
     def status(self, target: Target) -> str:
-        return "running: answers SSH" if remote.answers(target.host) else "paused: does not answer SSH"
+        return "running: answers SSH" if ssh.answers(target.host) else "paused: does not answer SSH"

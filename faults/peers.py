@@ -2,9 +2,9 @@
 
 import ipaddress
 
-from faults.protocol import Refused, Target
-from faults.targets import resolve
-from inventories.errors import Problem
+from firedrill.faults.protocol import Refused, Target
+from firedrill.faults.targets import resolve
+from firedrill.inventories.errors import Problem
 
 
 def addresses(target: Target, peers: str) -> list[str]:

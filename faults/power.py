@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 
 from fabric import Connection
 
-from faults import remote
-from faults.protocol import NotClean, NotEffective, Refused, Target, poll
-from inventories.errors import Problem
-from inventories.read import ROOT
+from firedrill.cluster import ssh
+from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import ROOT
 
 OFF_SECONDS = 60
 ON_SECONDS = 120
@@ -107,13 +107,13 @@ def _printed_moment(text: str) -> int | None:
 
 def boot_mark(connection: Connection) -> str:
     """A text that differs after each boot, in containers too, which share a boot id: when PID 1 began."""
-    return remote.sh(connection, "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat").replace("\n", " ")
+    return ssh.sh(connection, "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat").replace("\n", " ")
 
 
 def prove_off(target: Target, seconds: float = OFF_SECONDS) -> str:
     """Wait until the host is silent. Raises NotEffective."""
     try:
-        took = remote.wait(target.host, up=False, seconds=seconds)
+        took = ssh.wait(target.host, up=False, seconds=seconds)
     except TimeoutError as error:
         raise NotEffective(str(error), "does its command do what it says?") from None
     return f"{target.host.name} no longer answers SSH ({took * 1000:.0f} ms after the command returned)"
@@ -121,22 +121,22 @@ def prove_off(target: Target, seconds: float = OFF_SECONDS) -> str:
 
 def prove_anew(target: Target, seconds: float) -> str:
     """Silent, or up already with another boot: a fast host may come back between two looks. Raises NotEffective."""
-    if not poll(lambda: remote.silent(target.host) is not None or _booted(target), seconds):
+    if not poll(lambda: ssh.silent(target.host) is not None or _booted(target), seconds):
         raise NotEffective(f"{target.host.name} runs on after {seconds:g} s", "")
     return f"{target.host.name} went down"
 
 
 def _booted(target: Target) -> bool:
     try:
-        with remote.connect(target.host) as connection:
+        with ssh.connect(target.host) as connection:
             return boot_mark(connection) != target.before["boot"]
-    except remote.Unreachable:
+    except ssh.Unreachable:
         return False  # it went down just now, or is busy: the next look tells
 
 
 def power_on(target: Target) -> str:
     """Switch the host on unless it answers, and prove it clean as `wait_on` does."""
-    if not remote.answers(target.host):
+    if not ssh.answers(target.host):
         press(target, "power_on")
     return wait_on(target)
 
@@ -144,10 +144,10 @@ def power_on(target: Target) -> str:
 def wait_on(target: Target) -> str:
     """Wait for the host, and prove that no unit failed since; say whether it booted. Raises NotClean."""
     try:
-        took = remote.wait(target.host, up=True, seconds=ON_SECONDS)
+        took = ssh.wait(target.host, up=True, seconds=ON_SECONDS)
     except TimeoutError as error:
         raise NotClean(str(error), "look at its console") from None
-    with remote.connect(target.host) as connection:
+    with ssh.connect(target.host) as connection:
         how = prove_clean(target, connection)
     return f"{target.host.name} {how} and answers SSH (waited {took:.1f} s), no failed unit"
 
@@ -162,13 +162,13 @@ def prove_clean(target: Target, connection: Connection) -> str:
 
 def failed_units(connection: Connection) -> list[str]:
     """The names of the systemd units in state failed."""
-    shown = remote.sh(connection, "systemctl list-units --failed --plain --no-legend")
+    shown = ssh.sh(connection, "systemctl list-units --failed --plain --no-legend")
     return [line.split()[0] for line in shown.splitlines()]
 
 
 def describe(target: Target) -> str:
     """Whether the host answers, in words."""
-    return "on: answers SSH" if remote.answers(target.host) else "off: does not answer SSH"
+    return "on: answers SSH" if ssh.answers(target.host) else "off: does not answer SSH"
 
 
 def snapshot(target: Target) -> dict:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import capability, power
-from faults.on_host import Waiting
-from faults.protocol import Refused, Strike, Target
+from firedrill.faults import capability, power
+from firedrill.faults.on_host import Waiting
+from firedrill.faults.protocol import Refused, Strike, Target
 
 BY = ("auto", "command", "sysrq")
 # Not in a container, whatever was asked before: there it would be the machine's own. A tenth of a second later, so that

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import power
-from faults.on_host import Waiting
-from faults.protocol import Strike, Target
+from firedrill.faults import power
+from firedrill.faults.on_host import Waiting
+from firedrill.faults.protocol import Strike, Target
 
 # Detached, so that the answer comes before the network goes: paramiko blocks on a host that dies under it.
 COMMAND = "systemd-run --quiet --no-block systemctl poweroff"

@@ -1,8 +1,8 @@
 """What a role's process is called on a host: the unit that runs it, and how its processes are found."""
 
-from faults import remote
-from faults.protocol import Refused, Target
-from inventories.read import Host
+from firedrill.cluster import ssh
+from firedrill.faults.protocol import Refused, Target
+from firedrill.inventories.read import Host
 
 POSTMASTER = "head -1 $(ls {folder}/postmaster.pid) 2>/dev/null"
 # Without these nobody gets in any more, to heal it or to look.
@@ -45,12 +45,12 @@ def refuse_vital(process: str) -> None:
 
 def pid(target: Target, process: str) -> int:
     """The main process, 0 where there is none."""
-    return int(remote.sh(target.ssh, find(process, target.host), check=False) or 0)
+    return int(ssh.sh(target.ssh, find(process, target.host), check=False) or 0)
 
 
 def began(target: Target, number: int) -> str | None:
     """The start time of a living process, in the kernel's ticks; a zombie is not one."""
-    stat = remote.sh(target.ssh, f"cat /proc/{number}/stat 2>/dev/null", check=False)
+    stat = ssh.sh(target.ssh, f"cat /proc/{number}/stat 2>/dev/null", check=False)
     fields = stat.rsplit(")", 1)[-1].split()
     return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else None
 

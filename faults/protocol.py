@@ -21,9 +21,9 @@ from typing import Any, ClassVar, Protocol
 
 from fabric import Connection
 
-from inventories.access import Access
-from inventories.errors import Problem
-from inventories.read import Host
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Host
 
 
 class Refused(Problem):

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from faults import netem
-from faults.protocol import Refused
-from faults.stream import Measured
+from firedrill.faults import netem
+from firedrill.faults.protocol import Refused
+from firedrill.faults.stream import Measured
 
 
 @dataclass(frozen=True)

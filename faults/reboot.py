@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from faults import power, remote
-from faults.on_host import Waiting
-from faults.protocol import Refused, Strike, Target, poll
+from firedrill.cluster import ssh
+from firedrill.faults import power
+from firedrill.faults.on_host import Waiting
+from firedrill.faults.protocol import Refused, Strike, Target, poll
 
 HOW = {"orderly": "systemctl reboot", "force": "reboot --force --force --no-sync"}
 SECONDS = 120
@@ -40,5 +41,5 @@ class Reboot(power.OutOfBand):
         return power.prove_anew(target, SECONDS)
 
     def heal(self, target: Target) -> str:
-        poll(lambda: remote.answers(target.host), SECONDS)
+        poll(lambda: ssh.answers(target.host), SECONDS)
         return power.power_on(target)

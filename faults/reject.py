@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from faults import peers
-from faults.cut import FirewallCut
-from faults.firewall import DIRECTIONS, Cut
-from faults.protocol import Refused, Target
+from firedrill.faults import peers
+from firedrill.faults.cut import FirewallCut
+from firedrill.faults.firewall import DIRECTIONS, Cut
+from firedrill.faults.protocol import Refused, Target
 
 ANY_PORT = "5432"
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from faults import chaosblade, netem
-from faults.protocol import Refused
-from faults.stream import Measured
+from firedrill.faults import chaosblade, netem
+from firedrill.faults.protocol import Refused
+from firedrill.faults.stream import Measured
 
 COUNT = 300
 OVERTAKEN = 5  # at least, by each

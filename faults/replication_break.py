@@ -5,9 +5,9 @@ import shlex
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from faults import remote
-from faults.on_host import OnHost
-from faults.protocol import NotClean, NotEffective, Refused, Target, poll
+from firedrill.cluster import ssh
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
 SECONDS = 10
 BACK_SECONDS = 60
@@ -131,7 +131,7 @@ class ReplicationBreak(OnHost):
         return self._ask(target, question).splitlines()
 
     def _ask(self, target: Target, question: str) -> str:
-        return remote.sh(target.ssh, f"{PSQL} -c {shlex.quote(question)} 2>/dev/null", check=False)
+        return ssh.sh(target.ssh, f"{PSQL} -c {shlex.quote(question)} 2>/dev/null", check=False)
 
 
 def _sql(text: str) -> str:

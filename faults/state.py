@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from fabric import Connection
 
-from faults import remote
+from firedrill.cluster import ssh
 
 SETTLE_SECONDS = 6
 COME_AND_GO = ("failed", "stopped")  # what was there before may be gone: the host got better
@@ -50,14 +50,14 @@ def clock_offset(connection: Connection) -> float:
 def _ask_clock(connection: Connection) -> tuple[float, float]:
     """How long the answer took, and the offset if the host looked at its clock halfway."""
     began, counted = time.time(), time.monotonic()
-    shown = float(remote.sh(connection, "date +%s.%N"))
+    shown = float(ssh.sh(connection, "date +%s.%N"))
     took = time.monotonic() - counted
     return took, shown - (began + took / 2)
 
 
 def take(connection: Connection) -> State:
     """The host's state, by section."""
-    shown = remote.script(connection, LOOK, check=False)
+    shown = ssh.script(connection, LOOK, check=False)
     sections: State = {}
     for line in shown.splitlines():
         if line.startswith("@"):

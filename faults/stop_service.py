@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from faults import processes, remote
-from faults.on_host import HEAL_SECONDS, OnHost
-from faults.protocol import NotClean, NotEffective, Refused, Target, poll
+from firedrill.cluster import ssh
+from firedrill.faults import processes
+from firedrill.faults.on_host import HEAL_SECONDS, OnHost
+from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
 SECONDS = 10
 
@@ -69,7 +70,7 @@ class StopService(OnHost):
 
     def _stopped_at(self, target: Target) -> str:
         """When it last was down, as systemd has it; 0 for never since boot."""
-        return remote.sh(target.ssh, f"systemctl show -P InactiveEnterTimestampMonotonic {self.unit(target)}")
+        return ssh.sh(target.ssh, f"systemctl show -P InactiveEnterTimestampMonotonic {self.unit(target)}")
 
     def _state(self, target: Target) -> str:
-        return remote.sh(target.ssh, f"systemctl show -P ActiveState {self.unit(target)}", check=False)
+        return ssh.sh(target.ssh, f"systemctl show -P ActiveState {self.unit(target)}", check=False)

@@ -5,8 +5,8 @@ import shlex
 from dataclasses import dataclass
 from importlib.resources import files
 
-from faults import remote
-from inventories.read import Host
+from firedrill.cluster import ssh
+from firedrill.inventories.read import Host
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Measured:
 
 
 def measure(
-    source: remote.Connection, sink: remote.Connection, to: Host, *,
+    source: ssh.Connection, sink: ssh.Connection, to: Host, *,
     port: int = 0, count: int = 300, size: int = 500, seconds: float = 0.5, quiet: float = 0.6,
 ) -> Measured:  # fmt: skip
     """Send from `source` to `sink`, which is the host `to`; from and to `port` where it is about ports."""
     program = shlex.quote(files("faults.programs").joinpath("stream.py").read_text())
-    listening = remote.Running(sink, f"python3 -c {program} listen 0 {size} {quiet}")
+    listening = ssh.Running(sink, f"python3 -c {program} listen 0 {size} {quiet}")
     arrival = listening.line()
-    remote.sh(source, f"python3 -c {program} send {to.address} {arrival} {port} {count} {size} {seconds}")
+    ssh.sh(source, f"python3 -c {program} send {to.address} {arrival} {port} {count} {size} {seconds}")
     out, _, _ = listening.end()
     return Measured(sent=count, size=size, **json.loads(out))

@@ -5,23 +5,23 @@
 
 from collections.abc import Callable
 
-from faults import cluster, etcd, remote
-from inventories.access import Access
-from inventories.errors import Problem
-from inventories.read import ROLES, Host
+from firedrill.cluster import etcd, patroni, ssh
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import ROLES, Host
 
 
 def _leader(access: Access) -> list[str]:
-    leader = cluster.view(access).leader
+    leader = patroni.view(access).leader
     return [leader.name] if leader else []
 
 
 def _sync_standby(access: Access) -> list[str]:
-    return list(cluster.view(access).sync_standbys[:1])
+    return list(patroni.view(access).sync_standbys[:1])
 
 
 def _replica(access: Access) -> list[str]:
-    return list(cluster.view(access).replicas[:1])
+    return list(patroni.view(access).replicas[:1])
 
 
 def _etcd_leader(access: Access) -> list[str]:
@@ -43,10 +43,10 @@ def _vip_holder(access: Access) -> list[str]:
 
 
 def _holds(host: Host, address: str) -> bool:
-    if not remote.answers(host):
+    if not ssh.answers(host):
         return False
-    with remote.connect(host) as connection:
-        return f" {address}/" in remote.sh(connection, "ip -o -4 address")
+    with ssh.connect(host) as connection:
+        return f" {address}/" in ssh.sh(connection, "ip -o -4 address")
 
 
 RESOLVERS: dict[str, Callable[[Access], list[str]]] = {

@@ -8,8 +8,8 @@ import json
 import shlex
 from typing import Any
 
-from faults import remote
-from faults.protocol import Target
+from firedrill.cluster import ssh
+from firedrill.faults.protocol import Target
 
 FOLDER = "/var/lib/faults"
 UNITS = "/etc/systemd/system"
@@ -93,12 +93,12 @@ def commands(
 
 def arm(target: Target, lines: list[str]) -> None:
     """Have the host hold its undo. Raises Problem, and then nothing was harmed."""
-    remote.script(target.ssh, "set -e\n" + "\n".join(lines))
+    ssh.script(target.ssh, "set -e\n" + "\n".join(lines))
 
 
 def stand_down_guard(target: Target) -> None:
     """A new login works: the undo at the limit is enough."""
-    remote.sh(target.ssh, f"systemctl stop {unit(target)}-guard.timer", check=False)
+    ssh.sh(target.ssh, f"systemctl stop {unit(target)}-guard.timer", check=False)
 
 
 def disarm(target: Target) -> str:
@@ -106,7 +106,7 @@ def disarm(target: Target) -> str:
     names = " ".join(
         f"{unit(target)}{part}.{kind}" for part in ("", "-guard", "-load") for kind in ("timer", "service")
     )
-    return remote.script(
+    return ssh.script(
         target.ssh,
         f"systemctl stop {names} 2>/dev/null; systemctl reset-failed {names} 2>/dev/null; {_forget(target)}\n"
         f"systemctl list-units --all --plain --no-legend '{unit(target)}*'; ls {FOLDER} | grep {target.id}",
@@ -114,7 +114,7 @@ def disarm(target: Target) -> str:
     )
 
 
-def journals(connection: remote.Connection) -> list[dict[str, Any]]:
+def journals(connection: ssh.Connection) -> list[dict[str, Any]]:
     """The journal entries on a host, whoever injected them."""
-    shown = remote.sh(connection, f"cd {FOLDER} 2>/dev/null && for one in *.json; do cat $one; echo; done", check=False)
+    shown = ssh.sh(connection, f"cd {FOLDER} 2>/dev/null && for one in *.json; do cat $one; echo; done", check=False)
     return [json.loads(line) for line in shown.splitlines() if line.startswith("{")]

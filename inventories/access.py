@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from inventories import secrets
-from inventories.errors import InventoryProblem
-from inventories.read import Host, Inventory
+from firedrill.inventories import secrets
+from firedrill.inventories.errors import InventoryProblem
+from firedrill.inventories.read import Host, Inventory
 
 DATABASE = "weather"
 PROBE_USER = "firedrill"

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from inventories.read import Inventory, read
+from firedrill.inventories.read import Inventory, read
 
 _BEGAN = time.monotonic()
 

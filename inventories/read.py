@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from inventories.errors import InventoryProblem
+from firedrill.inventories.errors import InventoryProblem
 
 ROLES = ("etcd", "postgres", "proxy", "app", "monitor")
 ROOT = Path(__file__).resolve().parent.parent

@@ -6,9 +6,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from inventories.command import group, tell
-from inventories.errors import USAGE, one_line
-from lab import core, doctor, image
+from firedrill.inventories.command import group, tell
+from firedrill.inventories.errors import USAGE, one_line
+from firedrill.lab import core, doctor, image
 
 _COLOURS = {"running": "green", "booting": "yellow", "paused": "yellow", "off": "red", "absent": "dim"}
 

@@ -14,10 +14,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from inventories.errors import Problem, one_line
-from inventories.read import DEFAULT, ROOT, Host, Inventory, read
-from lab import core, doctor
-from lab.guest import Guest, Tell
+from firedrill.inventories.errors import Problem, one_line
+from firedrill.inventories.read import DEFAULT, ROOT, Host, Inventory, read
+from firedrill.lab import core, doctor
+from firedrill.lab.guest import Guest, Tell
 
 NAME, BRIDGE, SUBNET = "bench", "firedrillbench", "10.76.0"
 SECONDS = 600

@@ -15,11 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from inventories.errors import Problem
-from inventories.read import Inventory
-from lab import cgroups, doctor, image, mounts, network, paths, providers, sysctls
-from lab.guest import Guest, Tell, cpu_seconds, guest_of
-from lab.run import run
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Inventory
+from firedrill.lab import cgroups, doctor, image, mounts, network, paths, providers, sysctls
+from firedrill.lab.guest import Guest, Tell, cpu_seconds, guest_of
+from firedrill.lab.run import run
 
 SYSCTLS = "sysctls.json"
 BOOT_SECONDS = 60

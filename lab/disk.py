@@ -6,8 +6,8 @@ What a host writes lands on its own file system, so a full disk is that host's o
 import os
 from pathlib import Path
 
-from lab import mounts
-from lab.run import run
+from firedrill.lab import mounts
+from firedrill.lab.run import run
 
 
 def make(file: Path, gib: float) -> None:

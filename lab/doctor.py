@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from inventories.errors import Problem
-from lab import cgroups, image, kernel, paths
-from lab.guest import Guest
-from lab.run import run
+from firedrill.inventories.errors import Problem
+from firedrill.lab import cgroups, image, kernel, paths
+from firedrill.lab.guest import Guest
+from firedrill.lab.run import run
 
 COMMANDS = {
     "ip": "iproute2", "bridge": "iproute2", "nft": "nftables", "mmdebstrap": "mmdebstrap",

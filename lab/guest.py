@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from inventories.read import Host, Inventory
-from lab import cgroups, paths
+from firedrill.inventories.read import Host, Inventory
+from firedrill.lab import cgroups, paths
 
 Tell = Callable[[str], None]
 

@@ -3,7 +3,7 @@
 import uuid
 from pathlib import Path
 
-from lab.guest import Guest
+from firedrill.lab.guest import Guest
 
 RESOLVED = Path("/run/systemd/resolve/resolv.conf")
 NETWORK = """\

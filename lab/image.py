@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inventories.errors import Problem
-from lab import mounts, paths
-from lab.run import run
+from firedrill.inventories.errors import Problem
+from firedrill.lab import mounts, paths
+from firedrill.lab.run import run
 
 SUITE = "trixie"
 BASE = (

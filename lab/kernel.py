@@ -7,10 +7,10 @@ that does. Where to fetch it from is what the host image says of its own package
 import shutil
 from pathlib import Path
 
-from inventories.errors import Problem
-from lab import paths
-from lab.guest import Tell
-from lab.run import CommandFailed, run
+from firedrill.inventories.errors import Problem
+from firedrill.lab import paths
+from firedrill.lab.guest import Tell
+from firedrill.lab.run import CommandFailed, run
 
 PACKAGE, SUITE = "user-mode-linux", "sid"
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lab.run import run
+from firedrill.lab.run import run
 
 
 def below(folder: Path) -> list[Path]:

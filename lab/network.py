@@ -10,8 +10,8 @@ import json
 import shutil
 from dataclasses import dataclass
 
-from inventories.errors import Problem
-from lab.run import run
+from firedrill.inventories.errors import Problem
+from firedrill.lab.run import run
 
 TABLE = """
 table ip {table}

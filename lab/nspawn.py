@@ -9,9 +9,9 @@ import shutil
 import signal
 from pathlib import Path
 
-from lab import disk, identity, mounts, network, supervise
-from lab.guest import Guest, Tell
-from lab.run import run
+from firedrill.lab import disk, identity, mounts, network, supervise
+from firedrill.lab.guest import Guest, Tell
+from firedrill.lab.run import run
 
 # Debian 13's systemd refuses cgroup v1, whichever hierarchy this machine runs on.
 ENVIRONMENT = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}

@@ -15,9 +15,9 @@ A provider is a module with these functions:
 
 from types import ModuleType
 
-from inventories.errors import Problem
-from lab import nspawn, uml
-from lab.guest import Guest
+from firedrill.inventories.errors import Problem
+from firedrill.lab import nspawn, uml
+from firedrill.lab.guest import Guest
 
 PROVIDERS: dict[str, ModuleType] = {"nspawn": nspawn, "uml": uml}
 

@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Sequence
 
-from inventories.errors import Problem
+from firedrill.inventories.errors import Problem
 
 
 class CommandFailed(Problem):

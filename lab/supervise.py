@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import cgroups
-from lab.guest import Guest
+from firedrill.lab import cgroups
+from firedrill.lab.guest import Guest
 
 SECONDS = 30
 SCRIPT = Path(__file__).with_name("supervise.sh")

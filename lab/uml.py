@@ -14,10 +14,10 @@ import struct
 import tarfile
 from pathlib import Path
 
-from inventories.errors import Problem
-from lab import identity, image, network, supervise, uml_base
-from lab.guest import Guest, Tell
-from lab.run import run
+from firedrill.inventories.errors import Problem
+from firedrill.lab import identity, image, network, supervise, uml_base
+from firedrill.lab.guest import Guest, Tell
+from firedrill.lab.run import run
 
 NAME = Path(__file__).with_name("uml-guest")
 COW_MAGIC = b"OOOM"

@@ -13,10 +13,10 @@ import os
 import shutil
 from pathlib import Path
 
-from inventories.errors import Problem
-from lab import kernel, paths
-from lab.guest import Tell
-from lab.run import CommandFailed, run
+from firedrill.inventories.errors import Problem
+from firedrill.lab import kernel, paths
+from firedrill.lab.guest import Tell
+from firedrill.lab.run import CommandFailed, run
 
 NEEDED_GIB = 3
 # How the kernel finds its loader and its libc, and what is put in place of it: paths from its working folder.

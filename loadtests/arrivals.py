@@ -20,11 +20,11 @@ from gevent.pool import Pool
 from locust import User, constant, events, task
 from locust.runners import MasterRunner
 
-from inventories.access import Access, access
-from inventories.errors import USAGE, Problem
-from inventories.read import read
-from loadtests.outcomes import ACKED, ERROR, FAILED
-from loadtests.recorder import Recorder
+from firedrill.inventories.access import Access, access
+from firedrill.inventories.errors import USAGE, Problem
+from firedrill.inventories.read import read
+from firedrill.loadtests.outcomes import ACKED, ERROR, FAILED
+from firedrill.loadtests.recorder import Recorder
 
 SECOND = 1_000_000_000
 MOST = 500

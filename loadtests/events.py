@@ -14,8 +14,8 @@ import uuid
 import gevent
 import psycopg
 
-from loadtests.arrivals import TIMEOUT, Arrival, rates, ways
-from loadtests.outcomes import ACKED, CANCELED_WAIT, ERROR, FAILED, OK, UNKNOWN, sql_outcome
+from firedrill.loadtests.arrivals import TIMEOUT, Arrival, rates, ways
+from firedrill.loadtests.outcomes import ACKED, CANCELED_WAIT, ERROR, FAILED, OK, UNKNOWN, sql_outcome
 
 RATES = rates({"INSERT": 10, "SELECT": 10})
 # An id that is there is updated to itself: see weather/api.py.

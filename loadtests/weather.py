@@ -17,8 +17,8 @@ from http import HTTPStatus
 from locust import FastHttpUser, events
 from locust.contrib.fasthttp import FastHttpSession
 
-from loadtests.arrivals import TIMEOUT, Arrival, rates, ways
-from loadtests.outcomes import read_outcome, write_outcome
+from firedrill.loadtests.arrivals import TIMEOUT, Arrival, rates, ways
+from firedrill.loadtests.outcomes import read_outcome, write_outcome
 
 RATES = rates({"GET /cities": 5, "GET /forecasts": 5, "POST /forecasts": 10})
 SUMMARIES = ("clear", "clouds", "drizzle", "fog", "rain", "snow", "storm", "wind")

@@ -19,8 +19,8 @@ import psycopg
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from weather.database import Database, Failed, Invalid, Unknown
-from weather.health import Health
+from .database import Database, Failed, Invalid, Unknown
+from .health import Health
 
 CITIES = "SELECT name, country, latitude::float8, longitude::float8 FROM city ORDER BY name"
 FORECASTS = """

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from weather.database import Database, answers
+from .database import Database, answers
 
 EVERY = 1.0
 

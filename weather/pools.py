@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from weather.database import WatchedConnection
+from .database import WatchedConnection
 
 NAME = "weather"
 CONNECT = {

@@ -2,10 +2,10 @@
 
 import os
 
-from weather.api import create_app
-from weather.database import Database
-from weather.health import Health
-from weather.pools import pool
+from .api import create_app
+from .database import Database
+from .health import Health
+from .pools import pool
 
 database = Database(pool(os.environ, "write"), pool(os.environ, "read"))
 health = Health(database)

@@ -1,9 +1,9 @@
 """One of the app's hosts fails, behind the proxies."""
 
-from experiments.drills.common import SAFE, STAYS
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
-from faults.freeze import Freeze
-from faults.kill import Kill
+from firedrill.experiments.drills.common import SAFE, STAYS
+from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
+from firedrill.faults.freeze import Freeze
+from firedrill.faults.kill import Kill
 
 _APP = "group:app:1"
 _EXPECTED = (

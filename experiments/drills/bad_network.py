@@ -1,9 +1,9 @@
 """The leader's network loses packets or is slow: latency and rate as a curve."""
 
-from experiments.drills.common import SAFE
-from experiments.model import Expect, Experiment, Heal, Inject, Level, Needs, UntilWhole, Wait
-from faults.delay import Delay
-from faults.loss import Loss
+from firedrill.experiments.drills.common import SAFE
+from firedrill.experiments.model import Expect, Experiment, Heal, Inject, Level, Needs, UntilWhole, Wait
+from firedrill.faults.delay import Delay
+from firedrill.faults.loss import Loss
 
 SECONDS = 8
 _KEEPS_UP = Expect("a fifth of the writes go on at the least", "during.write_ratio", ">=", 0.2)

@@ -1,8 +1,8 @@
 """The leader's clock jumps ahead by more than any lease, and back."""
 
-from experiments.drills.common import SAFE, STAYS
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
-from faults.clock_jump import ClockJump
+from firedrill.experiments.drills.common import SAFE, STAYS
+from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
+from firedrill.faults.clock_jump import ClockJump
 
 EXPERIMENT = Experiment(
     name="clock_jump",

@@ -1,6 +1,6 @@
 """What drills share: what every one expects, whatever else it is about, and the steps that most of them take."""
 
-from experiments.model import Expect, Heal, Inject, Step, UntilWhole, UntilWrites, Wait
+from firedrill.experiments.model import Expect, Heal, Inject, Step, UntilWhole, UntilWrites, Wait
 
 SAFE = (
     Expect("no acknowledged write is lost", "lost", "==", 0),

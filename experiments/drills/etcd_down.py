@@ -2,10 +2,20 @@
 
 from dataclasses import replace
 
-from experiments.drills.common import SAFE, STAYS
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilSinceFault, UntilWhole, Wait
-from faults.etcd_quorum_loss import EtcdQuorumLoss
-from faults.power_cut import PowerCut
+from firedrill.experiments.drills.common import SAFE, STAYS
+from firedrill.experiments.model import (
+    Bound,
+    Expect,
+    Experiment,
+    Heal,
+    Inject,
+    Needs,
+    UntilSinceFault,
+    UntilWhole,
+    Wait,
+)
+from firedrill.faults.etcd_quorum_loss import EtcdQuorumLoss
+from firedrill.faults.power_cut import PowerCut
 
 ONE = Experiment(
     name="etcd_one_down",

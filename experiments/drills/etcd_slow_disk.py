@@ -1,8 +1,8 @@
 """The disks of all etcd members are busy, so that each of its writes is slow."""
 
-from experiments.drills.common import SAFE, STAYS
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
-from faults.disk_io import DiskIo
+from firedrill.experiments.drills.common import SAFE, STAYS
+from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
+from firedrill.faults.disk_io import DiskIo
 
 EXPERIMENT = Experiment(
     name="etcd_slow_disk",

@@ -1,8 +1,8 @@
 """The leader's whole host stands still, as a hypervisor makes it, and wakes up after another was elected."""
 
-from experiments.drills.common import SAFE
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, UntilWrites, Wait
-from faults.pause import Pause
+from firedrill.experiments.drills.common import SAFE
+from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, UntilWrites, Wait
+from firedrill.faults.pause import Pause
 
 EXPERIMENT = Experiment(
     name="host_frozen_then_resumed",

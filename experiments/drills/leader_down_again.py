@@ -1,8 +1,8 @@
 """Leader after leader loses its power, until nobody is left, and the leader together with etcd's."""
 
-from experiments.drills.common import SAFE, STAYS, until_back
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, UntilWrites, Wait
-from faults.power_cut import PowerCut
+from firedrill.experiments.drills.common import SAFE, STAYS, until_back
+from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, UntilWrites, Wait
+from firedrill.faults.power_cut import PowerCut
 
 _POWER = ("power_on", "power_off")
 _LIMIT_S = 240  # the first one stays dark until the last step

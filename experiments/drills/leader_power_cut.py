@@ -1,8 +1,8 @@
 """The leader's power is cut in the middle of writes."""
 
-from experiments.drills.common import SAFE
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
-from faults.power_cut import PowerCut
+from firedrill.experiments.drills.common import SAFE
+from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
+from firedrill.faults.power_cut import PowerCut
 
 EXPERIMENT = Experiment(
     name="leader_power_cut",

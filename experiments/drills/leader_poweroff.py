@@ -1,8 +1,8 @@
 """The leader is shut down in good order, as for maintenance by someone who forgot to switch over."""
 
-from experiments.drills.common import SAFE, until_back
-from experiments.model import Bound, Expect, Experiment, Inject
-from faults.poweroff import Poweroff
+from firedrill.experiments.drills.common import SAFE, until_back
+from firedrill.experiments.model import Bound, Expect, Experiment, Inject
+from firedrill.faults.poweroff import Poweroff
 
 EXPERIMENT = Experiment(
     name="leader_poweroff",

@@ -1,11 +1,11 @@
 """The leader's host is short of a resource: processors, disk bandwidth, memory, disk space."""
 
-from experiments.drills.common import SAFE, STAYS
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait, WriteWal
-from faults.cpu import Cpu
-from faults.disk_full import DiskFull
-from faults.disk_io import DiskIo
-from faults.memory import Memory
+from firedrill.experiments.drills.common import SAFE, STAYS
+from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait, WriteWal
+from firedrill.faults.cpu import Cpu
+from firedrill.faults.disk_full import DiskFull
+from firedrill.faults.disk_io import DiskIo
+from firedrill.faults.memory import Memory
 
 _CALM = (
     Expect("90 % of the writes go on", "during.write_ratio", ">=", 0.9),

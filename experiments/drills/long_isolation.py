@@ -1,7 +1,7 @@
 """A standby comes back after a long time: by its slot, by pg_rewind, by a new base copy."""
 
-from experiments.drills.common import SAFE, STAYS
-from experiments.model import (
+from firedrill.experiments.drills.common import SAFE, STAYS
+from firedrill.experiments.model import (
     EVENT_LOG,
     EVENTS,
     Bound,
@@ -18,9 +18,9 @@ from experiments.model import (
     Wait,
     WriteWal,
 )
-from faults.partition import Partition
-from faults.power_cut import PowerCut
-from faults.stop_service import StopService
+from firedrill.faults.partition import Partition
+from firedrill.faults.power_cut import PowerCut
+from firedrill.faults.stop_service import StopService
 
 _MIB = 192  # more than wal_keep_size
 # WAL goes with a checkpoint, which comes when there is much WAL.

@@ -1,8 +1,8 @@
 """The primary's postmaster is killed; its host, its Patroni and everything else live on."""
 
-from experiments.drills.common import SAFE, until_back
-from experiments.model import Bound, Expect, Experiment, Inject
-from faults.kill import Kill
+from firedrill.experiments.drills.common import SAFE, until_back
+from firedrill.experiments.model import Bound, Expect, Experiment, Inject
+from firedrill.faults.kill import Kill
 
 EXPERIMENT = Experiment(
     name="postgres_killed",

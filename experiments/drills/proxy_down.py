@@ -1,8 +1,8 @@
 """The proxy that clients use loses its power, with a floating address and without."""
 
-from experiments.drills.common import SAFE, STAYS, until_back
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
-from faults.power_cut import PowerCut
+from firedrill.experiments.drills.common import SAFE, STAYS, until_back
+from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
+from firedrill.faults.power_cut import PowerCut
 
 _POWER = ("power_on", "power_off")
 

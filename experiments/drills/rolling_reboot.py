@@ -1,8 +1,8 @@
 """Every database host is rebooted under load, as for a new kernel: standbys first, the leader after a switchover."""
 
-from experiments.drills.common import SAFE
-from experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, Switchover, UntilWhole, Wait
-from faults.reboot import Reboot
+from firedrill.experiments.drills.common import SAFE
+from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, Switchover, UntilWhole, Wait
+from firedrill.faults.reboot import Reboot
 
 
 def _reboot(target: str) -> tuple:

@@ -1,8 +1,8 @@
 """A synchronous standby's power is cut: the primary's commits wait for it, or for another."""
 
-from experiments.drills.common import SAFE, until_back
-from experiments.model import Bound, Expect, Experiment, Inject
-from faults.power_cut import PowerCut
+from firedrill.experiments.drills.common import SAFE, until_back
+from firedrill.experiments.model import Bound, Expect, Experiment, Inject
+from firedrill.faults.power_cut import PowerCut
 
 EXPERIMENT = Experiment(
     name="standby_power_cut",

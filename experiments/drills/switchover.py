@@ -1,7 +1,7 @@
 """Planned work: the leadership is handed over under load."""
 
-from experiments.drills.common import SAFE
-from experiments.model import Bound, Expect, Experiment, Switchover, UntilWhole, Wait
+from firedrill.experiments.drills.common import SAFE
+from firedrill.experiments.model import Bound, Expect, Experiment, Switchover, UntilWhole, Wait
 
 EXPERIMENT = Experiment(
     name="switchover",

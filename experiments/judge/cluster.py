@@ -6,8 +6,8 @@ The promise is that of figures.py: what was not observed is null.
 import json
 from typing import Any
 
-from experiments.figures import ms, write_outage
-from experiments.recording import SECOND, SILENCE, Recording, Span, interval, leader_history
+from firedrill.experiments.judge.figures import ms, write_outage
+from firedrill.experiments.judge.recording import SECOND, SILENCE, Recording, Span, interval, leader_history
 
 
 def leader_changes(rec: Recording) -> int | None:

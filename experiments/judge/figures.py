@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any
 
-from experiments.recording import (
+from firedrill.experiments.judge.recording import (
     RANK,
     SECOND,
     SILENCE,

@@ -7,7 +7,7 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import Any
 
-from experiments.recording import EVERY, SECOND, Recording, Span, holder, interval, leader_history
+from firedrill.experiments.judge.recording import EVERY, SECOND, Recording, Span, holder, interval, leader_history
 
 BEFORE = 10 * SECOND
 COUNTED = ("retransmits", "checksum_errors")

@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from experiments.figures import BASELINE, WINDOW, all_there, came, covered, ms, succeeded
-from experiments.recording import SECOND, Recording, Span, interval
+from firedrill.experiments.judge.figures import BASELINE, WINDOW, all_there, came, covered, ms, succeeded
+from firedrill.experiments.judge.recording import SECOND, Recording, Span, interval
 
 KINDS = {"write": ("POST", "acked"), "read": ("GET", "ok")}
 SHARES = {"p50": 0.50, "p95": 0.95}

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from experiments import changes, impact
-from experiments.figures import (
+from firedrill.experiments.judge import cluster
+from firedrill.experiments.judge import users as felt
+from firedrill.experiments.judge.figures import (
     Outage,
     Reason,
     dual_figures,
@@ -22,8 +23,8 @@ from experiments.figures import (
     write_outage,
     writes,
 )
-from experiments.recording import FORMAT, SECOND, Recording, interval, record
-from experiments.transport import tcp
+from firedrill.experiments.judge.recording import FORMAT, SECOND, Recording, interval, record
+from firedrill.experiments.judge.tcp import tcp
 
 WORST = ("pass", "unknown", "fail")
 SAFETY = ("lost", "dual_primary_ms")  # a fault that was not proven excuses other figures, never these
@@ -171,7 +172,7 @@ def measure(rec: Recording) -> tuple[dict[str, Any], dict[str, str], list[Reason
     figures = {name: found.ms for name, found in outages.items()} | counts | dual_figures(rec)
     figures |= {"phases": phases(rec, moments(rec)), **users(rec), **led, "fault_at": rec.fault_at}
     figures |= {"predicted": predict(rec, led["leader_before"]), "tcp": tcp(rec)}
-    figures |= impact.figures(rec) | changes.figures(rec)
+    figures |= felt.figures(rec) | cluster.figures(rec)
     return (
         figures,
         {name: text for name, found in outages.items() if (text := never_ended(rec, found))},

@@ -1,4 +1,4 @@
-"""One observer's process: `python -m experiments.observers NAME FILE`, with the pickled access on standard input."""
+"""One observer: `python -m firedrill.experiments.observe NAME FILE`, with the pickled access on standard input."""
 
 import asyncio
 import importlib
@@ -7,14 +7,14 @@ import signal
 import sys
 from pathlib import Path
 
-from experiments.events import Writer
-from experiments.observers.process import MORE, OBSERVERS
-from inventories.access import Access
+from firedrill.experiments.observe.process import MORE, OBSERVERS
+from firedrill.experiments.observe.writer import Writer
+from firedrill.inventories.access import Access
 
 
 async def until_terminated(name: str, access: Access, write: Writer) -> None:
     """Observe until SIGTERM."""
-    module = importlib.import_module(f"experiments.observers.{name}")
+    module = importlib.import_module(f"firedrill.experiments.observe.{name}")
     task = asyncio.ensure_future(module.observe(access, write))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:

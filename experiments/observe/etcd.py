@@ -4,9 +4,9 @@ import asyncio
 import itertools
 import threading
 
-from experiments.events import Writer
-from faults import etcd
-from inventories.access import Access
+from firedrill.cluster import etcd
+from firedrill.experiments.observe.writer import Writer
+from firedrill.inventories.access import Access
 
 ALIVE_S = 1.0
 ANSWER_S = 1.0

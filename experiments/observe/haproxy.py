@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 
-from experiments.events import Writer
-from experiments.observers.steady import on_change
-from inventories.access import Access
-from inventories.read import Host
+from firedrill.experiments.observe.on_change import on_change
+from firedrill.experiments.observe.writer import Writer
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import Host
 
 INTERVAL_S = 0.2
 TIMEOUT_S = 1.0

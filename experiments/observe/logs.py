@@ -16,14 +16,15 @@ from typing import Any
 
 from fabric import Connection
 
-from experiments.events import Writer, so_far
-from experiments.figures import moments, write_outage
-from experiments.recording import SECOND, Recording, Span, leader_history, record
-from faults import processes, remote
-from faults.each import each
-from inventories.access import Access
-from inventories.errors import Problem
-from inventories.read import Host
+from firedrill.cluster import ssh
+from firedrill.cluster.each import each
+from firedrill.experiments.judge.figures import moments, write_outage
+from firedrill.experiments.judge.recording import SECOND, Recording, Span, leader_history, record
+from firedrill.experiments.observe.writer import Writer, so_far
+from firedrill.faults import processes
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Host
 
 BEFORE, AFTER = SECOND // 2, 3 * SECOND // 2  # of each turning point, ns
 MOST_WINDOWS = 12
@@ -114,7 +115,7 @@ def of_host(host: Host, access: Access, found: Sequence[Turn]) -> list[dict[str,
     """The events that one host comes to: its clock, then its lines; or that it was silent."""
     rows: list[dict[str, Any]] = []
     try:
-        with remote.connect(host) as connection:
+        with ssh.connect(host) as connection:
             offset, error = offset_of(connection)
             rows.append({"kind": "clock", "offset_ms": round(offset / 1e6, 3), "error_ms": round(error / 1e6, 3)})
             rows += _read(host, access, found, offset, connection)
@@ -125,7 +126,7 @@ def of_host(host: Host, access: Access, found: Sequence[Turn]) -> list[dict[str,
 
 def offset_of(connection: Connection) -> tuple[int, int]:
     """By how much a host's clock is before ours, and how far that may be off (ns): the quickest of a few answers."""
-    asked = remote.Running(connection, f"python3 -uc {shlex.quote(CLOCK)}")
+    asked = ssh.Running(connection, f"python3 -uc {shlex.quote(CLOCK)}")
     found = []
     for last in (False,) * ROUNDS + (True,):
         began = time.time_ns()
@@ -143,7 +144,7 @@ def _read(
 ) -> Iterator[dict[str, Any]]:
     spans, room = windows(found), HOST_BYTES
     command = f"python3 - {shlex.quote(json.dumps(_asked(host, spans, offset)))}"
-    shown = remote.sh(connection, command, stdin=PROGRAM.read_text(), seconds=SECONDS)
+    shown = ssh.sh(connection, command, stdin=PROGRAM.read_text(), seconds=SECONDS)
     for row in map(json.loads, shown.splitlines()):
         if "left" in row:
             yield {"kind": "left_out", "t": spans[row["window"]].end, "lines": row["left"]}

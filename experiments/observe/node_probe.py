@@ -4,10 +4,10 @@ import asyncio
 import itertools
 import time
 
-from experiments.events import Writer
-from experiments.observers.sql import READ_ONLY, Lane
-from inventories.access import Access
-from inventories.read import Host
+from firedrill.experiments.observe.sql import READ_ONLY, Lane
+from firedrill.experiments.observe.writer import Writer
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import Host
 
 INTERVAL_S = 0.05
 DEADLINE_S = 1.0

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inventories.access import Access
-from inventories.read import ROOT
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import ROOT
 
 OBSERVERS = ("write_probe", "node_probe", "etcd", "patroni", "haproxy")
 MORE = ("tcp",)  # only where an experiment asks for it
@@ -18,7 +18,7 @@ STOP_SECONDS = 5
 
 def start(name: str, access: Access, path: Path) -> subprocess.Popen:
     """Start one; it appends to `path`. Addresses and passwords reach it by its standard input, never by arguments."""
-    command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "experiments.observers", name, str(path)]
+    command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "firedrill.experiments.observe", name, str(path)]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
     assert process.stdin
     try:

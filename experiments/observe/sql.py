@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from loadtests.outcomes import ACKED, CANCELED_WAIT, FAILED, UNKNOWN, sql_outcome
+from firedrill.loadtests.outcomes import ACKED, CANCELED_WAIT, FAILED, UNKNOWN, sql_outcome
 
 READ_ONLY = "25006"
 

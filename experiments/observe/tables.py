@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import psycopg
 
-from experiments.events import Writer
-from faults import cluster
-from inventories.access import Access
-from inventories.errors import Problem
+from firedrill.cluster import patroni
+from firedrill.experiments.observe.writer import Writer
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
 
 CHUNK = 5000
 PREPARE = (
@@ -47,7 +47,7 @@ def there(connection: psycopg.Connection) -> bool:
 
 def read(access: Access, write: Writer) -> None:
     """Write every id that the tables hold on the leader. Raises Problem where there is none to ask."""
-    leader = cluster.view(access).leader
+    leader = patroni.view(access).leader
     if leader is None:
         raise Problem("no leader to read the tables from", "the verdict will be unknown")
     host = access.inventory[leader.name]

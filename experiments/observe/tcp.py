@@ -11,11 +11,11 @@ import threading
 import time
 from typing import Any
 
-from experiments.events import Writer
-from faults import remote
-from inventories.access import Access
-from inventories.errors import Problem
-from inventories.read import Host
+from firedrill.cluster import ssh
+from firedrill.experiments.observe.writer import Writer
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Host
 
 SILENT_S = 5.0  # five words missed; a slow machine may miss two
 PAUSE_S = 0.5
@@ -79,13 +79,13 @@ def _watch(counters: Counters) -> None:
     """Listen; where the host falls silent say so, and connect again."""
     while True:
         try:
-            if not remote.answers(counters.host, 1):
-                raise remote.Unreachable(f"{counters.host.name} does not answer SSH", "")
-            with remote.connect(counters.host) as connection:
-                running = remote.Running(connection, f"python3 -c {shlex.quote(PROGRAM)}", seconds=SILENT_S)
+            if not ssh.answers(counters.host, 1):
+                raise ssh.Unreachable(f"{counters.host.name} does not answer SSH", "")
+            with ssh.connect(counters.host) as connection:
+                running = ssh.Running(connection, f"python3 -c {shlex.quote(PROGRAM)}", seconds=SILENT_S)
                 while line := running.line():
                     counters.seen(json.loads(line))
-                raise remote.Unreachable(f"{counters.host.name} broke off", "")
-        except (Problem, *remote.ERRORS, ValueError) as error:
+                raise ssh.Unreachable(f"{counters.host.name} broke off", "")
+        except (Problem, *ssh.ERRORS, ValueError) as error:
             counters.unseen(str(error) or type(error).__name__)
             time.sleep(PAUSE_S)

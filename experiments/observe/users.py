@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from experiments.model import Load
-from inventories.access import Access
-from inventories.read import ROOT
+from firedrill.experiments.model import Load
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import ROOT
 
 STOP_SECONDS = 30
 

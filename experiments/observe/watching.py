@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments import load
-from experiments.events import Writer, so_far
-from experiments.model import Load
-from experiments.observers import process
-from experiments.recording import EVERY, SPEAKS_OF
-from inventories.access import Access
+from firedrill.experiments.judge.recording import EVERY, SPEAKS_OF
+from firedrill.experiments.model import Load
+from firedrill.experiments.observe import process, users
+from firedrill.experiments.observe.writer import Writer, so_far
+from firedrill.inventories.access import Access
 
 FIRST_WORD_SECONDS = 20
 USERS = "locust"
@@ -51,14 +50,14 @@ class Watch:
             observers = [one for one, name in zip(started, self.names, strict=False) if name != USERS]
             process.stop(observers)
             for one in started[len(observers) :]:
-                load.stop(one)
+                users.stop(one)
             for name in self.names:
                 self._note("stop", name)
 
     def _start(self, name: str):
         file = self.parts / f"{name}.jsonl"
         if name == USERS:
-            return load.start(self.load, self.access, file, self.log)
+            return users.start(self.load, self.access, file, self.log)
         return process.start(name, self.access, file)
 
     def _note(self, phase: str, name: str) -> None:

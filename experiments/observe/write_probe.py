@@ -9,9 +9,9 @@ import asyncio
 import itertools
 import time
 
-from experiments.events import Writer
-from experiments.observers.sql import ACKED, Lane
-from inventories.access import Access
+from firedrill.experiments.observe.sql import ACKED, Lane
+from firedrill.experiments.observe.writer import Writer
+from firedrill.inventories.access import Access
 
 INTERVAL_S = 0.02
 DEADLINE_S = 2.0

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from experiments.recording import SECOND, Recording, record
+from firedrill.experiments.judge.recording import SECOND, Recording, record
 
 # The release of chaostoolkit-lib whose fields these are; it names the format, not what ran.
 FORMAT_OF = "1.44.0"

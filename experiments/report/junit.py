@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from experiments.judge import text_of
-from experiments.suite import Row, Suite
+from firedrill.experiments.judge.verdict import text_of
+from firedrill.experiments.report.suite import Row, Suite
 
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 TAGS = {"fail": "failure", "unknown": "error", "error": "error", "skipped": "skipped"}

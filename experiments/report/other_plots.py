@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from experiments.judge import text_of
-from experiments.plots import LIGHT, Palette, rows_of, style
+from firedrill.experiments.judge.verdict import text_of
+from firedrill.experiments.report.timeline_plot import LIGHT, Palette, rows_of, style
 
 
 def strip_plot(verdicts: Sequence[dict], ink: Palette = LIGHT) -> Figure:

@@ -14,11 +14,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from experiments import curves, plots
-from experiments.analysis import Clock, analysis, capital, shares
-from experiments.figures import moments, write_outage
-from experiments.judge import text_of
-from experiments.recording import Recording, leader_history, record
+from firedrill.experiments.judge.figures import moments, write_outage
+from firedrill.experiments.judge.recording import Recording, leader_history, record
+from firedrill.experiments.judge.verdict import text_of
+from firedrill.experiments.report import other_plots, timeline_plot
+from firedrill.experiments.report.sentences import Clock, analysis, capital, shares
 
 OPS = {"<=": "≤ ", ">=": "≥ ", "!=": "not ", "==": "", "is": ""}
 WORDS = {"pass": "Pass", "fail": "Fail", "unknown": "Unknown"}
@@ -72,12 +72,12 @@ def write_report(events: list[dict], verdict: dict[str, Any], folder: Path) -> N
     rec = record(events)
     folder.mkdir(parents=True, exist_ok=True)
     page = content(rec, verdict) | {"commands": commands(rec.run, folder)}
-    plots.png(plots.figure(rec), folder / "report.png")
+    timeline_plot.png(timeline_plot.figure(rec), folder / "report.png")
     pictures = {name: picture(rec, name, verdict["title"]) for name in ("wide", "narrow")}
-    palettes = {"light": plots.css(plots.LIGHT), "dark": plots.css(plots.DARK)}
+    palettes = {"light": timeline_plot.css(timeline_plot.LIGHT), "dark": timeline_plot.css(timeline_plot.DARK)}
     levels = verdict.get("levels") or []
     if levels:
-        plots.png(curves.levels_plot(levels), folder / "levels.png")
+        timeline_plot.png(other_plots.levels_plot(levels), folder / "levels.png")
     for name in ("wide", "narrow"):
         pictures[f"levels_{name}"] = curve(levels, name) if levels else Markup("")
     (folder / "report.md").write_text(render("report.md.j2", page), encoding="utf-8")
@@ -86,22 +86,21 @@ def write_report(events: list[dict], verdict: dict[str, Any], folder: Path) -> N
 
 def picture(rec: Recording, name: str, title: str) -> Markup:
     """The plot for the page, in the page's colours; `wide` or `narrow`."""
-    drawn = plots.figure(rec, plots.THEMED, narrow=name == "narrow")
-    return Markup(plots.svg(drawn, f"plot-{name}", str(Markup.escape(f"{title}: the run over time"))))
+    drawn = timeline_plot.figure(rec, timeline_plot.THEMED, narrow=name == "narrow")
+    return Markup(timeline_plot.svg(drawn, f"plot-{name}", str(Markup.escape(f"{title}: the run over time"))))
 
 
 def curve(levels: Sequence[dict], name: str) -> Markup:
     """The curve over levels for the page."""
-    drawn = curves.levels_plot(levels, plots.THEMED, narrow=name == "narrow")
-    return Markup(
-        plots.svg(drawn, f"levels-{name}", "Rates and latencies by level").replace('class="levels-', 'class="plot-')
-    )
+    drawn = other_plots.levels_plot(levels, timeline_plot.THEMED, narrow=name == "narrow")
+    text = timeline_plot.svg(drawn, f"levels-{name}", "Rates and latencies by level")
+    return Markup(text.replace('class="levels-', 'class="plot-'))
 
 
 def render(template: str, page: Mapping[str, Any]) -> str:
     """Fill a template of this folder; HTML is escaped, in Markdown the table's own signs."""
     env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=jinja2.select_autoescape(["html.j2"]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -390,7 +389,7 @@ def node_turns(rec: Recording) -> list[Turn]:
     """Each change of what Patroni said of a node."""
     found, last = [], {}
     for event in rec.of("patroni", "member"):
-        now = plots.role(event)
+        now = timeline_plot.role(event)
         if last.get(event["host"], now) != now:
             found.append(Turn(event["t"], f"{event['host']} is {now}", "patroni"))
         last[event["host"]] = now

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from experiments.figures import moments, write_outage
-from experiments.judge import text_of
-from experiments.recording import SECOND, Recording, holder, leader_history
+from firedrill.experiments.judge.figures import moments, write_outage
+from firedrill.experiments.judge.recording import SECOND, Recording, holder, leader_history
+from firedrill.experiments.judge.verdict import text_of
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from experiments import curves, plots
-from experiments.judge import text_of
-from experiments.report import headline, render
-from inventories.errors import Problem
+from firedrill.experiments.judge.verdict import text_of
+from firedrill.experiments.report import other_plots, timeline_plot
+from firedrill.experiments.report.page import headline, render
+from firedrill.inventories.errors import Problem
 
 VERDICTS = ("fail", "error", "unknown", "skipped", "pass")  # the worst first
 FORMAT = 1
@@ -150,16 +150,18 @@ def write(suite: Suite, since: Suite | None, place: Path) -> None:
     page = content(suite, since, place)
     drawn = [row for row in suite.rows if row.figures]
     if drawn:
-        plots.png(curves.suite_plot(drawn), place / "suite.png")
+        timeline_plot.png(other_plots.suite_plot(drawn), place / "suite.png")
     pictures = {
         name: Markup(
-            plots.svg(curves.suite_plot(drawn, plots.THEMED, narrow=name == "narrow"), f"plot-{name}", "Outages")
+            timeline_plot.svg(
+                other_plots.suite_plot(drawn, timeline_plot.THEMED, narrow=name == "narrow"), f"plot-{name}", "Outages"
+            )
         )
         if drawn
         else ""
         for name in ("wide", "narrow")
     }
-    palettes = {"light": plots.css(plots.LIGHT), "dark": plots.css(plots.DARK)}
+    palettes = {"light": timeline_plot.css(timeline_plot.LIGHT), "dark": timeline_plot.css(timeline_plot.DARK)}
     (place / "suite.md").write_text(render("suite.md.j2", page), encoding="utf-8")
     (place / "suite.html").write_text(render("suite.html.j2", page | pictures | palettes), encoding="utf-8")
 

@@ -6,15 +6,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from experiments import curves, plots
-from experiments.judge import text_of
-from experiments.report import SAYINGS, WORDS, headline, render
+from firedrill.experiments.judge.verdict import text_of
+from firedrill.experiments.report import other_plots, timeline_plot
+from firedrill.experiments.report.page import SAYINGS, WORDS, headline, render
 
 
 def write_summary(verdicts: Sequence[dict], summary: dict[str, Any], folder: Path) -> None:
     """Write summary.html, summary.md, summary.png for verdicts and `judge.summarise` of them into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    plots.png(curves.strip_plot(verdicts), folder / "summary.png")
+    timeline_plot.png(other_plots.strip_plot(verdicts), folder / "summary.png")
     page = {
         "summary": summary,
         "word": WORDS[summary["verdict"]],
@@ -28,11 +28,11 @@ def write_summary(verdicts: Sequence[dict], summary: dict[str, Any], folder: Pat
         },
         "runs": [_run_row(number, verdict) for number, verdict in enumerate(verdicts, 1)],
     }
-    drawn = curves.strip_plot(verdicts, plots.THEMED)
+    drawn = other_plots.strip_plot(verdicts, timeline_plot.THEMED)
     more = {
-        "picture": Markup(plots.svg(drawn, "strip", "Every run as a dot")),
-        "light": plots.css(plots.LIGHT),
-        "dark": plots.css(plots.DARK),
+        "picture": Markup(timeline_plot.svg(drawn, "strip", "Every run as a dot")),
+        "light": timeline_plot.css(timeline_plot.LIGHT),
+        "dark": timeline_plot.css(timeline_plot.DARK),
     }
     (folder / "summary.md").write_text(render("summary.md.j2", page), encoding="utf-8")
     (folder / "summary.html").write_text(render("summary.html.j2", page | more), encoding="utf-8")

@@ -22,10 +22,19 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from experiments.figures import RECOVERED, Moments, baseline, dual_primary, moments, succeeded, writable, write_outage
-from experiments.judge import text_of
-from experiments.recording import SECOND, Recording
-from experiments.transport import by_host
+from firedrill.experiments.judge.figures import (
+    RECOVERED,
+    Moments,
+    baseline,
+    dual_primary,
+    moments,
+    succeeded,
+    writable,
+    write_outage,
+)
+from firedrill.experiments.judge.recording import SECOND, Recording
+from firedrill.experiments.judge.tcp import by_host
+from firedrill.experiments.judge.verdict import text_of
 
 BIN = RATE_BIN = 1.0  # seconds: for how long requests took, and for how many there were
 UNBROKEN = 2.0  # seconds without a request over which a line goes on: a user asks once a second

@@ -15,22 +15,23 @@ from typing import Any
 import httpx
 import psycopg
 
-from experiments import ledger, logs, reach, who
-from experiments.catalogue import EXPERIMENTS
-from experiments.events import so_far
-from experiments.model import Experiment, Inject
-from experiments.observers import process
-from experiments.watching import FIRST_WORD_SECONDS
-from faults import cluster, engine, processes, remote
-from faults.each import each
-from faults.protocol import Target, new_id
-from inventories.access import Access
-from inventories.errors import Problem
-from inventories.read import Host
+from firedrill.cluster import patroni, ssh
+from firedrill.cluster.each import each
+from firedrill.experiments.catalogue import EXPERIMENTS
+from firedrill.experiments.model import Experiment, Inject
+from firedrill.experiments.observe import logs, process, tables
+from firedrill.experiments.observe.watching import FIRST_WORD_SECONDS
+from firedrill.experiments.observe.writer import so_far
+from firedrill.experiments.run import fit, who
+from firedrill.faults import engine, processes
+from firedrill.faults.protocol import Target, new_id
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Host
 
 STEP_S = 0.5
 FAR_MS = 500  # a clock so far off deserves a word; events are stamped here, logs are corrected
-DROP = f"DROP SCHEMA {ledger.SCHEMA} CASCADE"
+DROP = f"DROP SCHEMA {tables.SCHEMA} CASCADE"
 ROLE_UNITS = {"postgres": "patroni", "etcd": "etcd", "proxy": "haproxy"}
 
 
@@ -53,7 +54,7 @@ def examine(access: Access) -> dict[str, list[dict[str, Any]]]:
             check for checks in each(lambda host: _host(host, connections), access.inventory.hosts) for check in checks
         ]
         found += [_settings(access), _rest(access), *_observers(access), _users(access), _power(access)]
-        now = who.initial(cluster.view(access))
+        now = who.initial(patroni.view(access))
         drills = [_drill(_begun(it, now), access, found, connections) for it in EXPERIMENTS.values()]
     return {"checks": [vars(check) for check in found], "experiments": drills}
 
@@ -68,7 +69,7 @@ def _host(host: Host, connections: engine.Connections) -> Iterator[Check]:
         yield Check(what, False, f"{host.address} does not let {host.data['ssh_user']} in", needed)
         return
     try:
-        user, python = remote.sh(connection, "id -un; python3 -V 2>/dev/null || echo none").splitlines()
+        user, python = ssh.sh(connection, "id -un; python3 -V 2>/dev/null || echo none").splitlines()
         offset, error = logs.offset_of(connection)
         yield Check(what, user == "root" and python != "none", _hosted(user, python, offset, error), needed)
         yield _services(host, connection)
@@ -81,9 +82,9 @@ def _hosted(user: str, python: str, offset: int, error: int) -> str:
     return f"{user}, {python}, clock {offset / 1e6:+.1f} ms (± {error / 1e6:.1f} ms){far}"
 
 
-def _services(host: Host, connection: remote.Connection) -> Check:
+def _services(host: Host, connection: ssh.Connection) -> Check:
     units = [processes.unit(name, host) for role, name in ROLE_UNITS.items() if role in host.roles]
-    shown = remote.sh(connection, f"systemctl is-active {' '.join(units)} || true").split() if units else []
+    shown = ssh.sh(connection, f"systemctl is-active {' '.join(units)} || true").split() if units else []
     states = dict(zip(units, shown, strict=False))
     told = ", ".join(f"{unit} {state}" for unit, state in states.items()) or "none of its roles has one"
     return Check(f"services on {host.name}", set(shown) <= {"active"}, told, "faults of processes, its logs")
@@ -94,14 +95,14 @@ def _services(host: Host, connection: remote.Connection) -> Check:
 
 def _settings(access: Access) -> Check:
     what, needed = "settings", "every expectation made from ttl and loop_wait; the target `leader`"
-    view = cluster.view(access)
+    view = patroni.view(access)
     if view.leader is None:
         return Check(what, False, view.error or "no leader", needed)
     strangers = sorted({m.name for m in view.members} - {host.name for host in access.inventory.role("postgres")})
     if strangers:
         found = f"Patroni calls members {', '.join(strangers)}: say which hosts they are with `patroni_name`"
         return Check(what, False, found, needed)
-    now = cluster.settings(access)
+    now = patroni.settings(access)
     shown = ", ".join(f"{name} {now[name]}" for name in ("ttl", "loop_wait", "retry_timeout", "synchronous_mode"))
     return Check(what, True, f"{view.leader.name} leads {len(view.members)} members; {shown}", needed)
 
@@ -116,7 +117,7 @@ def _rest(access: Access) -> Check:
     if not auth:
         return Check(what, None, "the inventory has none", needed)
     url = f"{access.patroni_url(access.inventory.role('postgres')[0])}/config"
-    options: dict[str, Any] = {"timeout": cluster.SECONDS} | access.patroni_options
+    options: dict[str, Any] = {"timeout": patroni.SECONDS} | access.patroni_options
     try:
         now = httpx.get(url, **options).raise_for_status().json()
         same = next({key: value} for key, value in now.items() if isinstance(value, int | str))
@@ -132,7 +133,7 @@ def _rest(access: Access) -> Check:
 def _observers(access: Access) -> list[Check]:
     """The schema, and every observer as in a run, for a moment."""
     with _schema(access) as made, tempfile.TemporaryDirectory() as folder:
-        names = [name for name in process.OBSERVERS if name not in reach.unobserved(access)]
+        names = [name for name in process.OBSERVERS if name not in fit.unobserved(access)]
         running = []
         try:
             for name in names:
@@ -159,9 +160,9 @@ def _schema(access: Access) -> Iterator[Check]:
     what, needed = "schema", "both probes and the count of lost writes: every verdict"
     try:
         with psycopg.connect(**access.sql_front(), autocommit=True) as connection:
-            there = ledger.there(connection)
+            there = tables.there(connection)
     except psycopg.Error as error:
-        yield Check(what, False, ledger.first_line(error), needed)
+        yield Check(what, False, tables.first_line(error), needed)
         return
     try:
         yield _made(access, there, what, needed)
@@ -172,10 +173,10 @@ def _schema(access: Access) -> Iterator[Check]:
 
 def _made(access: Access, there: bool, what: str, needed: str) -> Check:
     try:
-        ledger.prepare(access)
+        tables.prepare(access)
     except (psycopg.Error, Problem) as error:
-        return Check(what, False, ledger.first_line(error), needed)
-    found = f"{ledger.SCHEMA} {'is there' if there else 'can be made'} in {access.data['database']}"
+        return Check(what, False, tables.first_line(error), needed)
+    found = f"{tables.SCHEMA} {'is there' if there else 'can be made'} in {access.data['database']}"
     return Check(what, True, found, needed)
 
 
@@ -183,11 +184,11 @@ def _drop(access: Access) -> None:
     """What was made, be it by half; a database that let nothing be made is left as it is."""
     try:
         with psycopg.connect(**access.sql_front(), autocommit=True) as connection:
-            if ledger.there(connection):
+            if tables.there(connection):
                 connection.execute(DROP)
     except psycopg.Error as error:
         where = f"{DROP} in {access.data['database']}"
-        raise Problem(f"the schema that was made is still there ({ledger.first_line(error)})", where) from None
+        raise Problem(f"the schema that was made is still there ({tables.first_line(error)})", where) from None
 
 
 Found = tuple[bool, str]
@@ -275,7 +276,7 @@ def _users(access: Access) -> Check:
     if not access.has_app:
         return _users_of_a_log(access, needed)
     try:
-        answer = httpx.get(f"{access.http_url}/cities", timeout=cluster.SECONDS).raise_for_status()
+        answer = httpx.get(f"{access.http_url}/cities", timeout=patroni.SECONDS).raise_for_status()
     except httpx.HTTPError as error:
         return Check("users", False, f"{access.http_url}: {error or type(error).__name__}".splitlines()[0], needed)
     return Check("users", True, f"{access.http_url} answers ({len(answer.json())} cities)", needed)
@@ -288,7 +289,7 @@ def _users_of_a_log(access: Access, needed: str) -> Check:
             connection.execute("SELECT 1")
             where = f"{connection.info.host}:{connection.info.port}"
     except psycopg.Error as error:
-        return Check("users", False, f"no reads: {ledger.first_line(error)}", needed)
+        return Check("users", False, f"no reads: {tables.first_line(error)}", needed)
     return Check("users", True, f"no app: an event log's users, who read from {where}", needed)
 
 
@@ -312,7 +313,7 @@ def _begun(it: Experiment, now: dict[str, str]) -> Experiment:
 
 def _drill(it: Experiment, access: Access, checks: list[Check], connections: engine.Connections) -> dict[str, Any]:
     """Whether an experiment can be run: `in full`, `inconclusive` at best, or `no`; and why."""
-    asked = reach.within(it, access)
+    asked = fit.within(it, access)
     broken = [
         check.what
         for check in checks

@@ -6,8 +6,8 @@ The promise: whatever an experiment expects of users, somebody is there to feel 
 from collections import Counter
 from dataclasses import replace
 
-from experiments.model import EVENT_LOG, WEATHER_APP, Experiment, Load
-from inventories.access import Access
+from firedrill.experiments.model import EVENT_LOG, WEATHER_APP, Experiment, Load
+from firedrill.inventories.access import Access
 
 READS, WRITES = ("SELECT", "INSERT")
 

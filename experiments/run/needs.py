@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from experiments.model import Experiment, Needs
-from faults import capability, remote
-from faults.protocol import Target
-from inventories.access import Access
+from firedrill.cluster import ssh
+from firedrill.experiments.model import Experiment, Needs
+from firedrill.faults import capability
+from firedrill.faults.protocol import Target
+from firedrill.inventories.access import Access
 
 ROLES = ("etcd", "postgres", "proxy", "app")
 
@@ -34,9 +35,9 @@ def _of_kernels(needs: Needs, access: Access) -> list[str]:
     """Tried on every postgres host; one that does not answer is left to the run itself."""
     found = []
     for host in access.inventory.role("postgres") if needs.kernel else ():
-        if not remote.answers(host):
+        if not ssh.answers(host):
             continue
-        with remote.connect(host) as connection:
+        with ssh.connect(host) as connection:
             target = Target("0" * 8, host.name, host, access, 60, connection)
             found += [f"{host.name}: {reason}" for reason in capability.missing(target, *needs.kernel)]
     return found

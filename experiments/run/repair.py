@@ -3,14 +3,15 @@
 import contextlib
 from collections.abc import Callable
 
-from experiments import operations, settings, whole
-from faults import cluster, engine, ledger, power, remote
-from faults.each import each
-from faults.ledger import Entry
-from faults.protocol import Refused, Target
-from inventories.access import Access
-from inventories.errors import Problem
-from inventories.read import Host
+from firedrill.cluster import operations, patroni, ssh
+from firedrill.cluster.each import each
+from firedrill.experiments.run import settings, steady_state
+from firedrill.faults import engine, ledger, power
+from firedrill.faults.ledger import Entry
+from firedrill.faults.protocol import Refused, Target
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Host
 
 SOON_SECONDS = 60
 LATE_SECONDS = 120
@@ -26,9 +27,9 @@ def mend(access: Access, tell: Callable[[str], None]) -> str | None:
     _try(tell, lambda: each(lambda entry: engine.heal(entry, access, told), ledger.entries(access.inventory)))
     each(lambda host: _switch_on(host, access, tell), access.inventory.hosts)
     _try(tell, lambda: settings.restore(access, lambda phase, _, after, how: tell(f"settings {phase}: {after}, {how}")))
-    state, _ = whole.wait(access, SOON_SECONDS, tell)
+    state, _ = steady_state.wait(access, SOON_SECONDS, tell)
     if not state.ok and _make_anew(access, tell):
-        state, _ = whole.wait(access, LATE_SECONDS, tell)
+        state, _ = steady_state.wait(access, LATE_SECONDS, tell)
     return state.detail
 
 
@@ -41,21 +42,21 @@ def _try(tell: Callable[[str], None], work: Callable[[], object]) -> None:
 
 
 def _switch_on(host: Host, access: Access, tell: Callable[[str], None]) -> None:
-    if remote.answers(host, ANSWER_SECONDS):
+    if ssh.answers(host, ANSWER_SECONDS):
         return
     target = Target("0" * 8, host.name, host, access, SOON_SECONDS)
     with contextlib.suppress(Refused, Problem):  # it may not be paused, or know no pause
         power.press(target, "resume")
-    if not remote.answers(host, ANSWER_SECONDS):
+    if not ssh.answers(host, ANSWER_SECONDS):
         tell(f"{host.name} does not answer: switching it on")
         _try(tell, lambda: power.press(target, "power_on"))
         with contextlib.suppress(TimeoutError):
-            remote.wait(host, up=True, seconds=SOON_SECONDS)
+            ssh.wait(host, up=True, seconds=SOON_SECONDS)
 
 
 def _make_anew(access: Access, tell: Callable[[str], None]) -> bool:
     """Have replicas that do not stream take a new base copy; whether any does."""
-    view = cluster.view(access)
+    view = patroni.view(access)
     stuck = [one.name for one in view.members if one is not view.leader and one.state != "streaming"]
     for name in stuck if view.leader else []:
         tell(f"{name} does not stream: making it anew")

@@ -17,10 +17,11 @@ from typing import Any
 
 import psycopg
 
-from experiments import ledger, logs, needs, operations, reach, settings, versions, who, whole
-from experiments.events import Writer, merge
-from experiments.judge import judge
-from experiments.model import (
+from firedrill.cluster import etcd, operations, patroni
+from firedrill.cluster.each import each
+from firedrill.experiments.judge.recording import load_events
+from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.model import (
     Experiment,
     Heal,
     Inject,
@@ -35,18 +36,18 @@ from experiments.model import (
     Wait,
     WriteWal,
 )
-from experiments.observers import process
-from experiments.recording import load_events
-from experiments.report import write_report
-from experiments.watching import Watch, until_writes
-from faults import cluster, engine, etcd
-from faults import ledger as fault_ledger
-from faults.each import each
-from faults.ledger import Entry
-from faults.protocol import Refused, new_id
-from inventories.access import Access
-from inventories.errors import Problem
-from inventories.read import ROOT, Inventory
+from firedrill.experiments.observe import logs, process, tables
+from firedrill.experiments.observe.watching import Watch, until_writes
+from firedrill.experiments.observe.writer import Writer, merge
+from firedrill.experiments.report.page import write_report
+from firedrill.experiments.run import fit, needs, settings, steady_state, versions, who
+from firedrill.faults import engine
+from firedrill.faults import ledger as fault_ledger
+from firedrill.faults.ledger import Entry
+from firedrill.faults.protocol import Refused, new_id
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import ROOT, Inventory
 
 STEADY_SECONDS = 60
 Tell = Callable[[str], None]
@@ -56,7 +57,7 @@ class Run:
     """One run of one experiment, and the folder that holds what it saw."""
 
     def __init__(self, experiment: Experiment, access: Access, *, seed: int, folder: Path, tell: Tell) -> None:
-        self.experiment = reach.within(experiment, access)
+        self.experiment = fit.within(experiment, access)
         self.access = needs.without_vip(access) if experiment.one_proxy else access
         self.seed = seed
         self.folder = folder
@@ -66,7 +67,7 @@ class Run:
         self.initial: dict[str, str] = {}
         self.first_fault: int | None = None
         self.introduced = False
-        self.unobserved = reach.unobserved(access)
+        self.unobserved = fit.unobserved(access)
         self.began_s = time.time()
         self.parts = Path(tempfile.mkdtemp(prefix="parts-", dir=folder))
         self.write = Writer(self.parts / "runner.jsonl", "runner")
@@ -79,7 +80,7 @@ class Run:
         broke: BaseException | None = None
         try:
             self._begin()
-            wanted = self.experiment.settings_of(cluster.settings(self.access))
+            wanted = self.experiment.settings_of(patroni.settings(self.access))
             with settings.applied(self.access, wanted, self._note_settings):
                 self._introduce()
                 self._walk()
@@ -116,7 +117,7 @@ class Run:
 
     def _introduce(self) -> None:
         inventory, it = self.access.inventory, self.experiment
-        self.profile = cluster.settings(self.access)
+        self.profile = patroni.settings(self.access)
         self.write(
             "run",
             format=1,
@@ -148,7 +149,7 @@ class Run:
                 "the cluster is not whole before the run", "mend it first: `faults status`, `patronictl list`"
             )
         self._note_who_is_who()
-        ledger.prepare(self.access)
+        tables.prepare(self.access)
         it, log = self.experiment, self.folder / "locust.log"
         watch = Watch(it.load, self._observers, self.access, self.parts, log, self.write, self.tell)
         with watch.running():
@@ -160,7 +161,7 @@ class Run:
             self._steady("after", STEADY_SECONDS)
         self.tell("counting the rows")
         with Writer(self.parts / "ledger.jsonl", "ledger") as write:
-            ledger.read(self.access, write)
+            tables.read(self.access, write)
 
     @property
     def _observers(self) -> tuple[str, ...]:
@@ -168,7 +169,7 @@ class Run:
 
     def _steady(self, phase: str, seconds: float) -> bool:
         self.tell(f"waiting until the cluster is whole ({phase})")
-        state, waited = whole.wait(self.access, seconds, self.tell)
+        state, waited = steady_state.wait(self.access, seconds, self.tell)
         self.write(
             "steady",
             phase=phase,
@@ -185,7 +186,7 @@ class Run:
         return state.ok
 
     def _note_who_is_who(self) -> None:
-        self.initial = who.initial(cluster.view(self.access))
+        self.initial = who.initial(patroni.view(self.access))
         name = etcd.leader(self.access)
         self.write("note", text=f"etcd's leader was {name or 'not to be found'} when the run began")
 
@@ -324,7 +325,7 @@ def _place(path: Path) -> str:
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
-def _describe(state: whole.State) -> str:
+def _describe(state: steady_state.State) -> str:
     standbys = ", ".join(state.sync_standbys) or "none"
     return f"whole: leader {state.leader}, synchronous {standbys}, timeline {state.timeline}"
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import httpx
 
-from faults import ledger
-from inventories.access import Access
-from inventories.errors import Problem
-from inventories.read import Host, Inventory
+from firedrill.faults import ledger
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Host, Inventory
 
 ANSWER_SECONDS = 5
 KNOWN_SECONDS = 60

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import psycopg
 
-from faults import cluster, etcd
-from faults.steady import what_is_missing
-from inventories.access import Access
+from firedrill.cluster import etcd, patroni
+from firedrill.cluster.steady import what_is_missing
+from firedrill.inventories.access import Access
 
 INTERVAL_S = 0.5
 ANSWER_S = 1.0
@@ -30,7 +30,7 @@ class State:
 
 def look(access: Access) -> State:
     """A leader, all others streaming on its timeline, a synchronous standby, all of etcd, all proxies' way to it."""
-    view = cluster.view(access)
+    view = patroni.view(access)
     leader = view.leader
     detail = view.error or what_is_missing(view, access) or _etcd_error(access) or _front_error(access)
     return State(leader.name if leader else None, view.sync_standbys, leader.timeline if leader else None, detail)

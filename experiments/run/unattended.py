@@ -11,12 +11,12 @@ from typing import Any
 
 import psycopg
 
-from experiments import needs
-from experiments.mend import mend
-from experiments.model import Experiment
-from experiments.runner import Run
-from inventories.access import Access
-from inventories.errors import Problem
+from firedrill.experiments.model import Experiment
+from firedrill.experiments.run import needs
+from firedrill.experiments.run.repair import mend
+from firedrill.experiments.run.runner import Run
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
 
 FORMAT = 1
 # What asks for the attention first: fell short, could not be run, could not tell.

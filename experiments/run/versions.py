@@ -3,8 +3,8 @@
 import contextlib
 from importlib.metadata import version
 
-from faults import remote
-from inventories.access import Access
+from firedrill.cluster import ssh
+from firedrill.inventories.access import Access
 
 PACKAGES = ("patroni", "postgresql-17", "etcd-server", "haproxy", "keepalived")
 
@@ -14,7 +14,7 @@ def found(access: Access) -> dict[str, str]:
     versions = {"firedrill": version("firedrill")}
     for role in ("postgres", "etcd", "proxy"):
         for host in access.inventory.role(role)[:1]:
-            with contextlib.suppress(remote.Unreachable), remote.connect(host) as connection:
-                shown = remote.sh(connection, f"dpkg-query -W {' '.join(PACKAGES)} 2>/dev/null", check=False)
+            with contextlib.suppress(ssh.Unreachable), ssh.connect(host) as connection:
+                shown = ssh.sh(connection, f"dpkg-query -W {' '.join(PACKAGES)} 2>/dev/null", check=False)
                 versions |= dict(line.split("\t") for line in shown.splitlines() if line.rstrip("\t").count("\t"))
     return versions

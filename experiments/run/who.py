@@ -1,10 +1,10 @@
 """Who has a part that moves: who led when the run began, who leads etcd, which proxy holds the floating address."""
 
-from faults import etcd
-from faults.cluster import View
-from faults.targets import RESOLVERS
-from inventories.access import Access
-from inventories.errors import Problem
+from firedrill.cluster import etcd
+from firedrill.cluster.patroni import View
+from firedrill.faults.targets import RESOLVERS
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
 
 
 def parts(access: Access) -> dict[str, str | None]:

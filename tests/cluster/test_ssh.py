@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from faults import power, remote
-from faults.protocol import NotEffective, Target
-from inventories.access import Access
-from inventories.read import Host, Inventory
-from inventories.secrets import Secrets
+from firedrill.cluster import ssh
+from firedrill.faults import power
+from firedrill.faults.protocol import NotEffective, Target
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import Host, Inventory
+from firedrill.inventories.secrets import Secrets
 
-LATE = remote.SURE_SECONDS / 2
+LATE = ssh.SURE_SECONDS / 2
 
 
 @pytest.fixture
@@ -51,9 +52,9 @@ def sshd(tmp_path):
 
 def test_a_host_that_is_late_is_not_down(sshd):
     host = sshd(lambda count: LATE)
-    assert not remote.answers(host)
+    assert not ssh.answers(host)
     with pytest.raises(TimeoutError, match="db1 answers SSH still after 1 s"):
-        remote.wait(host, up=False, seconds=1)
+        ssh.wait(host, up=False, seconds=1)
 
 
 def test_a_host_that_is_late_once_did_not_go_down(sshd, tmp_path):
@@ -66,5 +67,5 @@ def test_a_host_that_is_late_once_did_not_go_down(sshd, tmp_path):
 
 def test_a_silent_host_is_down_since_its_first_miss(sshd):
     began = time.monotonic()
-    took = remote.wait(sshd(lambda count: None), up=False, seconds=5)
-    assert 0.5 <= took < 0.5 + remote.SURE_SECONDS <= time.monotonic() - began
+    took = ssh.wait(sshd(lambda count: None), up=False, seconds=5)
+    assert 0.5 <= took < 0.5 + ssh.SURE_SECONDS <= time.monotonic() - began

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.on_host import check
+from firedrill.deploy.on_host import check
 
 PROGRAM = Path(check.__file__)
 

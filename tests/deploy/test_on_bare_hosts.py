@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from experiments import whole
-from faults import cluster, remote
-from inventories.access import access
-from inventories.read import read
+from firedrill.cluster import patroni, ssh
+from firedrill.experiments.run import steady_state
+from firedrill.inventories.access import access
+from firedrill.inventories.read import read
 from tests.labs import place
 
 pytestmark = pytest.mark.lab
@@ -31,11 +31,11 @@ def deploy(command, inventory: Path, *more: str) -> dict:
 
 
 def test_bare_hosts_become_a_cluster_and_stay_one(command, inventory):
-    with remote.connect(read(inventory)["db1"]) as connection:
-        assert remote.sh(connection, "dpkg-query -W patroni 2>/dev/null || echo bare") == "bare"
+    with ssh.connect(read(inventory)["db1"]) as connection:
+        assert ssh.sh(connection, "dpkg-query -W patroni 2>/dev/null || echo bare") == "bare"
     assert deploy(command, inventory)["error"] == 0
     ways = access(read(inventory))
-    state, _ = whole.wait(ways, 60, print)
+    state, _ = steady_state.wait(ways, 60, print)
     assert state.ok, state.detail
     health = httpx.get(f"{ways.http_url}/healthz")
     assert health.status_code == 200
@@ -63,17 +63,17 @@ def test_a_host_that_is_off_is_named_in_one_line(command, inventory):
 def test_a_deadline_that_passes_prints_what_the_service_said(command, inventory):
     """PostgreSQL's program is taken away from the replica: the wait says who, what, how long, and the journal."""
     ways = access(read(inventory))
-    state, _ = whole.wait(ways, 60, print)
+    state, _ = steady_state.wait(ways, 60, print)
     assert state.ok, state.detail
-    replica = cluster.view(ways).replicas[0]
+    replica = patroni.view(ways).replicas[0]
     program = "/usr/lib/postgresql/17/bin/postgres"
-    with remote.connect(ways.inventory[replica]) as connection:
-        remote.sh(connection, f"systemctl stop patroni && mv {program} {program}.away")
+    with ssh.connect(ways.inventory[replica]) as connection:
+        ssh.sh(connection, f"systemctl stop patroni && mv {program} {program}.away")
         deadlines = json.dumps({"quorum": 10, "leader": 20, "streaming": 8, "standby": 10, "proxy": 10, "app": 10})
         try:
             done = command("pyinfra", "-y", "--data", f"deadlines={deadlines}", inventory, "deploy/cluster.py")
         finally:
-            remote.sh(connection, f"mv {program}.away {program}")
+            ssh.sh(connection, f"mv {program}.away {program}")
     assert done.returncode == 1
     assert "8 s" in done.stderr + done.stdout
     assert "patroni" in done.stderr + done.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inventories import secrets
+from firedrill.inventories import secrets
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "deploy/cluster.py"

@@ -9,9 +9,9 @@ import tarfile
 
 import pytest
 
-from deploy.database import verifier
-from deploy.operations.files import FileStates, HostFile, archive
-from deploy.patroni import difference
+from firedrill.deploy.database import verifier
+from firedrill.deploy.operations.files import FileStates, HostFile, archive
+from firedrill.deploy.patroni import difference
 
 
 @pytest.mark.parametrize(

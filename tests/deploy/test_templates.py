@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # pyinfra patches the process it is imported into, so the files are filled in one of their own.
 COLLECT = """
 import json, sys
-import deploy.operations.files as files
+import firedrill.deploy.operations.files as files
 from pyinfra_cli.main import main
 found = {}
 plain = files.write._inner

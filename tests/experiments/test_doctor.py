@@ -4,8 +4,8 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from experiments import doctor
-from inventories.errors import Problem
+from firedrill.experiments.run import doctor
+from firedrill.inventories.errors import Problem
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def test_a_schema_that_was_half_made_when_it_was_interrupted_is_dropped(statemen
         made.append("the schema, without its tables")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(doctor.ledger, "there", lambda _: bool(made))
-    monkeypatch.setattr(doctor.ledger, "prepare", interrupted)
+    monkeypatch.setattr(doctor.tables, "there", lambda _: bool(made))
+    monkeypatch.setattr(doctor.tables, "prepare", interrupted)
     with pytest.raises(KeyboardInterrupt), doctor._schema(MagicMock()):
         pass
     assert statements == [doctor.DROP]
@@ -37,16 +37,16 @@ def test_where_none_could_be_made_that_is_told(statements, monkeypatch):
     def refused(_):
         raise Problem("the probes' tables cannot be made (read-only)", "mend it")
 
-    monkeypatch.setattr(doctor.ledger, "there", lambda _: False)
-    monkeypatch.setattr(doctor.ledger, "prepare", refused)
+    monkeypatch.setattr(doctor.tables, "there", lambda _: False)
+    monkeypatch.setattr(doctor.tables, "prepare", refused)
     with doctor._schema(MagicMock()) as made:
         assert (made.ok, "read-only" in made.found) == (False, True)
     assert statements == []
 
 
 def test_a_schema_that_was_there_stays(statements, monkeypatch):
-    monkeypatch.setattr(doctor.ledger, "there", lambda _: True)
-    monkeypatch.setattr(doctor.ledger, "prepare", lambda _: None)
+    monkeypatch.setattr(doctor.tables, "there", lambda _: True)
+    monkeypatch.setattr(doctor.tables, "prepare", lambda _: None)
     with doctor._schema(MagicMock()) as made:
         assert made.ok
     assert statements == []
@@ -61,9 +61,9 @@ def test_observers_that_were_started_when_it_was_interrupted_are_ended(statement
         started.append(name)
         return name
 
-    monkeypatch.setattr(doctor.ledger, "there", lambda _: True)
-    monkeypatch.setattr(doctor.ledger, "prepare", lambda _: None)
-    monkeypatch.setattr(doctor.reach, "unobserved", lambda _: [])
+    monkeypatch.setattr(doctor.tables, "there", lambda _: True)
+    monkeypatch.setattr(doctor.tables, "prepare", lambda _: None)
+    monkeypatch.setattr(doctor.fit, "unobserved", lambda _: [])
     monkeypatch.setattr(doctor.process, "start", start)
     monkeypatch.setattr(doctor.process, "stop", ended.extend)
     with pytest.raises(KeyboardInterrupt):

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from experiments.judge import judge
-from experiments.recording import SECOND
+from firedrill.experiments.judge.recording import SECOND
+from firedrill.experiments.judge.verdict import judge
 
 OBSERVERS = ("write_probe", "node_probe", "etcd", "patroni", "haproxy", "locust")
 

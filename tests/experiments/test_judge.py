@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from experiments.figures import lost_and_ghost
-from experiments.judge import judge, summarise, text_of
-from experiments.recording import load_events
+from firedrill.experiments.judge.figures import lost_and_ghost
+from firedrill.experiments.judge.recording import load_events
+from firedrill.experiments.judge.verdict import judge, summarise, text_of
 
 OBSERVERS = ("write_probe", "node_probe", "etcd", "patroni", "haproxy", "locust")
 

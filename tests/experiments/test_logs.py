@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from experiments import logs
-from experiments.judge import judge
-from experiments.programs import excerpts
-from experiments.recording import SECOND, record
-from experiments.report import bare, write_report
-from inventories.access import Access
-from inventories.read import read
-from inventories.secrets import Secrets
+from firedrill.experiments.judge.recording import SECOND, record
+from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.observe import logs
+from firedrill.experiments.observe.programs import excerpts
+from firedrill.experiments.report.page import bare, write_report
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import read
+from firedrill.inventories.secrets import Secrets
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from experiments import needs
-from experiments.catalogue import EXPERIMENTS
-from experiments.drills.leader_power_cut import EXPERIMENT
-from experiments.model import Needs
-from inventories.access import Access
-from inventories.read import ROOT, read
-from inventories.secrets import Secrets
+from firedrill.experiments.catalogue import EXPERIMENTS
+from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
+from firedrill.experiments.model import Needs
+from firedrill.experiments.run import needs
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import ROOT, read
+from firedrill.inventories.secrets import Secrets
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_without_the_floating_address_clients_go_to_the_first_proxy(lab):
 
 
 def test_hosts_that_are_off_are_left_to_the_run(lab, monkeypatch):
-    monkeypatch.setattr(needs.remote, "answers", lambda host: False)
+    monkeypatch.setattr(needs.ssh, "answers", lambda host: False)
     assert lacking(lab, kernel=("netem",)) == []
 
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from experiments import runner, whole
-from experiments.drills.patroni_frozen import EXPERIMENT
-from experiments.recording import Recording, holder, leader_history, load_events, record
-from faults import cluster, engine, remote
-from faults.catalogue import FAULTS
-from inventories.access import Access, access
-from inventories.read import read
-from lab import doctor
+from firedrill.cluster import patroni, ssh
+from firedrill.experiments.drills.patroni_frozen import EXPERIMENT
+from firedrill.experiments.judge.recording import Recording, holder, leader_history, load_events, record
+from firedrill.experiments.run import runner, steady_state
+from firedrill.faults import engine
+from firedrill.faults.catalogue import FAULTS
+from firedrill.inventories.access import Access, access
+from firedrill.inventories.read import read
+from firedrill.lab import doctor
 from tests.labs import place
 
 pytestmark = pytest.mark.lab
@@ -65,7 +66,7 @@ def ways(inventory, command) -> Access:
 @pytest.fixture(autouse=True)
 def sound(ways):
     """A cluster that is whole before the test."""
-    state, _ = whole.wait(ways, WHOLE_SECONDS, print)
+    state, _ = steady_state.wait(ways, WHOLE_SECONDS, print)
     assert state.ok, state.detail
 
 
@@ -91,8 +92,8 @@ def events_of(folder: str) -> Path:
 
 
 def boot_id(ways: Access, name: str) -> str:
-    with remote.connect(ways.inventory[name]) as connection:
-        return remote.sh(connection, "cat /proc/sys/kernel/random/boot_id")
+    with ssh.connect(ways.inventory[name]) as connection:
+        return ssh.sh(connection, "cat /proc/sys/kernel/random/boot_id")
 
 
 def test_the_leaders_power_cut_loses_nothing(drill):
@@ -143,13 +144,13 @@ def test_a_watchdog_that_is_off_behind_the_inventorys_back_is_found_out(ways, tm
 
 def test_memory_is_used_up_and_no_database_dies_of_it(ways):
     """On the leader, with its databases at work: what is left is enough for them, and the fault gives way."""
-    name = cluster.view(ways).leader.name
+    name = patroni.view(ways).leader.name
     look = (
         "systemctl show -P MainPID -P NRestarts patroni; head -1 /var/lib/postgresql/*/*/postmaster.pid; "
         "grep oom_kill /proc/vmstat"
     )
-    with remote.connect(ways.inventory[name]) as connection:
-        before = remote.sh(connection, look)
+    with ssh.connect(ways.inventory[name]) as connection:
+        before = ssh.sh(connection, look)
         plan = engine.plan(FAULTS["memory"](percent=90), name, ways, limit_s=60)
         entries = engine.inject(plan, ways, lambda *_: None)
         try:
@@ -160,7 +161,7 @@ def test_memory_is_used_up_and_no_database_dies_of_it(ways):
         finally:
             for entry in entries:
                 engine.heal(entry, ways, lambda *_: None)
-        assert remote.sh(connection, look) == before
+        assert ssh.sh(connection, look) == before
     assert before.endswith("oom_kill 0")
 
 
@@ -169,12 +170,12 @@ def set_watchdog(ways: Access, mode: str) -> None:
     wanted = {"off": 0, "required": 1}[mode]
     held = "ls -l /proc/$(systemctl show -P MainPID patroni)/fd | grep -c watchdog"
     for host in ways.inventory.role("postgres"):
-        with remote.connect(host) as connection:
-            remote.sh(connection, MODE.format(mode=mode))
-    state, _ = whole.wait(ways, WHOLE_SECONDS, print)
+        with ssh.connect(host) as connection:
+            ssh.sh(connection, MODE.format(mode=mode))
+    state, _ = steady_state.wait(ways, WHOLE_SECONDS, print)
     assert state.leader
     deadline = time.monotonic() + 30
-    with remote.connect(ways.inventory[state.leader]) as connection:
-        while int(remote.sh(connection, held, check=False) or 0) != wanted:
+    with ssh.connect(ways.inventory[state.leader]) as connection:
+        while int(ssh.sh(connection, held, check=False) or 0) != wanted:
             assert time.monotonic() < deadline, f"the watchdog is not {mode} after 30 s"
             time.sleep(0.5)

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from experiments import reach
-from experiments.catalogue import EXPERIMENTS, find
-from experiments.model import EVENT_LOG, EVENTS, Load
-from inventories.access import Access
-from inventories.read import ROOT, read
-from inventories.secrets import Secrets
+from firedrill.experiments.catalogue import EXPERIMENTS, find
+from firedrill.experiments.model import EVENT_LOG, EVENTS, Load
+from firedrill.experiments.run import fit
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import ROOT, read
+from firedrill.inventories.secrets import Secrets
 
 THEIRS = """
 postgres = [("a", {"ssh_hostname": "192.0.2.1"}), ("b", {"ssh_hostname": "192.0.2.2"})]
@@ -26,22 +26,22 @@ def theirs(tmp_path) -> Access:
 
 def test_without_the_app_as_much_is_read_and_written_as_with_it(theirs):
     drill = find("leader_power_cut")
-    asked = reach.within(drill, theirs)
+    asked = fit.within(drill, theirs)
     assert asked.load == Load(file=EVENT_LOG, rates=EVENTS, timeout_s=drill.load.timeout_s)
     assert replace(asked, load=drill.load) == drill, "nothing else is asked less"
 
 
 def test_each_request_a_second_has_its_statement(theirs):
     drill = replace(find("leader_power_cut"), load=Load(rates={"GET /cities": 3, "POST /forecasts": 7}, timeout_s=9))
-    assert reach.within(drill, theirs).load == Load(file=EVENT_LOG, rates={"SELECT": 3, "INSERT": 7}, timeout_s=9)
+    assert fit.within(drill, theirs).load == Load(file=EVENT_LOG, rates={"SELECT": 3, "INSERT": 7}, timeout_s=9)
 
 
 @pytest.mark.parametrize("load", [Load(rates={}), Load(file=EVENT_LOG, rates={"INSERT": 1})])
 def test_a_load_that_needs_no_app_is_left_as_it_is(theirs, load):
     drill = replace(find("leader_power_cut"), load=load)
-    assert reach.within(drill, theirs) == drill
+    assert fit.within(drill, theirs) == drill
 
 
 def test_with_the_app_nothing_changes():
     lab = Access(read(ROOT / "inventories/lab.py"), Secrets())
-    assert [reach.within(it, lab) for it in EXPERIMENTS.values()] == list(EXPERIMENTS.values())
+    assert [fit.within(it, lab) for it in EXPERIMENTS.values()] == list(EXPERIMENTS.values())

@@ -5,12 +5,23 @@ from html.parser import HTMLParser
 
 import pytest
 
-from experiments.analysis import Clock, analysis
-from experiments.judge import judge, summarise
-from experiments.plots import DARK, LIGHT, THEMED, View, counted, css, latencies, node_bands, proxy_bands, rates
-from experiments.recording import record
-from experiments.report import tiles, turns, write_report
-from experiments.summary import write_summary
+from firedrill.experiments.judge.recording import record
+from firedrill.experiments.judge.verdict import judge, summarise
+from firedrill.experiments.report.page import tiles, turns, write_report
+from firedrill.experiments.report.sentences import Clock, analysis
+from firedrill.experiments.report.summary import write_summary
+from firedrill.experiments.report.timeline_plot import (
+    DARK,
+    LIGHT,
+    THEMED,
+    View,
+    counted,
+    css,
+    latencies,
+    node_bands,
+    proxy_bands,
+    rates,
+)
 
 EVERYONE = ("write_probe", "node_probe", "etcd", "patroni", "haproxy", "locust")
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from experiments import runner
-from experiments.catalogue import EXPERIMENTS, find
-from experiments.model import Bound, Inject, Switchover, UntilSinceFault
-from faults.ledger import Entry
-from inventories.access import Access
-from inventories.errors import Problem
-from inventories.read import ROOT, read
-from inventories.secrets import Secrets
+from firedrill.experiments.catalogue import EXPERIMENTS, find
+from firedrill.experiments.model import Bound, Inject, Switchover, UntilSinceFault
+from firedrill.experiments.run import runner
+from firedrill.faults.ledger import Entry
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import ROOT, read
+from firedrill.inventories.secrets import Secrets
 
 SECOND = 1_000_000_000
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from experiments import settings
-from inventories.access import Access
-from inventories.errors import Problem
-from inventories.read import Host, Inventory
-from inventories.secrets import Secrets
+from firedrill.experiments.run import settings
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Host, Inventory
+from firedrill.inventories.secrets import Secrets
 
 
 class Patroni(BaseHTTPRequestHandler):

@@ -5,11 +5,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from experiments import suite
-from experiments.journal import journal
-from experiments.judge import judge
-from experiments.junit import tree_of, write
-from inventories.errors import Problem
+from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.report import suite
+from firedrill.experiments.report.journal import journal
+from firedrill.experiments.report.junit import tree_of, write
+from firedrill.inventories.errors import Problem
 
 # Of Jenkins' junit-10.xsd: which attributes an element may have, those it must have, and what may be in it.
 SCHEMA = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from experiments.observers.tcp import COUNTED, Counters
-from inventories.read import Host
+from firedrill.experiments.observe.tcp import COUNTED, Counters
+from firedrill.inventories.read import Host
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from experiments import unattended
-from experiments.catalogue import EXPERIMENTS, QUICK
-from experiments.drills.leader_power_cut import EXPERIMENT
-from faults.protocol import NotClean
-from inventories.errors import Problem
+from firedrill.experiments.catalogue import EXPERIMENTS, QUICK
+from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
+from firedrill.experiments.run import unattended
+from firedrill.faults.protocol import NotClean
+from firedrill.inventories.errors import Problem
 
 WAYS = SimpleNamespace(inventory=SimpleNamespace(path=Path("lab.py")))
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from experiments.model import Load
-from experiments.watching import Watch
-from inventories.access import Access
-from inventories.read import ROOT, read
-from inventories.secrets import Secrets
+from firedrill.experiments.model import Load
+from firedrill.experiments.observe.watching import Watch
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import ROOT, read
+from firedrill.inventories.secrets import Secrets
 
 
 @pytest.fixture

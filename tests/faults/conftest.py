@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from faults import engine, etcd, ledger, remote, undo
-from faults.catalogue import FAULTS
-from faults.ledger import Entry
-from inventories.access import Access
-from inventories.read import ROOT, Host, read
-from inventories.secrets import Secrets
+from firedrill.cluster import etcd, ssh
+from firedrill.faults import engine, ledger, undo
+from firedrill.faults.catalogue import FAULTS
+from firedrill.faults.ledger import Entry
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import ROOT, Host, read
+from firedrill.inventories.secrets import Secrets
 from tests.labs import place
 
 HOSTS = ("etcd1", "etcd2", "etcd3")
@@ -84,7 +85,7 @@ def ways(net) -> Access:
     cluster = ",".join(f"{host.name}=http://{host.address}:2380" for host in inventory.hosts)
     for host in inventory.hosts:
         with login(host) as connection:
-            remote.script(connection, ETCD.format(name=host.name, address=host.address, cluster=cluster) + GREETER)
+            ssh.script(connection, ETCD.format(name=host.name, address=host.address, cluster=cluster) + GREETER)
     found = Access(inventory, Secrets())
     until(lambda: etcd.decides(found), 20)
     return found
@@ -96,7 +97,7 @@ def on(ways) -> Callable[..., str]:
 
     def run(name: str, text: str, check: bool = False) -> str:
         with login(ways.inventory[name]) as connection:
-            return remote.script(connection, text, check=check)
+            return ssh.script(connection, text, check=check)
 
     return run
 
@@ -158,13 +159,13 @@ def controller(net) -> Callable[..., subprocess.Popen]:
         child.stdout.close()
 
 
-def login(host: Host) -> remote.Connection:
+def login(host: Host) -> ssh.Connection:
     """An open connection, asked for to a deadline: on a busy machine a login may take longer than one is given."""
     deadline = time.monotonic() + 30
     while True:
         try:
-            return remote.connect(host)
-        except remote.Unreachable:
+            return ssh.connect(host)
+        except ssh.Unreachable:
             if time.monotonic() > deadline:
                 raise
         time.sleep(0.5)
@@ -181,7 +182,7 @@ def until(true: Callable[[], bool], seconds: float) -> None:
 def _so(true: Callable[[], bool]) -> bool:
     try:
         return true()
-    except remote.Unreachable:
+    except ssh.Unreachable:
         return False
 
 

@@ -4,11 +4,11 @@ import json
 import sys
 import time
 
-from faults import engine
-from faults.catalogue import FAULTS
-from inventories.access import Access
-from inventories.read import read
-from inventories.secrets import Secrets
+from firedrill.faults import engine
+from firedrill.faults.catalogue import FAULTS
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import read
+from firedrill.inventories.secrets import Secrets
 
 if __name__ == "__main__":
     ways = Access(read(sys.argv[1]), Secrets())

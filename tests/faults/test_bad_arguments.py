@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from faults import engine
-from faults.catalogue import FAULTS
-from faults.protocol import Refused
-from inventories.access import Access
-from inventories.read import read
-from inventories.secrets import Secrets
+from firedrill.faults import engine
+from firedrill.faults.catalogue import FAULTS
+from firedrill.faults.protocol import Refused
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import read
+from firedrill.inventories.secrets import Secrets
 
 BLADE = {"backend": "chaosblade"}
 BAD = (

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from faults import engine, ledger, remote, undo
-from faults.protocol import Target, new_id
+from firedrill.cluster import ssh
+from firedrill.faults import engine, ledger, undo
+from firedrill.faults.protocol import Target, new_id
 from tests.faults.conftest import journals, login, until
 from tests.labs import place
 
@@ -175,7 +176,7 @@ def test_a_timer_that_comes_second_ends_well(ways, on):
     with login(ways.inventory["etcd1"]) as connection:
         target = Target(new_id(), "etcd1", ways.inventory["etcd1"], ways, 2, connection)
         undo.arm(target, undo.commands(target, "true", journal={}, files={}))
-        remote.sh(connection, f"rm {undo.FOLDER}/{target.id}.*")
+        ssh.sh(connection, f"rm {undo.FOLDER}/{target.id}.*")
         try:
             until(lambda: journals(on, "etcd1") == "", 10)
         finally:

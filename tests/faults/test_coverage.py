@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.catalogue import FAULTS
+from firedrill.faults.catalogue import FAULTS
 from tests.faults.test_bad_arguments import BAD
 
 HERE = Path(__file__).parent

@@ -5,12 +5,13 @@ import time
 
 import pytest
 
-from faults import engine, ledger, remote
-from faults.catalogue import FAULTS
-from faults.each import each
-from inventories.access import Access
-from inventories.read import read
-from inventories.secrets import Secrets
+from firedrill.cluster import ssh
+from firedrill.cluster.each import each
+from firedrill.faults import engine, ledger
+from firedrill.faults.catalogue import FAULTS
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import read
+from firedrill.inventories.secrets import Secrets
 from tests.faults.conftest import login
 from tests.labs import place
 
@@ -41,7 +42,7 @@ def ways(like_lab, command) -> Access:
 def _booted(host) -> str:
     """How it is when its boot is over: one that goes on would keep this machine busy."""
     with login(host) as connection:
-        return remote.sh(connection, "systemctl is-system-running --wait", seconds=120, check=False)
+        return ssh.sh(connection, "systemctl is-system-running --wait", seconds=120, check=False)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def heard(ways) -> dict[str, set[str]]:
     def ask(host) -> set[str]:
         text = "\n".join(HEAR.format(address) for address in names if address != host.address)
         with login(host) as connection:
-            return {names[address] for address in remote.script(connection, f"{text}\nwait").split()}
+            return {names[address] for address in ssh.script(connection, f"{text}\nwait").split()}
 
     return {host.name: found for host, found in zip(ways.inventory.hosts, each(ask, ways.inventory.hosts), strict=True)}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from faults import doctor, firewall, ledger
-from faults.protocol import Target
+from firedrill.faults import doctor, firewall, ledger
+from firedrill.faults.protocol import Target
 from tests.faults.conftest import journals, until
 from tests.faults.test_bites_and_heals import ETCD1, KNOCK, PING
 

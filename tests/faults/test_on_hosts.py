@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from faults import ledger
-from inventories.read import ROOT, read
+from firedrill.faults import ledger
+from firedrill.inventories.read import ROOT, read
 from tests.labs import place
 
 pytestmark = pytest.mark.lab

@@ -6,12 +6,13 @@ import time
 
 import pytest
 
-from faults import engine, ledger, remote, state
-from faults.catalogue import FAULTS
-from faults.protocol import NotEffective, Refused
-from inventories.access import Access
-from inventories.read import read
-from inventories.secrets import Secrets
+from firedrill.cluster import ssh
+from firedrill.faults import engine, ledger, state
+from firedrill.faults.catalogue import FAULTS
+from firedrill.faults.protocol import NotEffective, Refused
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import read
+from firedrill.inventories.secrets import Secrets
 from tests.faults.conftest import journals, login, until
 from tests.labs import place
 
@@ -65,7 +66,7 @@ def ways(net) -> Access:
 def on(ways):
     def run(name: str, text: str) -> str:
         with login(ways.inventory[name]) as connection:
-            return remote.script(connection, text, check=False)
+            return ssh.script(connection, text, check=False)
 
     return run
 
@@ -109,9 +110,9 @@ def counters(on, name: str) -> dict[str, int]:
 def transfer(ways, size: int) -> None:
     """Send so many bytes from db1 to db2 over TCP, which arrive whole whatever becomes of packets."""
     with login(ways.inventory["db1"]) as source, login(ways.inventory["db2"]) as sink:
-        receiving = remote.Running(sink, f"python3 -c {shlex.quote(RECEIVE)}")
+        receiving = ssh.Running(sink, f"python3 -c {shlex.quote(RECEIVE)}")
         assert receiving.line() == "listening"
-        remote.sh(source, f"python3 -c {shlex.quote(SEND)} {DB2} {size}")
+        ssh.sh(source, f"python3 -c {shlex.quote(SEND)} {DB2} {size}")
         assert receiving.end()[0].strip() == str(size)
 
 

@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from faults import doctor, engine, etcd, ledger, remote, undo
-from faults.protocol import NotClean, NotEffective, Refused
-from inventories.errors import Problem
+from firedrill.cluster import etcd, ssh
+from firedrill.faults import doctor, engine, ledger, undo
+from firedrill.faults.protocol import NotClean, NotEffective, Refused
+from firedrill.inventories.errors import Problem
 from tests.faults.conftest import journals, until
 
 pytestmark = pytest.mark.lab
@@ -39,7 +40,7 @@ def test_a_whole_host_is_paused_and_goes_on(inject, heal, told, on, ways):
     boot = on("etcd1", "cut -d' ' -f22 /proc/1/stat")
     entries = inject("pause", "etcd1")
     assert "no longer answers SSH" in told.of("effective")[0]
-    assert not remote.answers(ways.inventory["etcd1"])
+    assert not ssh.answers(ways.inventory["etcd1"])
     heal(entries)
     assert "etcd1 never went down and answers SSH" in told.of("clean")[0]
     assert on("etcd1", "cut -d' ' -f22 /proc/1/stat") == boot
@@ -66,7 +67,7 @@ def killed_when_done(child) -> None:
 def test_power_faults_heal_by_themselves_when_their_controller_is_killed(controller, ways):
     killed_when_done(controller(["poweroff", {}, "etcd1", 9], ["pause", {}, "etcd2", 6], ["reboot", {}, "etcd3", 3]))
     until(lambda: ledger.entries(ways.inventory) == [], 40)
-    assert all(remote.answers(host) for host in ways.inventory.hosts)
+    assert all(ssh.answers(host) for host in ways.inventory.hosts)
     until(lambda: etcd.decides(ways), 20)
 
 
@@ -80,17 +81,17 @@ def test_a_quorum_comes_back_by_itself_when_its_controller_is_killed(controller,
 
 def test_without_a_new_login_it_is_healed_at_once(inject, on, told, monkeypatch):
     def refused(host):
-        raise remote.Unreachable(f"{host.name} does not answer SSH", "")
+        raise ssh.Unreachable(f"{host.name} does not answer SSH", "")
 
     def inject_without():
         with monkeypatch.context() as patch:
-            real, calls = remote.connect, []
+            real, calls = ssh.connect, []
 
             def connect(host):
                 calls.append(host)
                 return real(host) if len(calls) == 1 else refused(host)
 
-            patch.setattr(remote, "connect", connect)
+            patch.setattr(ssh, "connect", connect)
             inject("partition", "etcd1")
 
     with pytest.raises(NotEffective, match="takes no new SSH login"):

@@ -2,11 +2,11 @@
 
 import pytest
 
-from faults import clock_drift, disk_io, fd_exhaust
-from faults.protocol import NotEffective, Refused, Target
-from inventories.access import Access
-from inventories.read import read
-from inventories.secrets import Secrets
+from firedrill.faults import clock_drift, disk_io, fd_exhaust
+from firedrill.faults.protocol import NotEffective, Refused, Target
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import read
+from firedrill.inventories.secrets import Secrets
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +39,13 @@ def test_a_disk_that_syncs_while_it_is_looked_at_is_busy(monkeypatch, target, cl
     def written(connection, text, check=True):
         return f"write_bytes: {0 if clock.now <= silent_s else 64 << 20}"
 
-    monkeypatch.setattr(disk_io.remote, "script", written)
+    monkeypatch.setattr(disk_io.ssh, "script", written)
     assert f": {said} written and synced" in disk_io.DiskIo().prove(target)
 
 
 @pytest.mark.parametrize("shown", ["", "write_bytes: 7\nwrite_bytes: 8"])
 def test_a_disk_that_nobody_writes_to_is_not_busy(monkeypatch, target, clock, shown):
-    monkeypatch.setattr(disk_io.remote, "script", lambda *words, **more: shown)
+    monkeypatch.setattr(disk_io.ssh, "script", lambda *words, **more: shown)
     with pytest.raises(NotEffective, match="0.0 MiB written at /var/lib/postgresql in 21 s"):
         disk_io.DiskIo().prove(target)
 
@@ -69,7 +69,7 @@ def test_a_clock_that_does_not_drift_is_told(monkeypatch, target, clock, ppm):
 
 @pytest.mark.parametrize("shown", ["", "7"])
 def test_a_process_that_dies_while_it_is_asked_has_no_figures(monkeypatch, target, shown):
-    monkeypatch.setattr(fd_exhaust.remote, "script", lambda *words, **more: shown)
+    monkeypatch.setattr(fd_exhaust.ssh, "script", lambda *words, **more: shown)
     fault = fd_exhaust.FdExhaust()
     with pytest.raises(NotEffective, match="db1: postgres died, and its limit with it"):
         fault.prove(target)

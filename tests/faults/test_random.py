@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from faults import ledger, state
-from faults.ledger import Entry
-from faults.protocol import NotEffective, Refused
+from firedrill.faults import ledger, state
+from firedrill.faults.ledger import Entry
+from firedrill.faults.protocol import NotEffective, Refused
 from tests.faults.conftest import HOSTS, journals, login
 
 pytestmark = pytest.mark.lab

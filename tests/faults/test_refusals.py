@@ -5,18 +5,18 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from faults import engine
-from faults.catalogue import FAULTS
-from faults.command import Command
-from faults.kill import Kill
-from faults.ledger import Entry
-from faults.power_cut import PowerCut
-from faults.protocol import Refused, Target
-from faults.targets import resolve
-from inventories.access import Access
-from inventories.errors import Problem
-from inventories.read import read
-from inventories.secrets import Secrets
+from firedrill.faults import engine
+from firedrill.faults.catalogue import FAULTS
+from firedrill.faults.command import Command
+from firedrill.faults.kill import Kill
+from firedrill.faults.ledger import Entry
+from firedrill.faults.power_cut import PowerCut
+from firedrill.faults.protocol import Refused, Target
+from firedrill.faults.targets import resolve
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import read
+from firedrill.inventories.secrets import Secrets
 
 
 @pytest.fixture(scope="module")

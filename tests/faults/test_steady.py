@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from faults import engine, steady
-from faults.cluster import Member, View
-from faults.ledger import Entry
-from faults.protocol import Refused
-from inventories.access import Access
-from inventories.read import read
-from inventories.secrets import Secrets
+from firedrill.cluster import steady as cluster_steady
+from firedrill.cluster.patroni import Member, View
+from firedrill.faults import engine, steady
+from firedrill.faults.ledger import Entry
+from firedrill.faults.protocol import Refused
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import read
+from firedrill.inventories.secrets import Secrets
 
 LEADER = Member("db1", "leader", "running", 3, None)
 STANDBYS = (Member("db2", "quorum_standby", "streaming", 3, 0), Member("db3", "replica", "streaming", 3, 0))
@@ -20,14 +21,14 @@ WHOLE = View((LEADER, *STANDBYS), None)
 @pytest.fixture
 def ways(monkeypatch) -> Access:
     """The lab's inventory, with no host asked for anything."""
-    monkeypatch.setattr(engine.remote, "answers", lambda host, seconds=0: False)
-    monkeypatch.setattr(steady.cluster, "settings", lambda access: {"synchronous_mode": "quorum"})
+    monkeypatch.setattr(engine.ssh, "answers", lambda host, seconds=0: False)
+    monkeypatch.setattr(cluster_steady.patroni, "settings", lambda access: {"synchronous_mode": "quorum"})
     monkeypatch.setattr(engine.ledger, "entries", lambda inventory: [])
     return Access(read(), Secrets())
 
 
 def seen(monkeypatch, view: View) -> None:
-    monkeypatch.setattr(steady.cluster, "view", lambda access: view)
+    monkeypatch.setattr(steady.patroni, "view", lambda access: view)
 
 
 def test_a_whole_cluster_may_be_broken(ways, monkeypatch):

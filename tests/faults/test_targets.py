@@ -2,12 +2,12 @@
 
 import pytest
 
-from experiments.needs import without_vip
-from faults import targets
-from inventories.access import Access
-from inventories.errors import Problem
-from inventories.read import ROOT, read
-from inventories.secrets import Secrets
+from firedrill.experiments.run.needs import without_vip
+from firedrill.faults import targets
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import ROOT, read
+from firedrill.inventories.secrets import Secrets
 
 
 @pytest.fixture(scope="module")

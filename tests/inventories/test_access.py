@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from experiments import reach
-from faults import processes
-from inventories import secrets
-from inventories.access import access
-from inventories.errors import InventoryProblem
-from inventories.read import Inventory, read
+from firedrill.experiments.run import fit
+from firedrill.faults import processes
+from firedrill.inventories import secrets
+from firedrill.inventories.access import access
+from firedrill.inventories.errors import InventoryProblem
+from firedrill.inventories.read import Inventory, read
 
 
 def with_secrets(inventory: Inventory, file) -> Inventory:
@@ -139,5 +139,5 @@ def test_what_would_go_unheard_is_refused(inventory_file):
 
 
 def test_where_no_proxy_can_be_watched_its_observer_is_left_out(theirs):
-    assert reach.unobserved(theirs()) == ["haproxy"]
-    assert reach.unobserved(access(read())) == []
+    assert fit.unobserved(theirs()) == ["haproxy"]
+    assert fit.unobserved(access(read())) == []

@@ -2,8 +2,8 @@
 
 import pytest
 
-from inventories.errors import InventoryProblem
-from inventories.read import ROOT, read
+from firedrill.inventories.errors import InventoryProblem
+from firedrill.inventories.read import ROOT, read
 
 GOOD = """
 etcd = [("e1", {"ssh_hostname": "10.1.0.1"})]

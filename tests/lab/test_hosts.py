@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from inventories.read import ROOT, read
-from lab import cgroups, core, image, network, nspawn, paths
-from lab.sysctls import AT_LEAST
+from firedrill.inventories.read import ROOT, read
+from firedrill.lab import cgroups, core, image, network, nspawn, paths
+from firedrill.lab.sysctls import AT_LEAST
 from tests.labs import MARK, place
 
 pytestmark = pytest.mark.lab
@@ -225,7 +225,7 @@ def test_a_lab_killed_in_the_middle_of_up_is_repaired_by_the_next(up, command):
     assert command("lab", "-i", up, "cut", "db1", "etcd1").returncode == 0
     for after in (0.6, 0.9, 1.2):
         child = subprocess.Popen(
-            [sys.executable, "-m", "lab", "-i", str(up), "up"], cwd=ROOT, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "firedrill.lab", "-i", str(up), "up"], cwd=ROOT, stderr=subprocess.DEVNULL
         )
         time.sleep(after)
         os.kill(child.pid, signal.SIGKILL)
@@ -280,7 +280,7 @@ def test_one_lab_goes_down_while_another_comes_up(up, command, like_lab):
     for _ in range(2):
         command("lab", "-i", up, "down")
         assert command("lab", "-i", other, "up").returncode == 0
-        python = [sys.executable, "-m", "lab", "-i"]
+        python = [sys.executable, "-m", "firedrill.lab", "-i"]
         down = subprocess.Popen([*python, str(other), "down"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
         done = command("lab", "-i", up, "up")
         said = down.communicate()[1]
@@ -311,7 +311,7 @@ def test_a_full_disk_is_named_and_nothing_is_left(like_lab, command, tmp_path):
 
 def test_without_a_network_the_cause_is_named_and_nothing_is_left(like_lab, tmp_path):
     done = subprocess.run(
-        ["unshare", "--net", sys.executable, "-m", "lab", "image", "--bare"],
+        ["unshare", "--net", sys.executable, "-m", "firedrill.lab", "image", "--bare"],
         cwd=ROOT, capture_output=True, text=True, env=os.environ | {"FIREDRILL_CACHE": str(tmp_path)}, timeout=300,
     )  # fmt: skip
     assert done.returncode == 2
@@ -322,7 +322,7 @@ def test_without_a_network_the_cause_is_named_and_nothing_is_left(like_lab, tmp_
 def test_a_build_killed_in_the_middle_is_swept_by_the_next(tmp_path):
     environment = os.environ | {"FIREDRILL_CACHE": str(tmp_path)}
     child = subprocess.Popen(
-        [sys.executable, "-m", "lab", "image", "--bare"],
+        [sys.executable, "-m", "firedrill.lab", "image", "--bare"],
         cwd=ROOT,
         env=environment,
         stderr=subprocess.PIPE,
@@ -359,7 +359,7 @@ def _command_lines(about: Path) -> list[bytes]:
 
 def test_only_root_may_make_hosts(like_lab):
     done = subprocess.run(
-        ["setpriv", "--reuid", "65534", sys.executable, "-m", "lab", "up"],
+        ["setpriv", "--reuid", "65534", sys.executable, "-m", "firedrill.lab", "up"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2

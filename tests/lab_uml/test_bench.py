@@ -1,6 +1,6 @@
 """The table that `make bench` prints."""
 
-from lab import bench, doctor, providers
+from firedrill.lab import bench, doctor, providers
 
 
 def figures(factor: float) -> dict[str, float]:

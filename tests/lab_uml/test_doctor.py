@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from inventories.errors import Problem
-from lab import doctor, identity, kernel, providers, uml, uml_base
-from lab.guest import Guest
+from firedrill.inventories.errors import Problem
+from firedrill.lab import doctor, identity, kernel, providers, uml, uml_base
+from firedrill.lab.guest import Guest
 
 HEALTHY = doctor.Machine(
     root=True,

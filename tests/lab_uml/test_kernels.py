@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from inventories.read import ROOT, read
-from lab import cgroups, core, doctor, image, paths, providers, uml
+from firedrill.inventories.read import ROOT, read
+from firedrill.lab import cgroups, core, doctor, image, paths, providers, uml
 from tests.labs import place
 
 pytestmark = pytest.mark.lab
@@ -319,7 +319,7 @@ def test_a_lab_killed_in_the_middle_of_up_is_repaired_by_the_next(up, command):
     for after in (0.7, 1.0, 1.5):
         lab_verb(command, up, "cut", "u1", "u2")
         child = subprocess.Popen(
-            [sys.executable, "-m", "lab", "-i", str(up), "up"], cwd=ROOT, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "firedrill.lab", "-i", str(up), "up"], cwd=ROOT, stderr=subprocess.DEVNULL
         )
         time.sleep(after)
         os.kill(child.pid, signal.SIGINT if after == 1.0 else signal.SIGKILL)
@@ -345,7 +345,9 @@ def test_a_host_given_another_provider_is_made_anew(up, inventory_file, command)
 
 
 def kill_in_the_middle(up, verb: str, after: float) -> None:
-    child = subprocess.Popen([sys.executable, "-m", "lab", "-i", str(up), verb], cwd=ROOT, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "firedrill.lab", "-i", str(up), verb], cwd=ROOT, stderr=subprocess.DEVNULL
+    )
     time.sleep(after)
     child.kill()
     child.wait()
@@ -380,7 +382,8 @@ def test_down_leaves_nothing_of_a_killed_up_and_a_killed_down_either(up, command
 def test_what_this_machine_lacks_is_named_and_nothing_is_made(inventory, spoil, cause):
     text = f'{spoil} && exec "$@"'
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", text, "sh", sys.executable, "-m", "lab", "-i", str(inventory), "up"],
+        ["unshare", "--mount", "sh", "-c", text, "sh",
+         sys.executable, "-m", "firedrill.lab", "-i", str(inventory), "up"],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 2
@@ -394,7 +397,7 @@ def test_without_the_package_the_cause_is_named_and_nothing_is_left(inventory, t
     ours = image.folder(bare=False)
     (tmp_path / ours.name).symlink_to(ours)
     done = subprocess.run(
-        ["unshare", "--net", sys.executable, "-m", "lab", "-i", str(inventory), "up"],
+        ["unshare", "--net", sys.executable, "-m", "firedrill.lab", "-i", str(inventory), "up"],
         cwd=ROOT, capture_output=True, text=True, env=os.environ | {"FIREDRILL_CACHE": str(tmp_path)}, timeout=200,
     )  # fmt: skip
     assert done.returncode == 2
@@ -407,7 +410,7 @@ def test_a_base_whose_making_was_killed_is_swept_by_the_next(inventory_file, inv
     """One of an odd size, so that it is not there yet."""
     file = inventory_file(INVENTORY.replace('"memory_mib": 256', '"memory_mib": 256, "disk_gib": 3.5'), NAME)
     child = subprocess.Popen(
-        [sys.executable, "-m", "lab", "-i", str(file), "up"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "firedrill.lab", "-i", str(file), "up"], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
     next(line for line in child.stderr if "making the disk" in line)
     time.sleep(1)

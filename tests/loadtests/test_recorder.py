@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from loadtests.outcomes import read_outcome, sql_outcome, write_outcome
-from loadtests.recorder import Recorder
+from firedrill.loadtests.outcomes import read_outcome, sql_outcome, write_outcome
+from firedrill.loadtests.recorder import Recorder
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from weather.api import create_app
-from weather.database import Database, Unknown, WatchedConnection, classify
-from weather.health import Health
+from firedrill.weather.api import create_app
+from firedrill.weather.database import Database, Unknown, WatchedConnection, classify
+from firedrill.weather.health import Health
 
 ID = "6f1c1a52-5d1c-4f65-9a3e-0d6a5b1f7c11"
 FORECAST = {"id": ID, "city": "Berlin", "day": "2030-01-31", "temperature_c": 3.5, "summary": "rain"}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from experiments import whole
-from inventories.access import Access, access
-from inventories.read import read
+from firedrill.experiments.run import steady_state
+from firedrill.inventories.access import Access, access
+from firedrill.inventories.read import read
 from tests.experiments.cluster.helpers import WHOLE_SECONDS
 from tests.labs import place
 
@@ -35,8 +35,8 @@ def ways(deployed) -> Access:
 @pytest.fixture
 def sound(ways):
     """A cluster that is whole before the test, and again after it."""
-    state, _ = whole.wait(ways, WHOLE_SECONDS, print)
+    state, _ = steady_state.wait(ways, WHOLE_SECONDS, print)
     assert state.ok, state.detail
     yield ways
-    state, _ = whole.wait(ways, WHOLE_SECONDS, print)
+    state, _ = steady_state.wait(ways, WHOLE_SECONDS, print)
     assert state.ok, state.detail

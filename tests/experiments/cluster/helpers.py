@@ -4,20 +4,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-from experiments import runner, settings
-from experiments.model import Experiment
-from experiments.recording import load_events
-from faults import remote
-from inventories.access import Access
-from inventories.read import ROOT
+from firedrill.cluster import ssh
+from firedrill.experiments.judge.recording import load_events
+from firedrill.experiments.model import Experiment
+from firedrill.experiments.run import runner, settings
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import ROOT
 
 WHOLE_SECONDS = 120
 
 
 def on(ways: Access, name: str, text: str) -> str:
     """Run a shell text on a host."""
-    with remote.connect(ways.inventory[name]) as connection:
-        return remote.sh(connection, text)
+    with ssh.connect(ways.inventory[name]) as connection:
+        return ssh.sh(connection, text)
 
 
 def run(ways: Access, experiment: Experiment, folder: Path) -> tuple[dict, list[dict]]:
@@ -40,7 +40,7 @@ def runner_of(inventory: Path, experiment: str, reports: Path) -> subprocess.Pop
 def under_way(inventory: Path, *arguments: str) -> subprocess.Popen:
     """One of the `experiments` commands, under way."""
     return subprocess.Popen(
-        [sys.executable, "-m", "experiments", "-i", str(inventory), *arguments],
+        [sys.executable, "-m", "firedrill.experiments", "-i", str(inventory), *arguments],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,

@@ -9,14 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from experiments import whole
-from experiments.catalogue import find
-from experiments.drills.leader_power_cut import EXPERIMENT
-from experiments.model import Expect, Heal, Inject, UntilWhole, UntilWrites, Wait
-from faults import cluster
-from faults.command import Command
-from faults.power_cut import PowerCut
-from faults.targets import resolve
+from firedrill.cluster import patroni
+from firedrill.experiments.catalogue import find
+from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
+from firedrill.experiments.model import Expect, Heal, Inject, UntilWhole, UntilWrites, Wait
+from firedrill.experiments.run import steady_state
+from firedrill.faults.command import Command
+from firedrill.faults.power_cut import PowerCut
+from firedrill.faults.targets import resolve
 from tests.experiments.cluster.helpers import configure, on, run
 
 pytestmark = pytest.mark.lab
@@ -46,10 +46,10 @@ def test_asynchronous_replication_loses_acknowledged_writes_and_is_told(sound, t
     configure(sound, synchronous_mode="off", maximum_lag_on_failover=2**30)
     try:
         deadline = time.monotonic() + 30
-        while cluster.view(sound).sync_standbys:
+        while patroni.view(sound).sync_standbys:
             assert time.monotonic() < deadline
             time.sleep(0.5)
-        view = cluster.view(sound)
+        view = patroni.view(sound)
         address = sound.inventory[view.leader.name].address
         rule = f"INPUT -s {address} -p tcp --sport 5432 -j DROP"
         hold = Command(f"iptables -w -I {rule}", f"iptables -w -C {rule}", f"iptables -w -D {rule}")
@@ -110,7 +110,7 @@ def a_patroni_that_does_not_demote(ways):
     names = [host.name for host in ways.inventory.role("postgres")]
     for name in names:
         on(ways, name, STUBBORN + AGAIN)
-    state, _ = whole.wait(ways, 60, print)
+    state, _ = steady_state.wait(ways, 60, print)
     assert state.ok, state.detail
     try:
         yield
@@ -121,7 +121,7 @@ def a_patroni_that_does_not_demote(ways):
 
 @contextmanager
 def a_proxy_that_does_not_check(ways):
-    leader, proxies = cluster.view(ways).leader.name, [host.name for host in ways.inventory.role("proxy")]
+    leader, proxies = patroni.view(ways).leader.name, [host.name for host in ways.inventory.role("proxy")]
     for name in proxies:
         on(ways, name, UNCHECKED.format(leader=leader))
     try:

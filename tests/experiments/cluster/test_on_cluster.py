@@ -12,22 +12,14 @@ import httpx
 import psycopg
 import pytest
 
-from experiments import ledger, runner
-from experiments.drills.leader_power_cut import EXPERIMENT
-from experiments.events import Writer
-from experiments.figures import lost_and_ghost
-from experiments.model import (
-    EVENTS,
-    Expect,
-    Level,
-    Load,
-    Switchover,
-    UntilWhole,
-    UntilWrites,
-    Wait,
-)
-from experiments.recording import load_events
-from faults import cluster, etcd
+from firedrill.cluster import etcd, patroni
+from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
+from firedrill.experiments.judge.figures import lost_and_ghost
+from firedrill.experiments.judge.recording import load_events
+from firedrill.experiments.model import EVENTS, Expect, Level, Load, Switchover, UntilWhole, UntilWrites, Wait
+from firedrill.experiments.observe import tables
+from firedrill.experiments.observe.writer import Writer
+from firedrill.experiments.run import runner
 from tests.experiments.cluster.helpers import on, run
 
 pytestmark = pytest.mark.lab
@@ -63,11 +55,11 @@ def test_a_second_deploy_changes_nothing(deployed, command):
 
 
 def test_the_cluster_is_what_the_inventory_says(sound):
-    view = cluster.view(sound)
+    view = patroni.view(sound)
     assert sorted(member.name for member in view.members) == ["db1", "db2", "db3"]
     assert len(view.sync_standbys) >= 1
     assert etcd.leader(sound) in ("etcd1", "etcd2", "etcd3")
-    settings = cluster.settings(sound)
+    settings = patroni.settings(sound)
     assert (settings["ttl"], settings["loop_wait"], settings["retry_timeout"]) == (20, 2, 8)
 
 
@@ -142,12 +134,12 @@ def test_without_one_observer_the_same_run_is_unknown(drill, command, tmp_path, 
 
 def test_an_id_absent_from_the_table_is_found_among_a_million(sound, tmp_path):
     """The app acked it and the table has it not: found within 2 s of computing once the rows are had."""
-    ledger.prepare(sound)
+    tables.prepare(sound)
     with psycopg.connect(**sound.sql_front()) as connection:
         connection.execute("INSERT INTO firedrill.probe (id) SELECT generate_series(1, 1000000)")
         connection.execute("DELETE FROM firedrill.probe WHERE id = 123456")
     with Writer(tmp_path / "ledger.jsonl", "ledger") as write:
-        ledger.read(sound, write)
+        tables.read(sound, write)
     events = [json.loads(line) for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
     present = [row for event in events if event["table"] == "probe" for row in event.get("ids", [])]
     began = time.process_time()
@@ -155,7 +147,7 @@ def test_an_id_absent_from_the_table_is_found_among_a_million(sound, tmp_path):
     took = time.process_time() - began
     assert (lost, ghost) == ([123456], [])
     assert took < 2
-    ledger.prepare(sound)
+    tables.prepare(sound)
 
 
 def test_the_event_logs_users_go_on_after_a_switchover(sound, tmp_path):
@@ -175,7 +167,7 @@ def test_the_event_logs_users_go_on_after_a_switchover(sound, tmp_path):
 
 def test_a_cluster_that_is_not_whole_is_inconclusive(sound, deployed, command, tmp_path, monkeypatch):
     """A standby that is down before the run: nothing is broken on top of it."""
-    name = cluster.view(sound).replicas[0]
+    name = patroni.view(sound).replicas[0]
     assert command("lab", "-i", deployed, "stop", name).returncode == 0
     monkeypatch.setattr(runner, "STEADY_SECONDS", 3)
     try:
@@ -188,7 +180,7 @@ def test_a_cluster_that_is_not_whole_is_inconclusive(sound, deployed, command, t
 
 @pytest.mark.parametrize("process", ["postgres", "patroni"])
 def test_kill_of_a_database_process_bites_and_heals(sound, deployed, command, process):
-    name = cluster.view(sound).replicas[0]
+    name = patroni.view(sound).replicas[0]
     done = command("faults", "-i", deployed, "inject", "kill", name, "--process", process)
     assert done.returncode == 0, done.stderr
     assert "is gone" in done.stderr

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from experiments import runner, settings
-from experiments.drills.leader_power_cut import EXPERIMENT
-from experiments.judge import judge
-from experiments.model import Wait
-from experiments.recording import load_events
-from faults import ledger as fault_ledger
-from faults import remote
+from firedrill.cluster import ssh
+from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
+from firedrill.experiments.judge.recording import load_events
+from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.model import Wait
+from firedrill.experiments.run import runner, settings
+from firedrill.faults import ledger as fault_ledger
 from tests.experiments.cluster.helpers import WHOLE_SECONDS, run, runner_of
 
 pytestmark = pytest.mark.lab
@@ -28,7 +28,7 @@ def test_a_killed_runner_leaves_a_cluster_that_the_next_run_heals(sound, deploye
     child.communicate()
     entry = fault_ledger.entries(sound.inventory)[0]
     assert entry.fault == "power_cut"
-    assert not remote.answers(sound.inventory[entry.host])
+    assert not ssh.answers(sound.inventory[entry.host])
     healed = command("faults", "-i", deployed, "heal", "--all")
     assert "clean" in healed.stderr
     assert fault_ledger.entries(sound.inventory) == []

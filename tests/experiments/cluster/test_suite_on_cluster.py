@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments.catalogue import QUICK
-from experiments.figures import succeeded
-from experiments.recording import SECOND, load_events
-from faults import ledger
+from firedrill.experiments.catalogue import QUICK
+from firedrill.experiments.judge.figures import succeeded
+from firedrill.experiments.judge.recording import SECOND, load_events
+from firedrill.faults import ledger
 from tests.experiments.cluster.helpers import on
 
 pytestmark = pytest.mark.lab

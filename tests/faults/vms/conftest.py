@@ -2,10 +2,10 @@
 
 import pytest
 
-from faults import remote
-from inventories.access import Access
-from inventories.read import read
-from inventories.secrets import Secrets
+from firedrill.cluster import ssh
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import read
+from firedrill.inventories.secrets import Secrets
 from tests.faults.conftest import GREETER, login
 from tests.labs import place
 
@@ -31,7 +31,7 @@ def ways(net) -> Access:
     found = Access(read(net), Secrets())
     for host in found.inventory.hosts:
         with login(host) as connection:
-            remote.script(connection, GREETER)
+            ssh.script(connection, GREETER)
     return found
 
 
@@ -41,6 +41,6 @@ def on(ways):
 
     def run(name: str, text: str) -> str:
         with login(ways.inventory[name]) as connection:
-            return remote.script(connection, text, check=False)
+            return ssh.script(connection, text, check=False)
 
     return run

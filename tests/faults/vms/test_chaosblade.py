@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from faults import doctor, engine, ledger
-from faults.catalogue import FAULTS
-from faults.protocol import NotEffective, Refused
-from inventories.read import ROOT
+from firedrill.faults import doctor, engine, ledger
+from firedrill.faults.catalogue import FAULTS
+from firedrill.faults.protocol import NotEffective, Refused
+from firedrill.inventories.read import ROOT
 from tests.faults.conftest import journals, until
 from tests.faults.vms.conftest import SUBNET
 

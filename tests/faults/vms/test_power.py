@@ -2,11 +2,12 @@
 
 import pytest
 
-from faults import engine, power, remote
-from faults.power_cut import PowerCut
-from inventories.access import Access
-from inventories.read import read
-from inventories.secrets import Secrets
+from firedrill.cluster import ssh
+from firedrill.faults import engine, power
+from firedrill.faults.power_cut import PowerCut
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import read
+from firedrill.inventories.secrets import Secrets
 from tests.faults.conftest import login
 
 pytestmark = pytest.mark.lab
@@ -46,7 +47,7 @@ def test_sysrq_ends_the_host_at_once(powerless, told, on, verbs):
 
 def test_sysrq_can_be_asked_for(ways, inject, heal, told):
     entries = inject("power_cut", "db1", by="sysrq")
-    assert not remote.answers(ways.inventory["db1"])
+    assert not ssh.answers(ways.inventory["db1"])
     heal(entries)
     assert "db1 booted anew" in told.of("clean")[0]
 
@@ -57,6 +58,6 @@ def test_it_heals_by_itself_when_its_controller_is_killed(ways, controller, on):
     child = controller(["power_cut", {"by": "sysrq"}, "db1", 15])
     assert [child.stdout.readline().strip() for _ in range(3)] == ["read", "power_cut", "done"]
     child.kill()
-    remote.wait(ways.inventory["db1"], up=True, seconds=60)
+    ssh.wait(ways.inventory["db1"], up=True, seconds=60)
     with login(ways.inventory["db1"]) as connection:
         assert power.boot_mark(connection) != boot

@@ -2,7 +2,7 @@
 
 import pytest
 
-from faults import ledger
+from firedrill.faults import ledger
 from tests.faults.conftest import journals, until
 
 pytestmark = pytest.mark.lab

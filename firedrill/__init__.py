@@ -1,0 +1,1 @@
+"""Fire drills for highly available databases: provision, break, load, judge."""
