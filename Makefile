@@ -32,7 +32,7 @@ bench: setup
 	@$(WITH_US) python -m firedrill.lab.bench
 
 lint: setup
-	ruff check . && ruff format --check .
+	@ruff check . && ruff format --check . && mypy
 
 setup: .venv/packages .venv/installed
 
