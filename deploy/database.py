@@ -12,6 +12,7 @@ import hmac
 from pyinfra import host
 from pyinfra.api import FactBase, QuoteString, StringCommand, operation
 
+from firedrill import package
 from firedrill.deploy import topology
 from firedrill.inventories.access import DATABASE, PROBE_USER
 
@@ -32,7 +33,7 @@ def database() -> None:
 def script() -> str:
     """The SQL that makes all of it, passwords as verifiers."""
     verifiers = {user: verifier(topology.passwords()[user], user + host.data.cluster) for user in USERS}
-    schema = (topology.ROOT / "weather" / "schema.sql").read_text()
+    schema = package.file("weather/schema.sql").read_text()
     return topology.render("database.sql.j2", verifiers=verifiers, schema=schema, database=DATABASE, probe=PROBE_USER)
 
 

@@ -13,11 +13,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pyinfra import host, inventory
 
+from firedrill import package
 from firedrill.inventories import secrets
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.read import ROLES, Host
 
-ROOT = Path(__file__).resolve().parent.parent
 PSEUDO_GROUPS = {"all", "@fake"}
 
 
@@ -115,7 +115,7 @@ def controller() -> str | None:
 @functools.cache
 def _templates() -> Environment:
     return Environment(
-        loader=FileSystemLoader(ROOT / "templates"),
+        loader=FileSystemLoader(package.file("templates")),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pyinfra import host
 
+from firedrill import package
 from firedrill.deploy import topology
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
@@ -39,7 +40,7 @@ def serving() -> None:
 
 
 def _app_files() -> list[HostFile]:
-    source = topology.ROOT / "weather"
+    source = package.file("weather")
     code = [HostFile(str(HOME / "weather" / name), (source / name).read_text()) for name in CODE]
     secret = topology.render("weather.env.j2", front=topology.front(), password=topology.passwords()["weather"])
     return [

@@ -4,13 +4,13 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from firedrill import package
 from firedrill.cluster import ssh
 from firedrill.cluster.each import each
 from firedrill.faults import ledger, undo
@@ -20,7 +20,7 @@ from firedrill.faults.protocol import Fault, NotEffective, Refused, Target, new_
 from firedrill.faults.targets import resolve
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
-from firedrill.inventories.read import ROOT, Host
+from firedrill.inventories.read import Host
 
 MAX_HOSTS = 2
 # The processes started here that heal at the limit, so that they are reaped when they are not needed after all.
@@ -212,19 +212,9 @@ def _entry(fault: Fault, target: Target) -> Entry:
 def _arm_deadman(entry: Entry) -> int:
     """A process of its own that heals at the limit: a host without power cannot hold its own undo."""
     wait = max(0.0, entry.until - time.time())
-    command = [
-        sys.executable,
-        "-m",
-        "firedrill.faults",
-        "-i",
-        entry.inventory,
-        "heal",
-        entry.id,
-        "--after",
-        f"{wait:.1f}",
-    ]
-    quiet = subprocess.DEVNULL
-    child = subprocess.Popen(command, cwd=ROOT, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+    heal = ("-i", entry.inventory, "heal", entry.id, "--after", f"{wait:.1f}")
+    command, environment, quiet = package.command("firedrill.faults", *heal), package.environment(), subprocess.DEVNULL
+    child = subprocess.Popen(command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
     _DEADMEN[child.pid] = child
     return child.pid
 

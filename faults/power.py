@@ -15,7 +15,6 @@ from fabric import Connection
 from firedrill.cluster import ssh
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 from firedrill.inventories.errors import Problem
-from firedrill.inventories.read import ROOT
 
 OFF_SECONDS = 60
 ON_SECONDS = 120
@@ -59,7 +58,7 @@ class Press:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         self._began = time.time_ns()
         self._child = subprocess.Popen(
-            shlex.split(self.text), text=True, cwd=ROOT, env=os.environ | {"PATH": path},
+            shlex.split(self.text), text=True, env=os.environ | {"PATH": path},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 

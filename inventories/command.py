@@ -22,7 +22,7 @@ def group(make: Callable[[Inventory], Any]) -> Callable[[Callable[[], None]], cl
     def decorate(described: Callable[[], None]) -> click.Group:
         @click.group(help=described.__doc__, context_settings={"help_option_names": ["-h", "--help"]})
         @click.option(
-            "-i", "--inventory", metavar="FILE", help="Inventory file; $FIREDRILL_INVENTORY or inventories/lab.py."
+            "-i", "--inventory", metavar="FILE", help="Inventory file; $FIREDRILL_INVENTORY, or inventories/lab.py."
         )
         @click.pass_context
         def cli(context: click.Context, inventory: str | None) -> None:

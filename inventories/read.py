@@ -10,18 +10,17 @@ import json
 import os
 import runpy
 import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from firedrill import package
 from firedrill.inventories.errors import InventoryProblem
 
 ROLES = ("etcd", "postgres", "proxy", "app", "monitor")
-ROOT = Path(__file__).resolve().parent.parent
 DEFAULT = "inventories/lab.py"
-GROUP_DATA = ROOT / "inventories/group_data/all.py"
+GROUP_DATA = package.file("inventories/group_data/all.py")
 # Of these an inventory may name the entries alone that differ.
 MERGED = ("ports", "units", "credentials", "haproxy_backends")
 
@@ -61,8 +60,10 @@ class Inventory:
 
 
 def default_path() -> str:
-    """The inventory a command uses when none is named: $FIREDRILL_INVENTORY, or the local lab."""
-    return os.environ.get("FIREDRILL_INVENTORY") or str(ROOT / DEFAULT)
+    """The inventory when none is named: $FIREDRILL_INVENTORY, ./inventories/lab.py, or this package's own local lab."""
+    if named := os.environ.get("FIREDRILL_INVENTORY"):
+        return named
+    return DEFAULT if Path(DEFAULT).is_file() else str(package.file(DEFAULT))
 
 
 def read(path: str | Path | None = None) -> Inventory:
@@ -107,8 +108,8 @@ def with_defaults(data: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]
 
 
 def _ask_pyinfra(path: Path) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "pyinfra", "--json", str(path), "debug-inventory"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    command = package.command("pyinfra", "--json", str(path), "debug-inventory")
+    done = subprocess.run(command, capture_output=True, text=True, env=package.environment(), check=False)
     if done.returncode == 0 and done.stdout.startswith("["):
         return json.loads(done.stdout)
     last = (done.stderr.strip() or done.stdout.strip() or "no answer").splitlines()[-1].strip()

@@ -14,8 +14,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from firedrill import package
 from firedrill.inventories.errors import Problem, one_line
-from firedrill.inventories.read import DEFAULT, ROOT, Host, Inventory, read
+from firedrill.inventories.read import DEFAULT, Host, Inventory, read
 from firedrill.lab import core, doctor
 from firedrill.lab.guest import Guest, Tell
 
@@ -52,7 +53,7 @@ FIGURES = {
 
 def inventory(provider: str) -> Inventory:
     """One host of this kind, sized as the local lab's."""
-    shared = read(ROOT / DEFAULT).data
+    shared = read(package.file(DEFAULT)).data
     lab = {"name": NAME, "provider": provider, "bridge": BRIDGE, "address": f"{SUBNET}.1/24"}
     host = Host(provider, f"{SUBNET}.11", ("postgres",), shared | {"lab": lab})
     return Inventory(Path(__file__), (host,))

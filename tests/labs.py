@@ -4,7 +4,9 @@ $FIREDRILL_TEST_LABS, one letter, moves them all, so that two checkouts can be t
 """
 
 import os
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
 MARK = os.environ.get("FIREDRILL_TEST_LABS", "t")
 NETWORK = f"10.{80 + ord(MARK) - ord('a')}"
 

@@ -2,11 +2,10 @@
 
 import pickle
 import subprocess
-import sys
 from pathlib import Path
 
+from firedrill import package
 from firedrill.inventories.access import Access
-from firedrill.inventories.read import ROOT
 
 OBSERVERS = ("write_probe", "node_probe", "etcd", "patroni", "haproxy")
 MORE = ("tcp",)  # only where an experiment asks for it
@@ -18,8 +17,9 @@ STOP_SECONDS = 5
 
 def start(name: str, access: Access, path: Path) -> subprocess.Popen:
     """Start one; it appends to `path`. Addresses and passwords reach it by its standard input, never by arguments."""
-    command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "firedrill.experiments.observe", name, str(path)]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
+    observe = package.command("firedrill.experiments.observe", name, str(path))
+    command = ["setpriv", "--pdeathsig", "KILL", *observe]
+    process = subprocess.Popen(command, env=package.environment(), stdin=subprocess.PIPE, start_new_session=True)
     assert process.stdin
     try:
         pickle.dump(access, process.stdin)

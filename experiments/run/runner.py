@@ -47,7 +47,7 @@ from firedrill.faults.ledger import Entry
 from firedrill.faults.protocol import Refused, new_id
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
-from firedrill.inventories.read import ROOT, Inventory
+from firedrill.inventories.read import Inventory
 
 STEADY_SECONDS = 60
 Tell = Callable[[str], None]
@@ -321,8 +321,8 @@ def judge_file(events_file: Path, folder: Path | None = None) -> dict:
 
 
 def _place(path: Path) -> str:
-    """An inventory file as it is named at the root of the repository: the report says how to repeat the run."""
-    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+    """An inventory file as it is named in the present folder: the report says how to repeat the run."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _describe(state: steady_state.State) -> str:

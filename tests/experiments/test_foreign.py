@@ -13,9 +13,9 @@ from firedrill.cluster.each import each
 from firedrill.experiments.judge.recording import load_events
 from firedrill.experiments.observe import logs, tables
 from firedrill.inventories.access import access
-from firedrill.inventories.read import ROOT, read
+from firedrill.inventories.read import read
 from tests.experiments.cluster.helpers import under_way
-from tests.labs import place
+from tests.labs import ROOT, place
 
 pytestmark = pytest.mark.lab
 NAME, SUBNET = place("foreign", 9)

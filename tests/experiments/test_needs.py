@@ -10,8 +10,9 @@ from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
 from firedrill.experiments.model import Needs
 from firedrill.experiments.run import needs
 from firedrill.inventories.access import Access
-from firedrill.inventories.read import ROOT, read
+from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
+from tests.labs import ROOT
 
 
 @pytest.fixture(scope="module")

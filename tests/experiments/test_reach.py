@@ -8,8 +8,9 @@ from firedrill.experiments.catalogue import EXPERIMENTS, find
 from firedrill.experiments.model import EVENT_LOG, EVENTS, Load
 from firedrill.experiments.run import fit
 from firedrill.inventories.access import Access
-from firedrill.inventories.read import ROOT, read
+from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
+from tests.labs import ROOT
 
 THEIRS = """
 postgres = [("a", {"ssh_hostname": "192.0.2.1"}), ("b", {"ssh_hostname": "192.0.2.2"})]

@@ -11,8 +11,9 @@ from firedrill.experiments.run import runner
 from firedrill.faults.ledger import Entry
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
-from firedrill.inventories.read import ROOT, read
+from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
+from tests.labs import ROOT
 
 SECOND = 1_000_000_000
 

@@ -7,8 +7,9 @@ import pytest
 from firedrill.experiments.model import Load
 from firedrill.experiments.observe.watching import Watch
 from firedrill.inventories.access import Access
-from firedrill.inventories.read import ROOT, read
+from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
+from tests.labs import ROOT
 
 
 @pytest.fixture

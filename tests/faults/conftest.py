@@ -14,9 +14,9 @@ from firedrill.faults import engine, ledger, undo
 from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.ledger import Entry
 from firedrill.inventories.access import Access
-from firedrill.inventories.read import ROOT, Host, read
+from firedrill.inventories.read import Host, read
 from firedrill.inventories.secrets import Secrets
-from tests.labs import place
+from tests.labs import ROOT, place
 
 HOSTS = ("etcd1", "etcd2", "etcd3")
 ETCD = """\

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from firedrill.faults import ledger
-from firedrill.inventories.read import ROOT, read
-from tests.labs import place
+from firedrill.inventories.read import read
+from tests.labs import ROOT, place
 
 pytestmark = pytest.mark.lab
 NAME, SUBNET = place("faults", 2)

@@ -6,8 +6,9 @@ from firedrill.experiments.run.needs import without_vip
 from firedrill.faults import targets
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
-from firedrill.inventories.read import ROOT, read
+from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
+from tests.labs import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,8 @@
 import pytest
 
 from firedrill.inventories.errors import InventoryProblem
-from firedrill.inventories.read import ROOT, read
+from firedrill.inventories.read import read
+from tests.labs import ROOT
 
 GOOD = """
 etcd = [("e1", {"ssh_hostname": "10.1.0.1"})]

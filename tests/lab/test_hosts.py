@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from firedrill.inventories.read import ROOT, read
+from firedrill.inventories.read import read
 from firedrill.lab import cgroups, core, image, network, nspawn, paths
 from firedrill.lab.sysctls import AT_LEAST
-from tests.labs import MARK, place
+from tests.labs import MARK, ROOT, place
 
 pytestmark = pytest.mark.lab
 NAME, SUBNET = place("hosts", 1)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from firedrill.inventories.read import ROOT, read
+from firedrill.inventories.read import read
 from firedrill.lab import cgroups, core, doctor, image, paths, providers, uml
-from tests.labs import place
+from tests.labs import ROOT, place
 
 pytestmark = pytest.mark.lab
 NAME, SUBNET = place("uml", 7)

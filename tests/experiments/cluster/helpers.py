@@ -9,7 +9,7 @@ from firedrill.experiments.judge.recording import load_events
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.run import runner, settings
 from firedrill.inventories.access import Access
-from firedrill.inventories.read import ROOT
+from tests.labs import ROOT
 
 WHOLE_SECONDS = 120
 

@@ -11,9 +11,9 @@ import pytest
 from firedrill.faults import doctor, engine, ledger
 from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.protocol import NotEffective, Refused
-from firedrill.inventories.read import ROOT
 from tests.faults.conftest import journals, until
 from tests.faults.vms.conftest import SUBNET
+from tests.labs import ROOT
 
 pytestmark = pytest.mark.lab
 BLADE = "/opt/chaosblade/blade"
