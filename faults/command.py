@@ -30,7 +30,7 @@ class Command(OnHost):
                 f"{target.host.name}: `{self.proof}` succeeds already", "take a proof that fails on a sound host"
             )
 
-    def harm_text(self, target: Target) -> str:
+    def inject_text(self, target: Target) -> str:
         return self.do
 
     def undo_text(self, target: Target) -> str:

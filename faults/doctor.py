@@ -3,8 +3,9 @@
 import dataclasses
 
 from firedrill.cluster.each import each
-from firedrill.faults import chaosblade, engine, firewall
+from firedrill.faults import chaosblade, engine
 from firedrill.faults.catalogue import FAULTS
+from firedrill.faults.network import firewall
 from firedrill.faults.protocol import Fault, Target
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem

@@ -13,7 +13,7 @@ HEAL_SECONDS = 60
 
 
 class OnHost:
-    """A fault given by two shell texts: `harm_text` does it, `undo_text` undoes it and succeeds only when it is gone.
+    """A fault given by two shell texts: `inject_text` does it, `undo_text` undoes it and succeeds only when it is gone.
 
     A fault of this kind has to say `check`, `refuse_host`, the two texts, `prove` and `status`.
     """
@@ -35,7 +35,7 @@ class OnHost:
         """Files that it needs on the host, by suffix; see undo.file."""
         return {}
 
-    def harm_text(self, target: Target) -> str:
+    def inject_text(self, target: Target) -> str:
         raise NotImplementedError
 
     def undo_text(self, target: Target) -> str:
@@ -56,7 +56,7 @@ class OnHost:
         return {"state": state.take(target.ssh)} | self.note(target)
 
     def commands(self, target: Target) -> list[str]:
-        return [*self._arming(target, {"id": target.id}), self.harm_text(target)]
+        return [*self._arming(target, {"id": target.id}), self.inject_text(target)]
 
     def _arming(self, target: Target, journal: dict[str, Any]) -> list[str]:
         return undo.commands(
@@ -69,7 +69,7 @@ class OnHost:
     def ready(self, target: Target) -> Strike:
         # The undo may have run already where the controller was held up: then nothing would heal the harm.
         armed = f"[ -e {undo.file(target, 'json')} ] || {{ echo 'its undo has run already' >&2; exit 75; }}"
-        return Waiting(target, self.harm_text(target), condition=armed)
+        return Waiting(target, self.inject_text(target), condition=armed)
 
     def heal(self, target: Target) -> str:
         if "state" in target.before and state.made_anew(target.before["state"], state.take(target.ssh)):

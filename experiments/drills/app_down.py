@@ -2,8 +2,8 @@
 
 from firedrill.experiments.drills.common import SAFE, STAYS
 from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
-from firedrill.faults.freeze import Freeze
-from firedrill.faults.kill import Kill
+from firedrill.faults.process.freeze import Freeze
+from firedrill.faults.process.kill import Kill
 
 _APP = "group:app:1"
 _EXPECTED = (

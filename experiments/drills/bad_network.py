@@ -2,8 +2,8 @@
 
 from firedrill.experiments.drills.common import SAFE
 from firedrill.experiments.model import Expect, Experiment, Heal, Inject, Level, Needs, UntilWhole, Wait
-from firedrill.faults.delay import Delay
-from firedrill.faults.loss import Loss
+from firedrill.faults.network.delay import Delay
+from firedrill.faults.network.loss import Loss
 
 SECONDS = 8
 _KEEPS_UP = Expect("a fifth of the writes go on at the least", "during.write_ratio", ">=", 0.2)

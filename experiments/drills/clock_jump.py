@@ -2,7 +2,7 @@
 
 from firedrill.experiments.drills.common import SAFE, STAYS
 from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
-from firedrill.faults.clock_jump import ClockJump
+from firedrill.faults.clock.clock_jump import ClockJump
 
 EXPERIMENT = Experiment(
     name="clock_jump",

@@ -1,7 +1,7 @@
 """Half of what a synchronous standby sends to its leader arrives corrupted: commits crawl, and nothing is dead."""
 
 from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
-from firedrill.faults.corrupt import Corrupt
+from firedrill.faults.network.corrupt import Corrupt
 
 EXPERIMENT = Experiment(
     name="corrupt_sync_standby",

@@ -14,8 +14,8 @@ from firedrill.experiments.model import (
     UntilWhole,
     Wait,
 )
-from firedrill.faults.etcd_quorum_loss import EtcdQuorumLoss
-from firedrill.faults.power_cut import PowerCut
+from firedrill.faults.cluster.etcd_quorum_loss import EtcdQuorumLoss
+from firedrill.faults.power.power_cut import PowerCut
 
 ONE = Experiment(
     name="etcd_one_down",

@@ -2,7 +2,7 @@
 
 from firedrill.experiments.drills.common import SAFE, STAYS
 from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
-from firedrill.faults.disk_io import DiskIo
+from firedrill.faults.resource.disk_io import DiskIo
 
 EXPERIMENT = Experiment(
     name="etcd_slow_disk",

@@ -2,7 +2,7 @@
 
 from firedrill.experiments.drills.common import SAFE
 from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, UntilWrites, Wait
-from firedrill.faults.pause import Pause
+from firedrill.faults.power.pause import Pause
 
 EXPERIMENT = Experiment(
     name="host_frozen_then_resumed",

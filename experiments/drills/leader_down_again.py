@@ -2,7 +2,7 @@
 
 from firedrill.experiments.drills.common import SAFE, STAYS, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, UntilWrites, Wait
-from firedrill.faults.power_cut import PowerCut
+from firedrill.faults.power.power_cut import PowerCut
 
 _POWER = ("power_on", "power_off")
 _LIMIT_S = 240  # the first one stays dark until the last step

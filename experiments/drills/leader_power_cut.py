@@ -2,7 +2,7 @@
 
 from firedrill.experiments.drills.common import SAFE
 from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
-from firedrill.faults.power_cut import PowerCut
+from firedrill.faults.power.power_cut import PowerCut
 
 EXPERIMENT = Experiment(
     name="leader_power_cut",

@@ -2,7 +2,7 @@
 
 from firedrill.experiments.drills.common import SAFE, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment, Inject
-from firedrill.faults.poweroff import Poweroff
+from firedrill.faults.power.poweroff import Poweroff
 
 EXPERIMENT = Experiment(
     name="leader_poweroff",

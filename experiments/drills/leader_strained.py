@@ -2,10 +2,10 @@
 
 from firedrill.experiments.drills.common import SAFE, STAYS
 from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait, WriteWal
-from firedrill.faults.cpu import Cpu
-from firedrill.faults.disk_full import DiskFull
-from firedrill.faults.disk_io import DiskIo
-from firedrill.faults.memory import Memory
+from firedrill.faults.resource.cpu import Cpu
+from firedrill.faults.resource.disk_full import DiskFull
+from firedrill.faults.resource.disk_io import DiskIo
+from firedrill.faults.resource.memory import Memory
 
 _CALM = (
     Expect("90 % of the writes go on", "during.write_ratio", ">=", 0.9),

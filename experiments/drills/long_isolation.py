@@ -18,9 +18,9 @@ from firedrill.experiments.model import (
     Wait,
     WriteWal,
 )
-from firedrill.faults.partition import Partition
-from firedrill.faults.power_cut import PowerCut
-from firedrill.faults.stop_service import StopService
+from firedrill.faults.network.partition import Partition
+from firedrill.faults.power.power_cut import PowerCut
+from firedrill.faults.process.stop_service import StopService
 
 _MIB = 192  # more than wal_keep_size
 # WAL goes with a checkpoint, which comes when there is much WAL.

@@ -1,7 +1,7 @@
 """The leader's Patroni hangs, while its PostgreSQL goes on: what a watchdog is for."""
 
 from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
-from firedrill.faults.freeze import Freeze
+from firedrill.faults.process.freeze import Freeze
 
 EXPERIMENT = Experiment(
     name="patroni_frozen",

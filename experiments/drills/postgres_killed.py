@@ -2,7 +2,7 @@
 
 from firedrill.experiments.drills.common import SAFE, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment, Inject
-from firedrill.faults.kill import Kill
+from firedrill.faults.process.kill import Kill
 
 EXPERIMENT = Experiment(
     name="postgres_killed",

@@ -2,7 +2,7 @@
 
 from firedrill.experiments.drills.common import SAFE
 from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, Switchover, UntilWhole, Wait
-from firedrill.faults.reboot import Reboot
+from firedrill.faults.power.reboot import Reboot
 
 
 def _reboot(target: str) -> tuple:

@@ -2,7 +2,7 @@
 
 from firedrill.experiments.drills.common import SAFE, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
-from firedrill.faults.partition import Partition
+from firedrill.faults.network.partition import Partition
 
 _FAILOVER = (
     Expect("writes return within ttl + 6 s", "rto_ms", "<=", Bound(ttl=1, seconds=6)),

@@ -2,7 +2,7 @@
 
 from firedrill.experiments.drills.common import SAFE, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment, Inject
-from firedrill.faults.power_cut import PowerCut
+from firedrill.faults.power.power_cut import PowerCut
 
 EXPERIMENT = Experiment(
     name="standby_power_cut",

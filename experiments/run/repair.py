@@ -6,8 +6,9 @@ from collections.abc import Callable
 from firedrill.cluster import operations, patroni, ssh
 from firedrill.cluster.each import each
 from firedrill.experiments.run import settings, steady_state
-from firedrill.faults import engine, ledger, power
+from firedrill.faults import engine, ledger
 from firedrill.faults.ledger import Entry
+from firedrill.faults.power import out_of_band
 from firedrill.faults.protocol import Refused, Target
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
@@ -46,10 +47,10 @@ def _switch_on(host: Host, access: Access, tell: Callable[[str], None]) -> None:
         return
     target = Target("0" * 8, host.name, host, access, SOON_SECONDS)
     with contextlib.suppress(Refused, Problem):  # it may not be paused, or know no pause
-        power.press(target, "resume")
+        out_of_band.press(target, "resume")
     if not ssh.answers(host, ANSWER_SECONDS):
         tell(f"{host.name} does not answer: switching it on")
-        _try(tell, lambda: power.press(target, "power_on"))
+        _try(tell, lambda: out_of_band.press(target, "power_on"))
         with contextlib.suppress(TimeoutError):
             ssh.wait(host, up=True, seconds=SOON_SECONDS)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from firedrill.cluster import ssh
-from firedrill.faults import power
+from firedrill.faults.power import out_of_band
 from firedrill.faults.protocol import NotEffective, Target
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host, Inventory
@@ -62,7 +62,7 @@ def test_a_host_that_is_late_once_did_not_go_down(sshd, tmp_path):
     host = sshd(lambda count: LATE if count == 1 else 0)
     ways = Access(Inventory(tmp_path / "x.py", (host,)), Secrets())
     with pytest.raises(NotEffective, match="db1 runs on after 1 s"):
-        power.prove_anew(Target("0badcafe", "db1", host, ways, 60, before={"boot": "x"}), 1)
+        out_of_band.prove_anew(Target("0badcafe", "db1", host, ways, 60, before={"boot": "x"}), 1)
 
 
 def test_a_silent_host_is_down_since_its_first_miss(sshd):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from firedrill.faults import doctor, firewall, ledger
+from firedrill.faults import doctor, ledger
+from firedrill.faults.network import firewall
 from firedrill.faults.protocol import Target
 from tests.faults.conftest import journals, until
 from tests.faults.test_bites_and_heals import ETCD1, KNOCK, PING
@@ -81,6 +82,6 @@ def test_rules_name_both_families(ways):
     """An address of IPv6 goes into a table of its own family."""
     host = ways.inventory["etcd1"]
     target = Target("0badcafe", "etcd1", host, ways, 9, before={"firewall": "nft"})
-    text = firewall.harm_text(target, [firewall.Cut(("192.0.2.1", "2001:db8::1"), "drop")])
+    text = firewall.inject_text(target, [firewall.Cut(("192.0.2.1", "2001:db8::1"), "drop")])
     assert "table ip fd0badcafe" in text and "ip saddr 192.0.2.1 counter drop" in text
     assert "table ip6 fd0badcafe" in text and "ip6 daddr 2001:db8::1 counter drop" in text

@@ -2,8 +2,9 @@
 
 import pytest
 
-from firedrill.faults import clock_drift, disk_io, fd_exhaust
+from firedrill.faults.clock import clock_drift
 from firedrill.faults.protocol import NotEffective, Refused, Target
+from firedrill.faults.resource import disk_io, fd_exhaust
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets

@@ -8,9 +8,9 @@ import pytest
 from firedrill.faults import engine
 from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.command import Command
-from firedrill.faults.kill import Kill
 from firedrill.faults.ledger import Entry
-from firedrill.faults.power_cut import PowerCut
+from firedrill.faults.power.power_cut import PowerCut
+from firedrill.faults.process.kill import Kill
 from firedrill.faults.protocol import Refused, Target
 from firedrill.faults.targets import resolve
 from firedrill.inventories.access import Access

@@ -2,8 +2,8 @@
 
 import pytest
 
+from firedrill.faults.cluster.replication_break import STREAMING
 from firedrill.faults.protocol import Refused
-from firedrill.faults.replication_break import STREAMING
 from tests.faults.conftest import journals, until
 
 pytestmark = pytest.mark.lab

@@ -15,7 +15,7 @@ from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
 from firedrill.experiments.model import Expect, Heal, Inject, UntilWhole, UntilWrites, Wait
 from firedrill.experiments.run import steady_state
 from firedrill.faults.command import Command
-from firedrill.faults.power_cut import PowerCut
+from firedrill.faults.power.power_cut import PowerCut
 from firedrill.faults.targets import resolve
 from tests.experiments.cluster.helpers import configure, on, run
 

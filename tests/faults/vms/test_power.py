@@ -3,8 +3,9 @@
 import pytest
 
 from firedrill.cluster import ssh
-from firedrill.faults import engine, power
-from firedrill.faults.power_cut import PowerCut
+from firedrill.faults import engine
+from firedrill.faults.power import out_of_band
+from firedrill.faults.power.power_cut import PowerCut
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
@@ -54,10 +55,10 @@ def test_sysrq_can_be_asked_for(ways, inject, heal, told):
 
 def test_it_heals_by_itself_when_its_controller_is_killed(ways, controller, on):
     with login(ways.inventory["db1"]) as connection:
-        boot = power.boot_mark(connection)
+        boot = out_of_band.boot_mark(connection)
     child = controller(["power_cut", {"by": "sysrq"}, "db1", 15])
     assert [child.stdout.readline().strip() for _ in range(3)] == ["read", "power_cut", "done"]
     child.kill()
     ssh.wait(ways.inventory["db1"], up=True, seconds=60)
     with login(ways.inventory["db1"]) as connection:
-        assert power.boot_mark(connection) != boot
+        assert out_of_band.boot_mark(connection) != boot

@@ -1,0 +1,55 @@
+"""What `clock_jump` and `clock_drift` share: a program on the host sets its clock wrong, and knows the right time."""
+
+from importlib.resources import files
+from typing import Any, ClassVar
+
+from firedrill.cluster import ssh
+from firedrill.faults import capability, state, undo
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotClean, Refused, Target
+
+TOLERANCE_S = 0.3
+
+
+class Clock(OnHost):
+    """A fault of the clock. It has to say `arguments`."""
+
+    kind: ClassVar[str] = "time"
+    default_limit_s: ClassVar[float] = 60
+
+    def arguments(self) -> tuple[str, str]:
+        """What programs/clock.py is told: the verb, and how much."""
+        raise NotImplementedError
+
+    def refuse_host(self, target: Target) -> None:
+        capability.need(target, "own_kernel", "python3")
+        if other := ssh.sh(target.ssh, f"ls {undo.FOLDER}/*.clock 2>/dev/null", check=False):
+            raise Refused(f"{target.host.name}: its clock is wrong already ({other.split('/')[-1]})", "heal that first")
+
+    def note(self, target: Target) -> dict[str, Any]:
+        return {"offset": state.clock_offset(target.ssh)}
+
+    def files(self, target: Target) -> dict[str, str]:
+        return {"py": files("firedrill.faults.programs").joinpath("clock.py").read_text()}
+
+    def inject_text(self, target: Target) -> str:
+        verb, much = self.arguments()
+        return f"python3 {undo.file(target, 'py')} {verb} {undo.file(target, 'clock')} {much}"
+
+    def undo_text(self, target: Target) -> str:
+        # Without its program, nothing was done yet or all is undone.
+        program = undo.file(target, "py")
+        return f"[ ! -e {program} ] || python3 {program} undo {undo.file(target, 'clock')}"
+
+    def off(self, target: Target) -> float:
+        """Seconds that the clock is off by, compared with before."""
+        return state.clock_offset(target.ssh) - target.before["offset"]
+
+    def prove_clean(self, target: Target) -> str:
+        off = self.off(target)
+        if abs(off) > TOLERANCE_S:
+            raise NotClean(f"{target.host.name}: the clock is off by {off:+.2f} s", "set it by NTP")
+        return f"the clock is right within {abs(off) * 1000:.0f} ms"
+
+    def status(self, target: Target) -> str:
+        return f"the clock is off by {self.off(target):+.2f} s"

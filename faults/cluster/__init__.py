@@ -1,0 +1,1 @@
+"""Faults of the cluster itself, each for one kind of database system."""

@@ -1,0 +1,84 @@
+"""etcd without a majority: nothing can be decided until it is back."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from firedrill.cluster import etcd
+from firedrill.faults.network.partition import Partition
+from firedrill.faults.power.pause import Pause
+from firedrill.faults.power.power_cut import PowerCut
+from firedrill.faults.process.freeze import Freeze
+from firedrill.faults.process.stop_service import StopService
+from firedrill.faults.protocol import Fault, NotEffective, Refused, Strike, Target, poll
+
+MEANS: dict[str, Fault] = {
+    "stop_service": StopService("etcd"),
+    "freeze": Freeze("etcd"),
+    "partition": Partition("isolate"),
+    "power_cut": PowerCut(),
+    "pause": Pause(),
+}
+SECONDS = 10
+
+
+@dataclass(frozen=True)
+class EtcdQuorumLoss:
+    """Take a majority of the etcd members away, by `means` stop_service, freeze, partition, power_cut or pause."""
+
+    means: str = "stop_service"
+
+    kind: ClassVar[str] = "cluster"
+    default_limit_s: ClassVar[float] = 60
+
+    @property
+    def _by(self) -> Fault:
+        if self.means not in MEANS:
+            raise Refused(f"no means {self.means!r}", f"take one of {', '.join(MEANS)}")
+        return MEANS[self.means]
+
+    @property
+    def heals_itself_on_host(self) -> bool:
+        return self._by.heals_itself_on_host
+
+    @property
+    def may_lock_out(self) -> bool:
+        return self._by.may_lock_out
+
+    def check(self) -> None:
+        assert self._by
+
+    def refuse(self, target: Target) -> None:
+        self.check()
+        members = target.access.inventory.role("etcd")
+        hit = [member.name for member in members if member in target.together]
+        if target.host not in members:
+            raise Refused(f"{target.host.name} is no etcd member", "take `etcd:majority`")
+        if len(hit) <= len(members) // 2:
+            raise Refused(f"{len(hit)} of {len(members)} etcd members is no majority", "take `etcd:majority`")
+        self._by.refuse(target)
+        if not etcd.decides(target.access):
+            raise Refused("etcd has no quorum already", "mend it first")
+
+    def snapshot(self, target: Target) -> dict[str, Any]:
+        return self._by.snapshot(target)
+
+    def commands(self, target: Target) -> list[str]:
+        return self._by.commands(target)
+
+    def arm(self, target: Target, journal: dict[str, Any]) -> None:
+        self._by.arm(target, journal)
+
+    def ready(self, target: Target) -> Strike:
+        return self._by.ready(target)
+
+    def prove(self, target: Target) -> str:
+        said = self._by.prove(target)
+        if not poll(lambda: not etcd.decides(target.access), SECONDS, step=0.2):
+            raise NotEffective(f"{said}; and yet etcd decides {SECONDS} s later", "")
+        return f"{said}; no etcd member can decide"
+
+    def heal(self, target: Target) -> str:
+        return self._by.heal(target)
+
+    def status(self, target: Target) -> str:
+        return f"{self._by.status(target)}; etcd {'decides' if etcd.decides(target.access) else 'has no quorum'}"

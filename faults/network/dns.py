@@ -1,0 +1,81 @@
+"""No name is resolved: the host's questions to port 53 get no answer, or are refused."""
+
+import shlex
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from firedrill.cluster import ssh
+from firedrill.faults.network import firewall
+from firedrill.faults.network.firewall import Cut
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotEffective, Refused, Target
+
+EVERYBODY = ("0.0.0.0/0", "::/0")
+WAYS = ("drop", "reject")
+SECONDS = 0.5
+# A question for the name "." to every name server that the host asks, and how many answered.
+PROBE = f"""
+import re, socket
+query = bytes.fromhex("fd0d 0100 0001 0000 0000 0000 00 0002 0001")
+servers = re.findall(r"^nameserver\\s+(\\S+)", open("/etc/resolv.conf").read(), re.M)
+answers = 0
+for one in servers:
+    link = socket.socket(socket.AF_INET6 if ":" in one else socket.AF_INET, socket.SOCK_DGRAM)
+    link.settimeout({SECONDS})
+    try:
+        link.sendto(query, (one, 53))
+        answers += bool(link.recv(512))
+    except OSError:
+        pass
+print(answers, len(servers))
+"""
+
+
+@dataclass(frozen=True)
+class Dns(OnHost):
+    """Let no DNS question of the host be answered, by `how` drop (silence) or reject; local name servers included."""
+
+    how: str = "drop"
+
+    kind: ClassVar[str] = "network"
+    default_limit_s: ClassVar[float] = 60
+    may_lock_out: ClassVar[bool] = True
+
+    def check(self) -> None:
+        if self.how not in WAYS:
+            raise Refused(f"no way {self.how!r} to let DNS fail", f"take one of {', '.join(WAYS)}")
+
+    def refuse_host(self, target: Target) -> None:
+        firewall.need(target, *self._needs)
+        if self._ask(target)[1] == 0:
+            raise Refused(f"{target.host.name} has no name server in /etc/resolv.conf", "it resolves no names anyway")
+
+    @property
+    def _needs(self) -> tuple[Any, ...]:
+        return (list(EVERYBODY), "python3", *(["reject"] if self.how == "reject" else []))
+
+    def note(self, target: Target) -> dict[str, Any]:
+        return firewall.note(target, *self._needs)
+
+    def inject_text(self, target: Target) -> str:
+        cuts = [Cut(EVERYBODY, self.how, ("out",), ("53",))]
+        return firewall.inject_text(target, cuts, loopback=True)
+
+    def undo_text(self, target: Target) -> str:
+        return firewall.undo_text(target)
+
+    def prove(self, target: Target) -> str:
+        answers, servers = self._ask(target)
+        hits = firewall.hits(target)
+        if answers or not hits:
+            raise NotEffective(
+                f"{target.host.name}: {answers} of {servers} name servers answer, {hits} packets hit", "is it cached?"
+            )
+        return f"{target.host.name}: none of {servers} name servers answers, {hits} packets hit"
+
+    def status(self, target: Target) -> str:
+        return firewall.describe(target)
+
+    def _ask(self, target: Target) -> tuple[int, int]:
+        answers, servers = ssh.sh(target.ssh, f"python3 -c {shlex.quote(PROBE)}").split()
+        return int(answers), int(servers)

@@ -1,0 +1,81 @@
+"""Packets lost at random by the firewall's statistic match, where the kernel has no netem."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from firedrill.cluster import ssh
+from firedrill.faults.network import firewall, peers
+from firedrill.faults.network.firewall import DIRECTIONS, Cut
+from firedrill.faults.on_host import OnHost
+from firedrill.faults.protocol import NotEffective, Target
+
+PROBES = 250
+PROBE_SECONDS = 15
+# Seen may differ from asked by chance: four standard deviations of as many packets, and never less than this.
+SIGMAS = 4
+
+
+@dataclass(frozen=True)
+class LossByFirewall(OnHost):
+    """Lose `percent` of the packets from and to `peers` (or all) and `ports`, in `direction` in, out or both."""
+
+    percent: float = 30
+    peers: str = ""
+    ports: str = ""
+    direction: str = "out"
+
+    kind: ClassVar[str] = "network"
+    default_limit_s: ClassVar[float] = 60
+    may_lock_out: ClassVar[bool] = True
+
+    def refuse_host(self, target: Target) -> None:
+        firewall.need(target, peers.addresses(target, self.peers), "statistic")
+
+    def note(self, target: Target) -> dict[str, Any]:
+        return firewall.note(target, peers.addresses(target, self.peers), "statistic")
+
+    def inject_text(self, target: Target) -> str:
+        found = tuple(peers.addresses(target, self.peers))
+        sides, ports = DIRECTIONS[self.direction], tuple(peers.ports(self.ports))
+        cut = Cut(found, "drop", sides, ports, share=self.percent / 100)
+        return firewall.inject_text(target, [cut], seen=True)
+
+    def undo_text(self, target: Target) -> str:
+        return firewall.undo_text(target)
+
+    def prove(self, target: Target) -> str:
+        self._send(target)
+        seen, lost = self._measured(target)
+        asked = self.percent / 100
+        chance = SIGMAS * (asked * (1 - asked) / max(seen, 1)) ** 0.5
+        if not seen or not lost or abs(lost / seen - asked) > max(chance, 0.01):
+            raise NotEffective(
+                f"{target.host.name}: asked for a loss of {self.percent:g} %, {lost} of {seen} packets were lost",
+                "is somebody at home there?",
+            )
+        return (
+            f"{target.host.name}: loss asked {self.percent:g} %, seen {lost / seen:.1%} of {seen} packets, "
+            f"by the firewall ({target.before['firewall']})"
+        )
+
+    def _send(self, target: Target) -> None:
+        """Packets that meet our rules, to the first peer."""
+        found = next((address for address in peers.addresses(target, self.peers) if "/" not in address), None)
+        if found and self.ports:
+            text = (
+                f"python3 -c 'import socket; link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                f'for _ in range({PROBES}):\n  try: link.sendto(b"", ("{found}", {peers.ports(self.ports)[0]}))\n'
+                "  except OSError: pass'"
+            )
+        else:
+            text = f"ping -n -q -i 0.002 -W 0.2 -c {PROBES} {found}"
+        ssh.sh(target.ssh, text, seconds=PROBE_SECONDS, check=False)
+
+    def _measured(self, target: Target) -> tuple[int, int]:
+        """Packets that came to our rules, and those that were dropped."""
+        rules = firewall.counters(target)
+        return sum(one.packets for one in rules if not one.verdict), firewall.hits(target)
+
+    def status(self, target: Target) -> str:
+        seen, lost = self._measured(target)
+        return f"{lost} of {seen} packets lost" if seen else firewall.describe(target)

@@ -1,0 +1,31 @@
+"""An orderly poweroff over SSH: services stop in order, so Patroni can hand its leadership over."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from firedrill.faults.on_host import Waiting
+from firedrill.faults.power import out_of_band
+from firedrill.faults.protocol import Strike, Target
+
+# Detached, so that the answer comes before the network goes: paramiko blocks on a host that dies under it.
+COMMAND = "systemd-run --quiet --no-block systemctl poweroff"
+
+
+@dataclass(frozen=True)
+class Poweroff(out_of_band.OutOfBand):
+    """Shut the host down in good order; heal by switching it on again."""
+
+    kind: ClassVar[str] = "power"
+    default_limit_s: ClassVar[float] = 120
+
+    def refuse(self, target: Target) -> None:
+        out_of_band.command(target, "power_on")
+
+    def commands(self, target: Target) -> list[str]:
+        return [f"ssh {target.host.name} {COMMAND}"]
+
+    def ready(self, target: Target) -> Strike:
+        return Waiting(target, COMMAND)
+
+    def prove(self, target: Target) -> str:
+        return out_of_band.prove_off(target)

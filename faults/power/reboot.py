@@ -1,0 +1,45 @@
+"""A reboot over SSH, orderly or at once; the host comes back by itself."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from firedrill.cluster import ssh
+from firedrill.faults.on_host import Waiting
+from firedrill.faults.power import out_of_band
+from firedrill.faults.protocol import Refused, Strike, Target, poll
+
+HOW = {"orderly": "systemctl reboot", "force": "reboot --force --force --no-sync"}
+SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Reboot(out_of_band.OutOfBand):
+    """Reboot the host, `how` orderly or force (nothing is stopped or flushed); it comes back by itself."""
+
+    how: str = "orderly"
+
+    kind: ClassVar[str] = "power"
+    default_limit_s: ClassVar[float] = 120
+
+    def refuse(self, target: Target) -> None:
+        if self.how not in HOW:
+            raise Refused(f"no way to reboot called {self.how!r}", f"take one of {', '.join(HOW)}")
+        # Should it not come back, somebody has to be able to switch it on.
+        out_of_band.command(target, "power_on")
+
+    @property
+    def _command(self) -> str:
+        return f"systemd-run --quiet --no-block {HOW[self.how]}"
+
+    def commands(self, target: Target) -> list[str]:
+        return [f"ssh {target.host.name} {self._command}"]
+
+    def ready(self, target: Target) -> Strike:
+        return Waiting(target, self._command)
+
+    def prove(self, target: Target) -> str:
+        return out_of_band.prove_anew(target, SECONDS)
+
+    def heal(self, target: Target) -> str:
+        poll(lambda: ssh.answers(target.host), SECONDS)
+        return out_of_band.power_on(target)

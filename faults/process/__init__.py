@@ -1,0 +1,1 @@
+"""Faults of the processes and services on a host."""

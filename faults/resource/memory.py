@@ -1,0 +1,86 @@
+"""Memory held."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from firedrill.cluster import ssh
+from firedrill.faults import capability
+from firedrill.faults.protocol import NotEffective, Refused, Target, poll
+from firedrill.faults.resource import load
+
+SECONDS = 20
+MOST_PERCENT = 95
+RATE_MIB_S = 200
+
+
+@dataclass(frozen=True)
+class Memory(load.Load):
+    """Hold memory until `percent` of the whole is in use, or just `mib`; `margin_mib` always stays available."""
+
+    percent: float = 80
+    mib: int = 0
+    margin_mib: int = 48
+    backend: str = load.BACKEND
+
+    program: ClassVar[str] = "memory"
+
+    def check(self) -> None:
+        super().check()
+        if not 0 < self.percent <= MOST_PERCENT:
+            raise Refused(
+                f"{self.percent:g} % of the memory", f"give at most {MOST_PERCENT}: more calls the OOM killer"
+            )
+        if self.mib < 0 or self.margin_mib < 16:
+            raise Refused(f"{self.mib} MiB, {self.margin_mib} MiB left", "leave at least 16 MiB")
+
+    def refuse_host(self, target: Target) -> None:
+        super().refuse_host(target)
+        if not self.mib and (reason := capability.missing(target, "own_kernel")):
+            raise Refused(
+                f"{target.host.name}: {reason[0]} and memory", "say `--mib N`: a percentage would be of that machine's"
+            )
+        available = self._meminfo(target)["MemAvailable"] >> 20
+        if self.mib + self.margin_mib > available:
+            raise Refused(
+                f"{target.host.name} has {available} MiB available, {self.mib} and a margin of {self.margin_mib} asked",
+                "ask for less",
+            )
+
+    def note(self, target: Target) -> dict[str, Any]:
+        now = self._meminfo(target)
+        wanted = self.mib or round(((self.percent / 100 - 1) * now["MemTotal"] + now["MemAvailable"]) / (1 << 20))
+        if wanted < 16:
+            used = 100 - 100 * now["MemAvailable"] / now["MemTotal"]
+            raise Refused(f"{target.host.name} uses {used:.0f} % of its memory already", "ask for more")
+        return {"wanted_mib": min(wanted, (now["MemAvailable"] >> 20) - self.margin_mib)}
+
+    def arguments(self, target: Target) -> str:
+        return (f"mib {self.mib}" if self.mib else f"percent {self.percent:g}") + f" {self.margin_mib}"
+
+    def blade(self, target: Target) -> str:
+        """Given what is to stay available: its own percentage knows of no margin."""
+        available = "awk '/^MemAvailable/ {print int($2 / 1024)}' /proc/meminfo"
+        wanted = target.before.get("wanted_mib", "MIB")
+        return f"mem load --mode ram --rate {RATE_MIB_S} --reserve $(( $({available}) - {wanted} ))"
+
+    def prove(self, target: Target) -> str:
+        """What the program holds; a tenth less is for what others took meanwhile."""
+        wanted = target.before["wanted_mib"]
+        if not poll(lambda: self._held(target) >= wanted * 0.9 - 8, SECONDS):
+            raise NotEffective(f"{target.host.name}: holds {self._held(target)} of {wanted} MiB after {SECONDS} s", "")
+        now = self._meminfo(target)
+        used = 100 - 100 * now["MemAvailable"] / now["MemTotal"]
+        asked = f"{self.mib} MiB" if self.mib else f"{self.percent:g} % in use"
+        return f"{target.host.name}: asked {asked}, holds {self._held(target)} MiB, {used:.0f} % in use"
+
+    def status(self, target: Target) -> str:
+        return f"holds {self._held(target)} MiB"
+
+    def _held(self, target: Target) -> int:
+        text = load.each_process(target, "grep -E '^VmRSS' /proc/$pid/status")
+        shown = ssh.script(target.ssh, text + " 2>/dev/null", check=False)
+        return sum(int(line.split()[1]) for line in shown.splitlines()) >> 10
+
+    def _meminfo(self, target: Target) -> dict[str, int]:
+        shown = ssh.sh(target.ssh, "cat /proc/meminfo")
+        return {line.split(":")[0]: int(line.split()[1]) << 10 for line in shown.splitlines()}
