@@ -1,4 +1,4 @@
-"""Lends the made-up run of builder.py to the tests (which are imported each by itself, so not from a package)."""
+"""Lends the made-up run of judge/builder.py to the tests (which are imported each by itself, so not from a package)."""
 
 import importlib.util
 import sys
@@ -9,8 +9,8 @@ import pytest
 
 @pytest.fixture(scope="session")
 def builder():
-    """The module tests/experiments/builder.py."""
-    spec = importlib.util.spec_from_file_location("builder", Path(__file__).with_name("builder.py"))
+    """The module tests/experiments/judge/builder.py."""
+    spec = importlib.util.spec_from_file_location("builder", Path(__file__).parent / "judge" / "builder.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # its dataclasses look for their module there
     spec.loader.exec_module(module)
