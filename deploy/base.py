@@ -30,9 +30,10 @@ def _early_files() -> list[HostFile]:
 
 
 def _packages() -> list[str]:
-    names = set(host.data.packages["all"])
+    data = topology.data()
+    names = set(data["packages"]["all"])
     for role in topology.me().roles:
-        names.update(name.format(postgres_version=host.data.postgres_version) for name in host.data.packages[role])
+        names.update(name.format(postgres_version=data["postgres_version"]) for name in data["packages"][role])
     return sorted(names)
 
 

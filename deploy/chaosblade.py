@@ -25,16 +25,16 @@ ON_HOST = "/var/tmp/chaosblade.tar.gz"
 def chaosblade() -> None:
     """Install the release on the host, unless it is there. The state of its experiments is kept."""
     try:
-        hosts = topology.hosts()
+        hosts, data = topology.hosts(), topology.data()
         check_reached(hosts, {topology.plain(one.name) for one in state.failed_hosts})
-        file = checked(host.data.chaosblade_archive, host.data.chaosblade_sha256)
+        file = checked(data["chaosblade_archive"], data["chaosblade_sha256"])
     except Problem as problem:
         raise Refused(str(problem)) from None
     unpacked(
         name="Unpack chaosblade",
         file=str(file),
-        checksum=host.data.chaosblade_sha256,
-        folder=host.data.chaosblade_folder,
+        checksum=data["chaosblade_sha256"],
+        folder=data["chaosblade_folder"],
     )
 
 

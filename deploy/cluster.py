@@ -1,7 +1,7 @@
 """The order of a deploy: `pyinfra inventories/lab.py deploy/cluster.py`.
 
-All is started before anything but etcd is waited for: PostgreSQL bootstraps while the proxies and the app are set up.
-One part again: `pyinfra inventories/lab.py deploy.etcd.etcd`.
+From any folder: `pyinfra INVENTORY firedrill.deploy.cluster.deploy`; one part: `firedrill.deploy.etcd.etcd`.
+Only etcd is waited for before the rest is started: PostgreSQL bootstraps while the proxies and the app are set up.
 """
 
 from firedrill.deploy.base import base
@@ -13,21 +13,28 @@ from firedrill.deploy.patroni import leader, patroni, replicas
 from firedrill.deploy.preflight import preflight
 from firedrill.deploy.weather import serving, weather
 
-preflight()
 
-base()
-etcd()
-milestone(name="etcd has a quorum")
+def deploy() -> None:
+    """Everything, in order."""
+    preflight()
 
-patroni()
-haproxy()
-weather()
-milestone(name="All services are started")
+    base()
+    etcd()
+    milestone(name="etcd has a quorum")
 
-leader()
-database()
-replicas()
-milestone(name="The database is there and replicated")
+    patroni()
+    haproxy()
+    weather()
+    milestone(name="All services are started")
 
-answering()
-serving()
+    leader()
+    database()
+    replicas()
+    milestone(name="The database is there and replicated")
+
+    answering()
+    serving()
+
+
+if __name__ != "firedrill.deploy.cluster":  # pyinfra executes this file; imported, it only defines the function
+    deploy()

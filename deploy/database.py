@@ -32,7 +32,7 @@ def database() -> None:
 
 def script() -> str:
     """The SQL that makes all of it, passwords as verifiers."""
-    verifiers = {user: verifier(topology.passwords()[user], user + host.data.cluster) for user in USERS}
+    verifiers = {user: verifier(topology.passwords()[user], user + topology.data()["cluster"]) for user in USERS}
     schema = package.file("weather/schema.sql").read_text()
     return topology.render("database.sql.j2", verifiers=verifiers, schema=schema, database=DATABASE, probe=PROBE_USER)
 

@@ -1,7 +1,5 @@
 """etcd: one member a host, a quorum before anyone needs it, and never more than one member restarting."""
 
-from pyinfra import host
-
 from firedrill.deploy import topology
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
@@ -11,7 +9,7 @@ def etcd() -> None:
     """Configure the member, start it, wait for the quorum."""
     if not topology.has("etcd"):
         return
-    me, ports = topology.me(), host.data.ports
+    me, ports = topology.me(), topology.data()["ports"]
     configured = files.write(
         name="Write the etcd configuration",
         files=[
@@ -33,7 +31,7 @@ def etcd() -> None:
     waits.until(
         name="Wait for the quorum of etcd",
         check="quorum",
-        seconds=host.data.deadlines["quorum"],
+        seconds=topology.data()["deadlines"]["quorum"],
         service="etcd",
         url=f"http://{me.address}:{ports['etcd']}",
     )

@@ -17,7 +17,7 @@ def haproxy() -> None:
         files=[HostFile("/etc/haproxy/haproxy.cfg", topology.render("haproxy.cfg.j2"))],
     )
     services.running(name="Start HAProxy", unit="haproxy", changed=[configured])
-    if host.data.get("vip"):
+    if topology.data().get("vip"):
         _keepalived()
 
 
@@ -38,7 +38,7 @@ def answering() -> None:
     """Wait until each proxy reaches the databases, and the floating address answers."""
     if not topology.has("proxy"):
         return
-    ports, deadline, me = host.data.ports, host.data.deadlines["proxy"], topology.me()
+    ports, deadline, me = topology.data()["ports"], topology.data()["deadlines"]["proxy"], topology.me()
     for purpose in ("write", "read"):
         waits.until(
             name=f"Wait until a PostgreSQL answers at HAProxy's {purpose} port",
@@ -48,7 +48,7 @@ def answering() -> None:
             address=me.address,
             port=ports[purpose],
         )
-    if vip := host.data.get("vip"):
+    if vip := topology.data().get("vip"):
         waits.until(
             name="Wait until the floating address answers",
             check="answers",

@@ -23,7 +23,8 @@ def patroni() -> None:
     """Configure and start Patroni; it then bootstraps while the deploy goes on."""
     if not topology.has("postgres"):
         return
-    out_of_the_way(name="Keep a cluster of the package's making from starting", version=host.data.postgres_version)
+    version = topology.data()["postgres_version"]
+    out_of_the_way(name="Keep a cluster of the package's making from starting", version=version)
     configured = files.write(
         name="Write the Patroni configuration",
         files=[
@@ -53,17 +54,17 @@ def replicas() -> None:
 
 
 def _wait(name: str, check: str, **arguments: Any) -> None:
-    waits.until(name=name, check=check, seconds=host.data.deadlines[check], service="patroni", **arguments)
+    waits.until(name=name, check=check, seconds=topology.data()["deadlines"][check], service="patroni", **arguments)
 
 
 def _url() -> str:
-    return f"http://{topology.me().address}:{host.data.ports['patroni']}"
+    return f"http://{topology.me().address}:{topology.data()['ports']['patroni']}"
 
 
 def dynamic(profile: dict[str, Any]) -> dict[str, Any]:
     """The cluster-wide settings of a profile, as Patroni keeps them in etcd."""
     mode = profile["synchronous_mode"]
-    parameters = dict(host.data.postgres_parameters)
+    parameters = dict(topology.data()["postgres_parameters"])
     for name in ("wal_sender_timeout", "wal_receiver_timeout"):
         parameters[name] = f"{profile[name]}s"
     return {

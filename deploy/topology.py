@@ -1,6 +1,7 @@
 """The cluster as one deploy sees it: who has which role, and what templates are filled from.
 
-Built from pyinfra's inventory, once a process; everything a template needs comes from here or from host.data.
+Built from pyinfra's inventory, once a process. A host's data always has our defaults below it: pyinfra itself reads
+group_data only next to the inventory and in the working folder.
 """
 
 import functools
@@ -16,7 +17,7 @@ from pyinfra import host, inventory
 from firedrill import package
 from firedrill.inventories import secrets
 from firedrill.inventories.errors import InventoryProblem
-from firedrill.inventories.read import ROLES, Host
+from firedrill.inventories.read import ROLES, Host, defaults, with_defaults
 
 PSEUDO_GROUPS = {"all", "@fake"}
 
@@ -42,7 +43,7 @@ def _host(item, everyone: set[str]) -> Host:
         name=name,
         address=item.data.get("ssh_hostname") or name,
         roles=tuple(role for role in ROLES if role in groups),
-        data=item.data.dict(),
+        data=with_defaults(item.data.dict(), defaults()),
     )
 
 
@@ -67,6 +68,11 @@ def me() -> Host:
     return next(one for one in hosts() if one.name == name)
 
 
+def data() -> dict[str, Any]:
+    """The data of the present host."""
+    return me().data
+
+
 def has(role: str) -> bool:
     """Whether the present host has this role."""
     return role in me().roles
@@ -75,25 +81,25 @@ def has(role: str) -> bool:
 @functools.cache
 def passwords() -> secrets.Secrets:
     """The cluster's passwords, made at the first call of the first deploy."""
-    data = hosts()[0].data
-    return secrets.load(data["secrets_file"], data["cluster"])
+    shared = hosts()[0].data
+    return secrets.load(shared["secrets_file"], shared["cluster"])
 
 
 def profile() -> dict[str, Any]:
     """The timings in force."""
-    return host.data.profiles[host.data.profile]
+    return data()["profiles"][data()["profile"]]
 
 
 def front() -> str:
     """Where users and the app find the proxies: the floating address, or libpq's list of all of them."""
-    return host.data.get("vip") or ",".join(one.address for one in members("proxy"))
+    return data().get("vip") or ",".join(one.address for one in members("proxy"))
 
 
 def client_networks() -> list[str]:
     """The networks that may log in to PostgreSQL: the hosts', the controller's, and those of the data."""
-    data = hosts()[0].data
-    networks = {str(ipaddress.ip_network(network)) for network in data["client_networks"]}
-    if lab := data.get("lab"):
+    shared = hosts()[0].data
+    networks = {str(ipaddress.ip_network(network)) for network in shared["client_networks"]}
+    if lab := shared.get("lab"):
         return sorted(networks | {str(ipaddress.ip_interface(lab["address"]).network)})
     networks |= {str(ipaddress.ip_network(one.address)) for one in hosts()}
     if address := controller():
@@ -124,6 +130,6 @@ def _templates() -> Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill a template. It sees `data` (host.data), `me`, `members`, `profile`, and the values given."""
-    known = {"data": host.data, "me": me(), "members": members, "profile": profile()}
+    """Fill a template. It sees `data` (the host's), `me`, `members`, `profile`, and the values given."""
+    known = {"data": data(), "me": me(), "members": members, "profile": profile()}
     return _templates().get_template(template).render(**known, **values)

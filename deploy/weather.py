@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from pyinfra import host
-
 from firedrill import package
 from firedrill.deploy import topology
 from firedrill.deploy.operations import files, services, waits
@@ -33,9 +31,9 @@ def serving() -> None:
     waits.until(
         name="Wait until the weather app reads and writes",
         check="app",
-        seconds=host.data.deadlines["app"],
+        seconds=topology.data()["deadlines"]["app"],
         service="weather",
-        url=f"http://{topology.me().address}:{host.data.ports['weather']}/healthz",
+        url=f"http://{topology.me().address}:{topology.data()['ports']['weather']}/healthz",
     )
 
 

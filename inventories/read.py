@@ -72,8 +72,7 @@ def read(path: str | Path | None = None) -> Inventory:
     if not path.is_file():
         raise InventoryProblem(f"no inventory file {path}", "name one with -i, such as inventories/lab.py")
     known = defaults()
-    if (path.parent / "group_data").exists():
-        refuse_unheard(path, known)
+    refuse_unheard(path)
     hosts = tuple(_host(path, item | {"data": with_defaults(item["data"], known)}) for item in _ask_pyinfra(path))
     check(path, hosts)
     return Inventory(path, hosts)
@@ -84,21 +83,34 @@ def defaults() -> dict[str, Any]:
     return {key: value for key, value in runpy.run_path(str(GROUP_DATA)).items() if not key.startswith("_")}
 
 
-def refuse_unheard(path: Path, known: dict[str, Any]) -> None:
-    """Data of the group `all` in the file, which pyinfra lets the group data beside it override. InventoryProblem."""
-    said = [
+def refuse_unheard(path: Path) -> None:
+    """Refuse data of the group `all` that pyinfra would let a group_data/all.py override. Raises InventoryProblem."""
+    for folder in {path.parent, Path.cwd()}:
+        file = folder / "group_data" / "all.py"
+        if file.is_file() and (unheard := _assigned(file) & _keys_of_all(path)):
+            raise InventoryProblem(
+                f"{', '.join(map(repr, sorted(unheard)))} in the data of all hosts in {path} has no effect: "
+                f"{file} overrides it",
+                "set it for each host, or keep the inventory in a folder without group_data",
+            )
+
+
+def _assigned(file: Path) -> set[str]:
+    """The names that a file assigns at its top."""
+    assignments = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.Assign)]
+    return {ast.unparse(target) for node in assignments for target in node.targets}
+
+
+def _keys_of_all(path: Path) -> set[str]:
+    """The keys of the data that an inventory file gives to all hosts: `all = (hosts, {"key": ...})`."""
+    return {
         ast.literal_eval(key)
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["all"]
         if isinstance(node.value, ast.Tuple) and isinstance(node.value.elts[-1], ast.Dict)
         for key in node.value.elts[-1].keys
         if isinstance(key, ast.Constant)
-    ]
-    if unheard := [key for key in said if key in known]:
-        raise InventoryProblem(
-            f"{', '.join(map(repr, unheard))} in the data of all hosts in {path} would go unheard: group_data wins",
-            "say it of each host, or keep the file in a folder without group_data",
-        )
+    }
 
 
 def with_defaults(data: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
