@@ -1,16 +1,25 @@
 """What tests share: inventories written on the spot, and the commands run as a user runs them."""
 
+import copy
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
+from firedrill.inventories import read
+from firedrill.lab import doctor
+from tests.labs import run_folder
+
+pytest_plugins = ["tests.groups"]
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+# A command ends with the test process, also when that is killed.
+WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +30,7 @@ def command() -> Callable[..., subprocess.CompletedProcess[str]]:
         name: str, *arguments: object, seconds: float = 300, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(BIN / name), *map(str, arguments)],
+            [*WITH_US, str(BIN / name), *map(str, arguments)],
             capture_output=True,
             text=True,
             timeout=seconds,
@@ -31,6 +40,63 @@ def command() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def inventories_are_read_once() -> Iterator[None]:
+    """Reading one takes pyinfra a second: once per file and content is enough."""
+    ask, known = read._ask_pyinfra, {}
+
+    def once(path: Path) -> list[dict]:
+        key = path, path.read_text()
+        if key not in known:
+            known[key] = ask(path)
+        return copy.deepcopy(known[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(read, "_ask_pyinfra", once)
+        yield
+
+
+@pytest.fixture(scope="session")
+def lab_up(command) -> Callable[..., AbstractContextManager[Path]]:
+    """Make the lab of an inventory file, from nothing, and remove it afterwards: `with lab_up(file): ...`."""
+
+    @contextmanager
+    def up(file: Path, *more: str) -> Iterator[Path]:
+        note = run_folder() / "labs" / file.stem
+        note.parent.mkdir(exist_ok=True)
+        note.write_text(str(file))
+        try:
+            command("lab", "-i", file, "down")
+            done = command("lab", "-i", file, "up", *more, seconds=600)
+            assert done.returncode == 0, done.stderr
+            yield file
+        finally:
+            down = command("lab", "-i", file, "down")
+            assert down.returncode == 0, down.stderr
+            note.unlink()
+
+    return up
+
+
+@pytest.fixture(scope="session")
+def deploy(command) -> Callable[[Path], None]:
+    """Make a lab's hosts a cluster."""
+
+    def run(file: Path) -> None:
+        done = command("pyinfra", "-y", file, "deploy/cluster.py", seconds=600)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def own_kernels() -> None:
+    """Skip where hosts with a kernel of their own cannot run."""
+    row = next(row for row in doctor.report(doctor.look()) if row["provider"] == "uml")
+    if missing := [f"{check['name']}: {check['found']}" for check in row["checks"] if not check["ok"]]:
+        pytest.skip(f"uml hosts cannot run here: {missing[0]}")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
-"""Where the labs of the tests are: each test module has a name and a network of its own.
+"""The labs of the tests: one table of names, which numbers their networks and orders the groups of a parallel run.
 
-$FIREDRILL_TEST_LABS, one letter, moves them all, so that two checkouts can be tested at once.
+Each lab has a name and a network of its own, so that all can be up at the same time. $FIREDRILL_TEST_LABS, one letter,
+moves them all, so that two checkouts can be tested at the same time.
 """
 
 import os
@@ -9,8 +10,31 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 MARK = os.environ.get("FIREDRILL_TEST_LABS", "t")
 NETWORK = f"10.{80 + ord(MARK) - ord('a')}"
+# A group of tests per lab, the longest first: a parallel run starts them in this order.
+LABS = (
+    "suite",
+    "killed",
+    "net",
+    "kern",
+    "cluster",
+    "vms",
+    "broken",
+    "foreign",
+    "netem",
+    "uml",
+    "faults",
+    "hosts",
+    "other",
+    "bare",
+    "many",
+)
 
 
-def place(name: str, number: int) -> tuple[str, str]:
+def place(name: str) -> tuple[str, str]:
     """The name and the network (three octets) of a test's lab."""
-    return f"{MARK}-{name}", f"{NETWORK}.{number}"
+    return f"{MARK}-{name}", f"{NETWORK}.{1 + LABS.index(name)}"
+
+
+def run_folder() -> Path:
+    """The state of this test run: passwords, active faults, the labs that are up. Deleted at its end."""
+    return Path(os.environ["XDG_STATE_HOME"])

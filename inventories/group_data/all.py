@@ -3,6 +3,8 @@
 The data of the group `all` in an inventory file does not: pyinfra lets this file win over it.
 """
 
+from os import environ as _environ
+
 ssh_user = "root"
 disk_gib = 8
 # Of a local host with a kernel of its own; containers share the machine's memory.
@@ -14,7 +16,8 @@ postgres_version = "17"
 # The name of the cluster: Patroni's scope, and the section of the secrets file that holds its passwords.
 cluster = "firedrill"
 patroni_namespace = "/service/"
-secrets_file = "~/.local/state/firedrill/secrets.json"
+# In its folder are the ledger of active faults and other state of the controller, too.
+secrets_file = (_environ.get("XDG_STATE_HOME") or "~/.local/state") + "/firedrill/secrets.json"
 
 ports = {
     "etcd": 2379,

@@ -12,16 +12,13 @@ from firedrill.inventories.access import access
 from firedrill.inventories.read import read
 from tests.labs import place
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.lab("bare")
 
 
 @pytest.fixture(scope="module")
-def inventory(like_lab, command):
-    file = like_lab(*place("bare", 5), source="compact")
-    done = command("lab", "-i", file, "up", "--bare", seconds=600)
-    assert done.returncode == 0, done.stderr
-    yield file
-    command("lab", "-i", file, "down")
+def inventory(like_lab, lab_up):
+    with lab_up(like_lab(*place("bare"), source="compact"), "--bare") as file:
+        yield file
 
 
 def deploy(command, inventory: Path, *more: str) -> dict:

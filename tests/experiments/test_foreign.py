@@ -17,8 +17,8 @@ from firedrill.inventories.read import read
 from tests.experiments.cluster.helpers import under_way
 from tests.labs import ROOT, place
 
-pytestmark = pytest.mark.lab
-NAME, SUBNET = place("foreign", 9)
+pytestmark = pytest.mark.lab("foreign")
+NAME, SUBNET = place("foreign")
 TOKEN = "7xQzw2"
 NAMES = ("alpha", "beta", "gamma")
 INVENTORY = """
@@ -58,18 +58,16 @@ all = (
 
 
 @pytest.fixture(scope="module")
-def foreign(tmp_path_factory, command):
+def foreign(tmp_path_factory, lab_up):
     """The inventory file of a cluster that this project did not provision, in a folder without our group data."""
     folder = tmp_path_factory.mktemp("foreign")
     (folder / "rest.password").write_text(f"rest-pw-{TOKEN}\n")
     file = folder / "theirs.py"
     words = {"name": NAME, "subnet": SUBNET, "token": TOKEN, "folder": folder, "secrets": folder / "secrets.json"}
     file.write_text(INVENTORY.format(**words))
-    up = command("lab", "-i", file, "up", seconds=600)
-    assert up.returncode == 0, up.stderr
-    _build(access(read(file)))
-    yield file
-    command("lab", "-i", file, "down")
+    with lab_up(file):
+        _build(access(read(file)))
+        yield file
 
 
 def _build(ways) -> None:

@@ -19,11 +19,10 @@ from firedrill.faults import engine
 from firedrill.faults.catalogue import FAULTS
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.read import read
-from firedrill.lab import doctor
 from tests.labs import place
 
-pytestmark = pytest.mark.lab
-NAME, SUBNET = place("kern", 8)
+pytestmark = pytest.mark.lab("kern")
+NAME, SUBNET = place("kern")
 WHOLE_SECONDS = 120
 MODE = "sed -i '/^watchdog:/,/^[a-z]/ s/mode: .*/mode: \"{mode}\"/' /etc/patroni/config.yml; systemctl reload patroni"
 
@@ -44,22 +43,15 @@ class Drill:
 
 
 @pytest.fixture(scope="module")
-def inventory(like_lab, command):
-    row = next(row for row in doctor.report(doctor.look()) if row["provider"] == "uml")
-    if missing := [f"{check['name']}: {check['found']}" for check in row["checks"] if not check["ok"]]:
-        pytest.skip(f"uml hosts cannot run here: {missing[0]}")
-    file = like_lab(NAME, SUBNET, source="vms_local")
-    done = command("lab", "-i", file, "up", seconds=600)
-    assert done.returncode == 0, done.stderr
-    yield file
-    command("lab", "-i", file, "down")
+def inventory(own_kernels, like_lab, lab_up):
+    with lab_up(like_lab(NAME, SUBNET, source="vms_local")) as file:
+        yield file
 
 
 @pytest.fixture(scope="module")
-def ways(inventory, command) -> Access:
+def ways(inventory, deploy) -> Access:
     """The cluster, put there by the deploy that every other gets."""
-    done = command("pyinfra", "-y", inventory, "deploy/cluster.py", seconds=600)
-    assert done.returncode == 0, done.stdout + done.stderr
+    deploy(inventory)
     return access(read(inventory))
 
 

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -66,19 +66,14 @@ systemctl daemon-reload; systemctl enable --quiet --now greeter
 """
 
 
-@pytest.fixture(scope="session")
-def net(like_lab, command) -> Path:
-    """The inventory file of hosts etcd1 to etcd3, up, with nothing in the ledger of a run that died."""
-    file = like_lab(*place("net", 4), only=HOSTS)
-    done = command("lab", "-i", file, "up")
-    assert done.returncode == 0, done.stderr
-    healed = command("faults", "-i", file, "heal", "--all")
-    assert healed.returncode == 0, healed.stderr
-    yield file
-    command("lab", "-i", file, "down")
+@pytest.fixture(scope="package")
+def net(like_lab, lab_up) -> Iterator[Path]:
+    """The inventory file of hosts etcd1 to etcd3, up."""
+    with lab_up(like_lab(*place("net"), only=HOSTS)) as file:
+        yield file
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ways(net) -> Access:
     """The ways into them, with etcd up and deciding."""
     inventory = read(net)
@@ -91,7 +86,7 @@ def ways(net) -> Access:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def on(ways) -> Callable[..., str]:
     """Run a shell text on a host: `on("etcd1", "ls")`."""
 

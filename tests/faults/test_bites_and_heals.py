@@ -12,7 +12,7 @@ from firedrill.faults.protocol import Target, new_id
 from tests.faults.conftest import journals, login, until
 from tests.labs import place
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.lab("net")
 # Does a TCP connection come about? 0 yes, 1 refused, 2 silence.
 KNOCK = """python3 -c '
 import socket, sys
@@ -22,7 +22,7 @@ except TimeoutError: print(2)
 except OSError: print(1)
 else: print(0)'"""
 PING = "ping -n -q -c 2 -i 0.1 -W 0.3 {address} >/dev/null && echo heard || echo silence"
-NAME, SUBNET = place("net", 4)
+NAME, SUBNET = place("net")
 ETCD1, ETCD2 = f"{SUBNET}.11", f"{SUBNET}.12"
 TAKEN = (
     'python3 -c \'import socket; link = socket.create_connection(("127.0.0.1", 7777), 1); link.settimeout(0.7); '

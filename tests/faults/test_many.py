@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,8 +16,8 @@ from firedrill.inventories.secrets import Secrets
 from tests.faults.conftest import login
 from tests.labs import place
 
-pytestmark = pytest.mark.lab
-NAME, SUBNET = place("many", 9)
+pytestmark = [pytest.mark.lab("many"), pytest.mark.alone]
+NAME, SUBNET = place("many")
 COUNT = 9
 ALL = {"lb1", *(f"etcd{number}" for number in range(1, COUNT + 1))}
 THREE = 'etcd = [_host("etcd1", 11), _host("etcd2", 12), _host("etcd3", 13)]'
@@ -25,18 +26,16 @@ HEAR = "ping -n -q -c 3 -i 0.1 -W 1 {0} >/dev/null && echo {0} &"
 
 
 @pytest.fixture(scope="module")
-def ways(like_lab, command) -> Access:
+def ways(like_lab, lab_up) -> Iterator[Access]:
     """Nine etcd hosts (nothing runs on them) and a proxy."""
     file = like_lab(NAME, SUBNET, only=tuple(sorted(ALL)))
     text = file.read_text()
     assert THREE in text
     file.write_text(text.replace(THREE, NINE))
-    done = command("lab", "-i", file, "up")
-    assert done.returncode == 0, done.stderr
-    found = Access(read(file), Secrets())
-    assert set(each(_booted, found.inventory.hosts)) == {"running"}
-    yield found
-    command("lab", "-i", file, "down")
+    with lab_up(file):
+        found = Access(read(file), Secrets())
+        assert set(each(_booted, found.inventory.hosts)) == {"running"}
+        yield found
 
 
 def _booted(host) -> str:

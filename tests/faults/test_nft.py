@@ -8,7 +8,7 @@ from firedrill.faults.protocol import Target
 from tests.faults.conftest import journals, until
 from tests.faults.test_bites_and_heals import ETCD1, KNOCK, PING
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.lab("net")
 HOST = ETCD1
 AWAY = "cd /usr/sbin && for one in ip*tables*; do mv $one away-$one; done"
 BACK = "cd /usr/sbin && for one in away-*; do mv $one ${one#away-}; done"

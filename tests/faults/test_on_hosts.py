@@ -14,17 +14,14 @@ from firedrill.faults import ledger
 from firedrill.inventories.read import read
 from tests.labs import ROOT, place
 
-pytestmark = pytest.mark.lab
-NAME, SUBNET = place("faults", 2)
+pytestmark = pytest.mark.lab("faults")
+NAME, SUBNET = place("faults")
 
 
 @pytest.fixture(scope="module")
-def inventory(like_lab, command):
-    file = like_lab(NAME, SUBNET, only=("etcd1", "db1"))
-    done = command("lab", "-i", file, "up")
-    assert done.returncode == 0, done.stderr
-    yield file
-    command("lab", "-i", file, "down")
+def inventory(like_lab, lab_up):
+    with lab_up(like_lab(NAME, SUBNET, only=("etcd1", "db1"))) as file:
+        yield file
 
 
 @pytest.fixture

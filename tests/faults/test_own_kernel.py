@@ -16,8 +16,8 @@ from firedrill.inventories.secrets import Secrets
 from tests.faults.conftest import journals, login, until
 from tests.labs import place
 
-pytestmark = pytest.mark.lab
-NAME, SUBNET = place("netem", 6)
+pytestmark = pytest.mark.lab("netem")
+NAME, SUBNET = place("netem")
 DB1, DB2 = f"{SUBNET}.21", f"{SUBNET}.22"
 PORT = {"peers": "db2", "ports": "5432"}
 RECEIVE = """
@@ -48,13 +48,9 @@ SYNCHRONISED = (
 
 
 @pytest.fixture(scope="module")
-def net(like_lab, command):
-    file = like_lab(NAME, SUBNET, only=("db1", "db2"), source="vms_local")
-    done = command("lab", "-i", file, "up", seconds=600)
-    if done.returncode:
-        pytest.skip(f"no hosts with a kernel of their own here: {done.stderr.strip().splitlines()[-1]}")
-    yield file
-    command("lab", "-i", file, "down")
+def net(own_kernels, like_lab, lab_up):
+    with lab_up(like_lab(NAME, SUBNET, only=("db1", "db2"), source="vms_local")) as file:
+        yield file
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from firedrill.faults.protocol import NotClean, NotEffective, Refused
 from firedrill.inventories.errors import Problem
 from tests.faults.conftest import journals, until
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.lab("net")
 
 
 def test_one_injection_costs_little(inject, heal, told):

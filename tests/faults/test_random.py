@@ -10,7 +10,7 @@ from firedrill.faults.ledger import Entry
 from firedrill.faults.protocol import NotEffective, Refused
 from tests.faults.conftest import HOSTS, journals, login
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.lab("net")
 SECONDS = 60
 MENU = (
     ("drop", {"peers": "etcd2,etcd3", "ports": "2380"}),

@@ -6,7 +6,7 @@ from firedrill.faults.cluster.replication_break import STREAMING
 from firedrill.faults.protocol import Refused
 from tests.faults.conftest import journals, until
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.lab("net")
 PRIMARY = """\
 pg_createcluster 17 t --port 6001 >/dev/null && cd /etc/postgresql/17/t
 echo "listen_addresses = '*'" >> postgresql.conf

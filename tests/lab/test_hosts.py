@@ -17,8 +17,8 @@ from firedrill.lab import cgroups, core, image, network, nspawn, paths
 from firedrill.lab.sysctls import AT_LEAST
 from tests.labs import MARK, ROOT, place
 
-pytestmark = pytest.mark.lab
-NAME, SUBNET = place("hosts", 1)
+pytestmark = [pytest.mark.lab("hosts"), pytest.mark.alone]
+NAME, SUBNET = place("hosts")
 OTHERS_TABLES = re.compile(rf"^table ip firedrill_(?!{NAME} ).*?^}}\n", re.MULTILINE | re.DOTALL)
 MOVING = re.compile(
     r"fs\.\S+-(nr|state) |fs\.quota\.|kernel\.(random\.|ns_last_pid |pty\.nr |perf_event_max_sample_rate |sched)"
@@ -82,17 +82,9 @@ def before():
 
 
 @pytest.fixture(scope="module")
-def inventory(before, like_lab, command):
-    file = like_lab(NAME, SUBNET, only=("etcd1", "db1"))
-    yield file
-    command("lab", "-i", file, "down")
-
-
-@pytest.fixture(scope="module")
-def up(inventory, command):
-    done = command("lab", "-i", inventory, "up")
-    assert done.returncode == 0, done.stderr
-    return inventory
+def up(before, like_lab, lab_up):
+    with lab_up(like_lab(NAME, SUBNET, only=("etcd1", "db1"))) as file:
+        yield file
 
 
 def states(command, inventory) -> dict[str, str]:
@@ -276,7 +268,7 @@ def test_the_image_in_use_is_not_rebuilt_under_the_hosts(up, command):
 
 
 def test_one_lab_goes_down_while_another_comes_up(up, command, like_lab):
-    other = like_lab(*place("other", 6), only=("etcd1",))
+    other = like_lab(*place("other"), only=("etcd1",))
     for _ in range(2):
         command("lab", "-i", up, "down")
         assert command("lab", "-i", other, "up").returncode == 0

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from firedrill.inventories.read import read
-from firedrill.lab import cgroups, core, doctor, image, paths, providers, uml
+from firedrill.lab import cgroups, core, image, paths, providers, uml
 from tests.labs import ROOT, place
 
-pytestmark = pytest.mark.lab
-NAME, SUBNET = place("uml", 7)
+pytestmark = pytest.mark.lab("uml")
+NAME, SUBNET = place("uml")
 INVENTORY = f"""
 def _host(name, last, **data):
     return name, {{"ssh_hostname": f"{SUBNET}.{{last}}", "memory_mib": 256}} | data
@@ -61,21 +61,14 @@ LET_GO = STARVE.replace("time.sleep(60)", 'os.write(watchdog, b"V")')
 
 
 @pytest.fixture(scope="module")
-def inventory(inventory_file, command):
-    rows = doctor.report(doctor.look())
-    row = next(row for row in rows if row["provider"] == "uml")
-    if missing := [f"{check['name']}: {check['found']}" for check in row["checks"] if not check["ok"]]:
-        pytest.skip(f"uml hosts cannot run here: {missing[0]}")
-    file = inventory_file(INVENTORY, NAME)
-    yield file
-    command("lab", "-i", file, "down")
+def inventory(own_kernels, inventory_file):
+    return inventory_file(INVENTORY, NAME)
 
 
 @pytest.fixture(scope="module")
-def up(inventory, command):
-    done = command("lab", "-i", inventory, "up")
-    assert done.returncode == 0, done.stderr
-    return inventory
+def up(inventory, lab_up):
+    with lab_up(inventory) as file:
+        yield file
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The full cluster on real hosts, made once for all tests of this folder."""
+"""The full cluster on real hosts, made once for each module of this folder."""
 
 import pytest
 
@@ -8,26 +8,17 @@ from firedrill.inventories.read import read
 from tests.experiments.cluster.helpers import WHOLE_SECONDS
 from tests.labs import place
 
-NAME, SUBNET = place("cluster", 3)
+
+@pytest.fixture(scope="module")
+def deployed(request, like_lab, lab_up, deploy):
+    """The inventory file of the lab that the module is marked with."""
+    (name,) = request.node.get_closest_marker("lab").args
+    with lab_up(like_lab(*place(name))) as file:
+        deploy(file)
+        yield file
 
 
-@pytest.fixture(scope="package")
-def inventory(like_lab, command):
-    file = like_lab(NAME, SUBNET)
-    done = command("lab", "-i", file, "up", seconds=600)
-    assert done.returncode == 0, done.stderr
-    yield file
-    command("lab", "-i", file, "down")
-
-
-@pytest.fixture(scope="package")
-def deployed(inventory, command):
-    done = command("pyinfra", "-y", inventory, "deploy/cluster.py", seconds=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return inventory
-
-
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def ways(deployed) -> Access:
     return access(read(deployed))
 

@@ -19,7 +19,7 @@ from firedrill.faults.power.power_cut import PowerCut
 from firedrill.faults.targets import resolve
 from tests.experiments.cluster.helpers import configure, on, run
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.lab("broken")
 # Patroni that stays primary when it has lost etcd: everything else of it is as it was.
 HA = "/usr/lib/python3/dist-packages/patroni/ha.py"
 STUBBORN = f"""

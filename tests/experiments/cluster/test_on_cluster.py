@@ -22,7 +22,7 @@ from firedrill.experiments.observe.writer import Writer
 from firedrill.experiments.run import runner
 from tests.experiments.cluster.helpers import on, run
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.lab("cluster")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from firedrill.experiments.run import runner, settings
 from firedrill.faults import ledger as fault_ledger
 from tests.experiments.cluster.helpers import WHOLE_SECONDS, run, runner_of
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.lab("killed")
 
 
 def test_a_killed_runner_leaves_a_cluster_that_the_next_run_heals(sound, deployed, command, tmp_path):

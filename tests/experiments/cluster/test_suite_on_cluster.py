@@ -11,7 +11,7 @@ from firedrill.experiments.judge.recording import SECOND, load_events
 from firedrill.faults import ledger
 from tests.experiments.cluster.helpers import on
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.lab("suite")
 # test_on_cluster.py has looked at it closely.
 NAMES = [name for name in QUICK if name != "leader_power_cut"]
 # Figures that count a request that took too long as one that failed, and of which requests.

@@ -9,24 +9,17 @@ from firedrill.inventories.secrets import Secrets
 from tests.faults.conftest import GREETER, login
 from tests.labs import place
 
-NAME, SUBNET = place("vms", 8)
+NAME, SUBNET = place("vms")
 
 
-@pytest.fixture(scope="session")
-def net(like_lab, command):
+@pytest.fixture(scope="package")
+def net(own_kernels, like_lab, lab_up):
     """The inventory file of db1 and db2, up."""
-    file = like_lab(NAME, SUBNET, only=("db1", "db2"), source="vms_local")
-    text = file.read_text()
-    text = text.replace('"name": "vms"', f'"name": "{NAME}"').replace("firedrill/vms/", f"firedrill/{NAME}/")
-    file.write_text(text)
-    done = command("lab", "-i", file, "up", seconds=600)
-    if done.returncode:
-        pytest.skip(f"no hosts with a kernel of their own here: {done.stderr.strip().splitlines()[-1]}")
-    yield file
-    command("lab", "-i", file, "down")
+    with lab_up(like_lab(NAME, SUBNET, only=("db1", "db2"), source="vms_local")) as file:
+        yield file
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ways(net) -> Access:
     found = Access(read(net), Secrets())
     for host in found.inventory.hosts:
@@ -35,7 +28,7 @@ def ways(net) -> Access:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def on(ways):
     """Run a shell text on a host: `on("db1", "ls")`."""
 

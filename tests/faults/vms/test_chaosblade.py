@@ -15,7 +15,7 @@ from tests.faults.conftest import journals, until
 from tests.faults.vms.conftest import SUBNET
 from tests.labs import ROOT
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.lab("vms")
 BLADE = "/opt/chaosblade/blade"
 # The top folders of 1.7 and of 1.8.
 LAYOUTS = ("chaosblade-1.7.2", "chaosblade-1.8.0-linux_amd64")

@@ -11,7 +11,7 @@ from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
 from tests.faults.conftest import login
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.lab("vms")
 
 
 @pytest.fixture

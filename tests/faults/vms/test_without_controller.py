@@ -5,7 +5,7 @@ import pytest
 from firedrill.faults import ledger
 from tests.faults.conftest import journals, until
 
-pytestmark = pytest.mark.lab
+pytestmark = pytest.mark.lab("vms")
 LIMIT = 20
 WANTED = (
     ("duplicate", {"peers": "db2", "ports": "5432"}),

@@ -1,0 +1,109 @@
+"""How the tests are spread over the workers of a parallel run, and what a run leaves behind: nothing.
+
+The tests of one lab are a group, those of any other file are one, too. A group runs on one worker, in order. The groups
+of labs start first, the longest first. Tests marked `alone` come last, after every other worker has ended.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+
+import pytest
+
+from tests.labs import LABS, run_folder
+
+ALONE = "alone"
+LOCK = pytest.StashKey[int]()
+
+
+def is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def pytest_configure(config):
+    if not is_worker(config):
+        if config.getoption("numprocesses", None):
+            config.pluginmanager.register(Times())
+        os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="firedrill-tests-")
+        os.environ.pop("FIREDRILL_INVENTORY", None)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as after Ctrl-C
+
+
+def pytest_unconfigure(config):
+    """Remove what killed workers could not: their labs."""
+    if is_worker(config):
+        return
+    for note in sorted(run_folder().glob("labs/*")):
+        print(f"removing the lab {note.name}, which a killed test left", file=sys.stderr)
+        command = [sys.executable, "-m", "firedrill.lab", "-i", note.read_text(), "down"]
+        subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+    shutil.rmtree(run_folder())
+
+
+def group_of(item: pytest.Item) -> str:
+    if item.get_closest_marker(ALONE):
+        return ALONE
+    if marker := item.get_closest_marker("lab"):
+        if marker.args[:1] and marker.args[0] in LABS:
+            return marker.args[0]
+        raise pytest.UsageError(f"{item.nodeid}: the mark `lab` takes a name of tests/labs.py: {', '.join(LABS)}")
+    return item.path.stem
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(config, items):
+    if "soak" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+    groups = {item: group_of(item) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: _rank(groups[item]))
+
+
+def _rank(group: str) -> int:
+    if group == ALONE:
+        return len(LABS) + 1
+    return LABS.index(group) if group in LABS else len(LABS)
+
+
+# A worker holds the run's lock, shared, until its labs are down. The one with the group `alone` takes it for itself.
+
+
+def pytest_sessionstart(session):
+    if is_worker(session.config):
+        session.config.stash[LOCK] = os.open(run_folder() / "lock", os.O_RDWR | os.O_CREAT)
+        fcntl.flock(session.config.stash[LOCK], fcntl.LOCK_SH)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if item.get_closest_marker(ALONE) and LOCK in item.config.stash:
+        fcntl.flock(item.config.stash[LOCK], fcntl.LOCK_EX)
+
+
+# Where the time went, by group
+
+
+class Times:
+    """Collects the reports of a parallel run, whose test IDs end with their group."""
+
+    def __init__(self) -> None:
+        self.spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
+
+    def pytest_runtest_logreport(self, report):
+        group = report.nodeid.rpartition("@")[2]
+        self.spans[group if group in (*LABS, ALONE) else "unit"].append((report.start, report.stop))
+
+    def pytest_terminal_summary(self, terminalreporter):
+        terminalreporter.section("groups: start, end, seconds of work")
+        began = min(start for spans in self.spans.values() for start, _ in spans)
+        for group, spans in sorted(self.spans.items(), key=lambda pair: min(pair[1])):
+            first, last = min(start for start, _ in spans) - began, max(stop for _, stop in spans) - began
+            busy = sum(stop - start for start, stop in spans)
+            terminalreporter.line(f"{group:10} {first:6.0f} {last:6.0f} {busy:6.0f}")
