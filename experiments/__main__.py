@@ -16,6 +16,7 @@ from firedrill.experiments.catalogue import EXPERIMENTS, QUICK, find
 from firedrill.experiments.judge.recording import load_events
 from firedrill.experiments.judge.verdict import summarise
 from firedrill.experiments.report import suite as suites
+from firedrill.experiments.report import suite_page
 from firedrill.experiments.report.journal import journal as journal_of
 from firedrill.experiments.report.junit import write as write_junit
 from firedrill.experiments.report.summary import write_summary
@@ -162,13 +163,13 @@ def suite_(
     with only_one(ways.inventory):
         found = unattended.run(wanted, ways, seed=seed, folder=folder, tell=tell)
     page = suites.load([folder])
-    suites.write(page, None, folder)
+    suite_page.write(page, None, folder)
     if junit:
         write_junit(page, junit)
     if as_json:
         click.echo(json.dumps(found | {"report": str(folder)}, indent=1))
     else:
-        print_suite(found, folder)
+        print_suite(page, folder)
     return unattended.exit_code(found)
 
 
@@ -243,7 +244,7 @@ def report(
         return 0
     found = suites.load(folders)
     place = to or folders[0]
-    suites.write(found, suites.load([since]) if since else None, place)
+    suite_page.write(found, suites.load([since]) if since else None, place)
     if junit:
         write_junit(found, junit)
     if as_json:
@@ -299,14 +300,13 @@ def print_verdict(verdict: dict, folder: Path | None) -> None:
         console.print(f"  report              {folder / 'report.html'}")
 
 
-def print_suite(found: dict, folder: Path) -> None:
-    """A row an experiment."""
-    table = Table("experiment", "verdict", "took", "why")
-    for row in found["rows"]:
-        colour = COLOURS.get(row["verdict"], "red" if row["verdict"] == "error" else "dim")
-        why = "" if row["verdict"] == "pass" else " ".join(row["why"])
-        table.add_row(row["experiment"], f"[{colour}]{row['verdict']}[/]", f"{row['seconds']:.0f} s", why)
-    Console().print(table)
+def print_suite(suite: suites.Suite, folder: Path) -> None:
+    """One row per experiment, with the same figures as the page."""
+    table = Table(*suite_page.TERMINAL_COLUMNS)
+    for name, verdict, *cells in suite_page.terminal_rows(suite):
+        colour = COLOURS.get(verdict, "red" if verdict == "error" else "dim")
+        table.add_row(name, f"[{colour}]{verdict}[/]", *map(escape, cells))
+    Console(highlight=False).print(table)
     click.echo(f"  suite {folder / 'suite.html'}")
 
 

@@ -1,7 +1,8 @@
-"""A run as a journal of the Chaos Toolkit, for the tools that read those (`chaos report` among them).
+"""Export a run as a Chaos Toolkit journal, for tools that read one (`chaos report`, for example).
 
-Faults are the method's actions, their healings the rollbacks, expectations the probes of the steady state after.
-`deviated` is *fail*. A journal knows no *unknown*: its status is then `failed`; `interrupted` where the run broke off.
+Faults become actions of the method, healing becomes rollbacks, expectations become probes of the steady state
+afterwards. `deviated` means *fail*. A journal has no *unknown*: its status is then `failed`; it is `interrupted` if the
+run broke off.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 from firedrill.experiments.judge.recording import SECOND, Recording, record
 
-# The release of chaostoolkit-lib whose fields these are; it names the format, not what ran.
+# The release of chaostoolkit-lib that defines these fields: the version of the format, not of what ran.
 FORMAT_OF = "1.44.0"
 
 
@@ -51,7 +52,7 @@ def _experiment(rec: Recording, verdict: Mapping[str, Any], steps: list[dict], h
         "tags": ["firedrill", rec.run["experiment"]],
         "steady-state-hypothesis": {
             "title": rec.run.get("hypothesis") or rec.run["title"],
-            "probes": [_whole(), *probes],
+            "probes": [_steady(), *probes],
         },
         "method": [step["activity"] for step in steps],
         "rollbacks": [step["activity"] for step in healed],
@@ -62,12 +63,14 @@ def _experiment(rec: Recording, verdict: Mapping[str, Any], steps: list[dict], h
 
 
 def _runs(rec: Recording, begin: str, ends: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Each activity of a kind about a fault, with when it began and what it came to."""
-    told = rec.of("runner", "fault")
-    for event in told:
+    """Each injection or healing of a fault: when it began and how it ended."""
+    recorded = rec.of("runner", "fault")
+    for event in recorded:
         if event["phase"] != begin:
             continue
-        after = next((e for e in told if e["id"] == event["id"] and e["phase"] in ends and e["t"] >= event["t"]), None)
+        after = next(
+            (e for e in recorded if e["id"] == event["id"] and e["phase"] in ends and e["t"] >= event["t"]), None
+        )
         done = after or event
         yield {
             "activity": _action(event, begin),
@@ -91,9 +94,9 @@ def _action(event: Mapping[str, Any], verb: str) -> dict[str, Any]:
     }
 
 
-def _whole() -> dict[str, Any]:
+def _steady() -> dict[str, Any]:
     provider = {"type": "process", "path": "experiments", "arguments": ["doctor"]}
-    return {"type": "probe", "name": "the cluster is whole", "tolerance": True, "provider": provider}
+    return {"type": "probe", "name": "the cluster is in its steady state", "tolerance": True, "provider": provider}
 
 
 def _probe(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,14 +126,14 @@ def _before(rec: Recording) -> dict[str, Any] | None:
     steady = rec.steady("before")
     if steady is None:
         return None
-    return {"steady_state_met": steady["ok"], "probes": [_seen(_whole(), steady["t"], steady["ok"], steady["ok"])]}
+    return {"steady_state_met": steady["ok"], "probes": [_seen(_steady(), steady["t"], steady["ok"], steady["ok"])]}
 
 
 def _after(rec: Recording, verdict: Mapping[str, Any]) -> dict[str, Any] | None:
     steady = rec.steady("after")
     if steady is None:
         return None
-    probes = [_seen(_whole(), steady["t"], steady["ok"], steady["ok"])]
+    probes = [_seen(_steady(), steady["t"], steady["ok"], steady["ok"])]
     probes += [
         _seen(_probe(item), steady["t"], item["found"], item["verdict"] == "pass") for item in verdict["expectations"]
     ]

@@ -1,7 +1,7 @@
-"""A suite as JUnit XML, for continuous integration: a test case an experiment.
+"""Export a suite as JUnit XML for continuous integration: one test case per experiment.
 
-*fail* is a failure. *unknown* is an error, not a skipped test: many a CI takes skipped for green, and what was not
-observed must never pass. *error* (the run itself broke) is an error too; *skipped* is skipped.
+*fail* is a failure. *unknown* is an error, not a skipped test: many CI systems show skipped tests as green, and what
+was not observed must never pass. *error* (the run itself broke) is an error as well; *skipped* is skipped.
 """
 
 import re
@@ -24,7 +24,7 @@ def write(suite: Suite, file: Path) -> None:
 
 
 def tree_of(suite: Suite) -> ElementTree.Element:
-    """The element `testsuites`, as Jenkins, GitLab and GitHub's reporters read it."""
+    """The element `testsuites`, as the reporters of Jenkins, GitLab and GitHub read it."""
     tags = [TAGS.get(row.verdict) for row in suite.rows]
     seconds = f"{sum(row.seconds or 0 for row in suite.rows):.3f}"
     counts = {"tests": str(len(tags)), "failures": str(tags.count("failure")), "errors": str(tags.count("error"))}
@@ -71,5 +71,5 @@ def _lines(row: Row) -> list[str]:
 
 
 def _text(value: object) -> str:
-    """Without what XML cannot hold."""
+    """The text without the characters that XML cannot hold."""
     return NOT_XML.sub("\ufffd", str(value))

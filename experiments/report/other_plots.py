@@ -1,4 +1,4 @@
-"""Draw what is not over time: the spread of a run repeated, a curve over levels, the outages of a suite."""
+"""Plots without a time axis: the spread of repeated runs, curves over levels, the write outages of a suite."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -12,12 +12,13 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from firedrill.experiments.judge.verdict import text_of
-from firedrill.experiments.report.timeline_plot import LIGHT, Palette, rows_of, style
+from firedrill.experiments.report.axes import Look, rows_of
+from firedrill.experiments.report.palette import LIGHT, Palette, style
 
 
 def strip_plot(verdicts: Sequence[dict], ink: Palette = LIGHT) -> Figure:
-    """Every repetition's outage and phases as dots (seconds, logarithmic), their median as a bar."""
-    rows = {"writes out": [v["rto_ms"] for v in verdicts], "reads out": [v["read_outage_ms"] for v in verdicts]}
+    """The outage and the phases of every run as dots (seconds, logarithmic), their median as a bar."""
+    rows = {"write outage": [v["rto_ms"] for v in verdicts], "read outage": [v["read_outage_ms"] for v in verdicts]}
     for name in ("detect", "promote", "route", "recover95"):
         rows[name] = [v["phases"][f"{name}_ms"] for v in verdicts]
     with matplotlib.rc_context(style(ink, narrow=False)):
@@ -33,7 +34,7 @@ def strip_plot(verdicts: Sequence[dict], ink: Palette = LIGHT) -> Figure:
         rows_of(axes, list(rows))
         axes.grid(axis="x")
         axes.xaxis.set_major_formatter(FuncFormatter(_seconds))
-        axes.set_title(f"{len(verdicts)} runs: each a dot, their median a bar")
+        axes.set_title(f"{len(verdicts)} runs: one dot each, the median as a bar")
         axes.set_title("min · median · max", loc="right", fontweight="normal", color=ink.muted)
     return drawn
 
@@ -43,9 +44,9 @@ def _dots(axes: Axes, row: int, values: list[float], ink: Palette) -> None:
     axes.plot(values, spread, "o", color=ink.post, markersize=4.5, alpha=0.65, markeredgewidth=0, zorder=3)
     if values:
         axes.plot([median(values)] * 2, [row - 0.32, row + 0.32], color=ink.ink, linewidth=1.6, zorder=4)
-        told = " · ".join(text_of("_ms", 1000 * value) for value in (min(values), median(values), max(values)))
-        place = {"xytext": (8, 0), "textcoords": "offset points", "xycoords": ("axes fraction", "data")}
-        axes.annotate(told, (1, row), va="center_baseline", color=ink.muted, annotation_clip=False, **place)
+        text = " · ".join(text_of("_ms", 1000 * value) for value in (min(values), median(values), max(values)))
+        place: Look = {"xytext": (8, 0), "textcoords": "offset points", "xycoords": ("axes fraction", "data")}
+        axes.annotate(text, (1, row), va="center_baseline", color=ink.muted, annotation_clip=False, **place)
 
 
 def _seconds(x: float, _: Any = None) -> str:
@@ -53,7 +54,7 @@ def _seconds(x: float, _: Any = None) -> str:
 
 
 def levels_plot(levels: Sequence[dict], ink: Palette = LIGHT, narrow: bool = False) -> Figure:
-    """Rates and latencies of reads and writes over the levels of an experiment, in its order."""
+    """Rates and latencies of reads and writes over the levels of an experiment, in their order."""
     with matplotlib.rc_context(style(ink, narrow)):
         drawn = Figure(figsize=(4.1, 4.6) if narrow else (9.6, 2.9), facecolor="none", layout="constrained")
         rate, took = drawn.subplots(2, 1) if narrow else drawn.subplots(1, 2)
@@ -69,8 +70,8 @@ def levels_plot(levels: Sequence[dict], ink: Palette = LIGHT, narrow: bool = Fal
         took.set_yscale("log")
         took.yaxis.set_minor_locator(NullLocator())
         took.yaxis.set_major_formatter(FuncFormatter(_seconds))
-        rate.set_title("Successes a second")
-        took.set_title("How long they took")
+        rate.set_title("Successful requests per second")
+        took.set_title("Latency (log scale)")
         for axes in (rate, took):
             if axes.lines:
                 axes.legend(loc="best", ncols=2)
@@ -79,7 +80,9 @@ def levels_plot(levels: Sequence[dict], ink: Palette = LIGHT, narrow: bool = Fal
 
 def _curve(axes: Axes, values: list[float | None], colour: str, name: str, dashed: bool = False) -> None:
     points = [(n, value) for n, value in enumerate(values) if value is not None]
-    look = {"linestyle": (0, (2, 1)), "linewidth": 1.0, "marker": "."} if dashed else {"linewidth": 1.6, "marker": "o"}
+    look: Look = (
+        {"linestyle": (0, (2, 1)), "linewidth": 1.0, "marker": "."} if dashed else {"linewidth": 1.6, "marker": "o"}
+    )
     if points:
         axes.plot(*zip(*points, strict=True), color=colour, markersize=4, label=name, **look)
 
@@ -89,7 +92,7 @@ def _in_s(value: float | None) -> float | None:
 
 
 def suite_plot(rows: Sequence[Any], ink: Palette = LIGHT, narrow: bool = False) -> Figure:
-    """A row an experiment of a suite: its outage of writes as a dot in its verdict's colour, the prediction as a bar.
+    """One row per experiment: its write outage as a dot in the colour of its verdict, the prediction as a bar.
 
     `rows` have `experiment`, `verdict` and `figures` (a verdict.json).
     """
@@ -106,8 +109,8 @@ def suite_plot(rows: Sequence[Any], ink: Palette = LIGHT, narrow: bool = False) 
                 low, high = (end / 1000 for end in predicted["rto_ms"])
                 axes.barh(number, high - low, 0.8, low, color=ink.get, alpha=0.6, zorder=1)
             if found is None:
-                words = {"transform": axes.get_yaxis_transform(), "color": ink.muted, "fontsize": 7.5}
-                axes.text(0.01, number, "not observed, or no end", va="center_baseline", **words)
+                look: Look = {"transform": axes.get_yaxis_transform(), "color": ink.muted, "fontsize": 7.5}
+                axes.text(0.01, number, "not observed, or no end", va="center_baseline", **look)
                 continue
             known.append(max(found, 1) / 1000)
             axes.plot(known[-1], number, "o", color=colours.get(row.verdict, ink.detect), markersize=6, zorder=3)
@@ -116,7 +119,7 @@ def suite_plot(rows: Sequence[Any], ink: Palette = LIGHT, narrow: bool = False) 
         axes.grid(axis="x")
         axes.xaxis.set_major_locator(LogLocator(10))
         axes.xaxis.set_major_formatter(FuncFormatter(_seconds))
-        axes.set_title("How long writes were out", pad=22 if narrow else 6)
+        axes.set_title("Write outage (log scale)", pad=22 if narrow else 6)
         handles: list[Any] = [
             Line2D([], [], marker="o", linestyle="", color=colour, label=name)
             for name, colour in (*colours.items(), ("other", ink.detect))
@@ -124,6 +127,7 @@ def suite_plot(rows: Sequence[Any], ink: Palette = LIGHT, narrow: bool = False) 
         ]
         if any(row.figures.get("predicted") for row in rows):
             handles.append(Patch(color=ink.get, alpha=0.6, label="predicted"))
-        place = ("lower left", (0, 1)) if narrow else ("lower right", (1, 1.01))
-        axes.legend(handles=handles, loc=place[0], bbox_to_anchor=place[1], ncols=len(handles))
+        where: Look = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
+        where = where if narrow else {"loc": "lower right", "bbox_to_anchor": (1, 1.01)}
+        axes.legend(handles=handles, ncols=len(handles), **where)
     return drawn

@@ -1,4 +1,4 @@
-"""A run repeated, for people: summary.html, summary.md and its picture."""
+"""Write the summary of repeated runs: summary.html, summary.md and its picture."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -7,20 +7,22 @@ from typing import Any
 from markupsafe import Markup
 
 from firedrill.experiments.judge.verdict import text_of
-from firedrill.experiments.report import other_plots, timeline_plot
-from firedrill.experiments.report.page import SAYINGS, WORDS, headline, render
+from firedrill.experiments.report import other_plots, pictures
+from firedrill.experiments.report.headline import SENTENCES, WORDS, headline
+from firedrill.experiments.report.palette import DARK, LIGHT, THEMED, css
+from firedrill.experiments.report.render import render
 
 
 def write_summary(verdicts: Sequence[dict], summary: dict[str, Any], folder: Path) -> None:
-    """Write summary.html, summary.md, summary.png for verdicts and `judge.summarise` of them into a folder."""
+    """Write summary.html, summary.md and summary.png for verdicts and their `summarise` into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    timeline_plot.png(other_plots.strip_plot(verdicts), folder / "summary.png")
+    pictures.png(other_plots.strip_plot(verdicts), folder / "summary.png")
     page = {
         "summary": summary,
         "word": WORDS[summary["verdict"]],
-        "saying": SAYINGS[summary["verdict"]],
+        "sentence": SENTENCES[summary["verdict"]],
         "spreads": [*_spreads(summary, ("rto_ms", "read_outage_ms")), *_spreads(summary["phases"], summary["phases"])],
-        "harm": {
+        "impact": {
             "lost": text_of("lost", summary["lost"]),
             "dual_primary_ms": "never"
             if summary["dual_primary_ms"] == 0
@@ -28,11 +30,11 @@ def write_summary(verdicts: Sequence[dict], summary: dict[str, Any], folder: Pat
         },
         "runs": [_run_row(number, verdict) for number, verdict in enumerate(verdicts, 1)],
     }
-    drawn = other_plots.strip_plot(verdicts, timeline_plot.THEMED)
+    drawn = other_plots.strip_plot(verdicts, THEMED)
     more = {
-        "picture": Markup(timeline_plot.svg(drawn, "strip", "Every run as a dot")),
-        "light": timeline_plot.css(timeline_plot.LIGHT),
-        "dark": timeline_plot.css(timeline_plot.DARK),
+        "picture": Markup(pictures.svg(drawn, "strip", "Every run as a dot")),
+        "light": css(LIGHT),
+        "dark": css(DARK),
     }
     (folder / "summary.md").write_text(render("summary.md.j2", page), encoding="utf-8")
     (folder / "summary.html").write_text(render("summary.html.j2", page | more), encoding="utf-8")

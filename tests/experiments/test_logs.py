@@ -11,7 +11,6 @@ from firedrill.experiments.judge.recording import SECOND, record
 from firedrill.experiments.judge.verdict import judge
 from firedrill.experiments.observe import logs
 from firedrill.experiments.observe.programs import excerpts
-from firedrill.experiments.report.page import bare, write_report
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
@@ -108,19 +107,6 @@ def test_a_host_that_does_not_answer_is_noted(ways, builder, tmp_path):
     assert (row["source"], row["kind"], row["host"]) == ("logs", "silent", hosts[0].name)
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("2026-11-21 13:22:11,123 INFO: promoted", "INFO: promoted"),
-        ("2026-11-21 13:22:11.123 UTC [7] LOG:  ready", "[7] LOG:  ready"),
-        ('{"level":"warn","ts":"2026","caller":"x.go:1","msg":"lost","peer":"ab"}', "warn: lost (peer ab)"),
-        ('{"level":"warn","msg":"cut', '{"level":"warn","msg":"cut'),
-    ],
-)
-def test_a_line_is_shown_as_people_read_it(text, shown):
-    assert bare(text) == shown
-
-
 def said(builder):
     """Log events as a run records them, about the builder's run."""
 
@@ -140,15 +126,3 @@ def said(builder):
 def test_the_judge_does_not_look_at_them(builder):
     events = builder.power_cut_run()
     assert judge(sorted(events + said(builder), key=lambda e: e["t"])) == judge(events)
-
-
-def test_the_report_shows_them_at_their_turning_point(builder, tmp_path):
-    events = sorted(builder.power_cut_run() + said(builder), key=lambda e: e["t"])
-    write_report(events, judge(events), tmp_path)
-    page, text = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
-    assert "INFO: promoted &lt;self&gt; to leader" in page
-    assert "+18.90 s 11:06:58.900 db2 patroni: INFO: promoted <self> to leader" in text
-    assert "(4 more lines were left out)" in text
-    for word in ("db2’s was off by −1.5 ms (± 0.2).", "db3 did not answer"):
-        assert word in page
-        assert word in text

@@ -1,0 +1,74 @@
+"""The sentences and turning points of a report: each comes from the figures."""
+
+import pytest
+
+from firedrill.experiments.judge.recording import record
+from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.report.clock import Clock
+from firedrill.experiments.report.sentences import analysis
+from firedrill.experiments.report.turning_points import turns
+
+
+@pytest.fixture(scope="module")
+def run(builder):
+    return builder.power_cut_run
+
+
+def said(events):
+    verdict = judge(events)
+    return " ".join(analysis(record(events), verdict, Clock(verdict["fault_at"])))
+
+
+def test_the_analysis_is_made_from_the_figures(run):
+    text = said(run())
+    for words in (
+        "Writes were unavailable for 21.10 s: the last write was acknowledged at +0.00 s, the next one at +21.10 s.",
+        "detecting the failure took 18.62 s (88 %)",
+        "The timing model (ttl 20 s, loop_wait 2 s) predicts a write outage of 20.10 s to 23.40 s; "
+        "the measured 21.10 s is within this range.",
+        "none is missing from the tables",
+        "No two nodes accepted writes at the same time.",
+        "did not succeed. The longest wait was 5.00 s, for a POST that was due at",
+        "with db2 as leader",
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("knobs", "words"),
+    [
+        ({"lost_probe": (11, 12)}, "2 are missing from the tables: probe 11, probe 12."),
+        ({"lost_probe": tuple(range(1, 15))}, "probe 10 and 4 more."),
+        (
+            {"second_primary": (44.0, 46.0)},
+            "db1 and db2 both accepted writes from +44.00 s on; two primaries for 2.00 s",
+        ),
+        ({"back": False}, "Writes never recovered: the last write was acknowledged at +0.00 s"),
+        ({"without": ("write_probe",)}, "The length of the write outage was not observed."),
+        ({"without": ("node_probe",)}, "Whether two nodes accepted writes at the same time was not fully observed."),
+        ({"key_gone": 5.0, "new_key": 7.0, "promoted": 7.2, "routed": 7.3}, " s shorter."),
+        ({"without": ("locust",)}, "not fully observed"),
+    ],
+)
+def test_the_analysis_says_what_went_wrong(run, knobs, words):
+    assert words in said(run(**knobs))
+
+
+def test_a_fault_without_a_failover_is_reported_as_such(run):
+    events = [e for e in run() if not (e["source"] == "etcd" and e["kind"] == "key" and e["action"] != "snapshot")]
+    assert "db1 kept the leadership: no failover took place." in said(events)
+
+
+def test_turning_points_are_in_order(run):
+    events = run()
+    found = [turn.text for turn in turns(record(events), judge(events)) if turn.main]
+    assert found == [
+        "power cut of db1 injected",
+        "leadership released",
+        "leadership moved to db2",
+        "db2 accepted its first write",
+        "writes acknowledged again",
+        "user traffic back at 95 % of its baseline",
+        "power cut of db1: host clean",
+        "steady state reached",
+    ]

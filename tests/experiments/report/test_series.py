@@ -1,0 +1,71 @@
+"""What the plots draw, from the events of a run."""
+
+import pytest
+
+from firedrill.experiments.judge.recording import record
+from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.report.page import write_report
+from firedrill.experiments.report.palette import LIGHT
+from firedrill.experiments.report.series import View, counted, latencies, node_bands, proxy_bands, rates
+
+
+@pytest.fixture(scope="module")
+def run(builder):
+    return builder.power_cut_run
+
+
+def test_bands_follow_the_members(run):
+    found = node_bands(View(record(run()), LIGHT, False))
+    assert [band.state for band in found["db1"]] == ["primary", "unreachable", "starting", "replica"]
+    assert [band.state for band in found["db2"]] == ["replica", "primary"]
+    assert found["db2"][1].begin == pytest.approx(20.96)
+
+
+def test_a_state_that_is_not_reported_again_ends(run):
+    found = node_bands(View(record(run(silent=(("patroni", "db3", 0.0, 20.0),))), LIGHT, False))
+    first, second = found["db3"]
+    assert first.end < 6
+    assert second.begin >= 20
+
+
+def test_bands_follow_the_proxies(run):
+    found = proxy_bands(View(record(run()), LIGHT, False))
+    assert [band.state for band in found["lb2"]] == ["db1", "none", "db2"]
+
+
+def test_the_rates_add_up_to_the_requests(run):
+    events = run()
+    view = View(record(events), LIGHT, False)
+    edges, counts = rates(view)
+    inside = [e for e in events if e.get("method") and edges[0] <= view.at(e["t"]) < edges[-1] + 1]
+    assert sum(map(sum, counts.values())) == pytest.approx(len(inside))
+    assert sum(counts["error"]) > 100
+
+
+def test_without_users_the_probe_is_shown(run, builder, tmp_path):
+    events = run(without=("locust",), run={"load": {"users": 0}})
+    write_report(events, judge(events), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "Probe writes per second" in page
+    _, counts = rates(View(record(events), LIGHT, False))
+    assert sum(counts["POST"]) > 1000
+    assert sum(counts["error"]) > 100
+
+
+def test_a_request_counts_from_when_it_was_due(run):
+    events = [e | {"due": e["start"] - 3_000_000_000} if e.get("method") else e for e in run()]
+    view = View(record(events), LIGHT, False)
+    _, took = latencies(view, view.rec.of("locust", "request"), 0.5)
+    assert min(took) > 3000
+
+
+def test_retransmits_are_counted_by_host(run, builder, tmp_path):
+    def counters(seconds, host, number):
+        more = {"start": builder.at(seconds - 1), "reachable": True, "retransmits": number, "checksum_errors": 0}
+        return builder.event(seconds, "tcp", "counters", host, **more)
+
+    samples = [counters(2.0, "db2", 42), counters(3.0, "db2", 7), counters(2.0, "db1", 0)]
+    events = sorted(run() + samples, key=lambda e: e["t"])
+    assert counted(View(record(events), LIGHT, False), "retransmits") == {"db2": ([1.5, 2.5], [42.0, 7.0])}
+    write_report(events, judge(events), tmp_path)
+    assert "TCP segments per second" in (tmp_path / "report.html").read_text()
