@@ -4,16 +4,18 @@ import dataclasses
 import json
 import re
 import time
+from typing import Any, cast
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from firedrill.faults import engine, ledger
-from firedrill.faults.catalogue import FAULTS
+from firedrill import plugins
+from firedrill.faults import engine, ledger, lookup
 from firedrill.faults.doctor import check_up, firewalls
 from firedrill.faults.doctor import rows as doctor_rows
 from firedrill.faults.ledger import Entry
+from firedrill.faults.protocol import Fault
 from firedrill.faults.steady import refuse_unsteady
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.command import group
@@ -51,7 +53,7 @@ def cli() -> None:
 @click.option("--json", "as_json", is_flag=True)
 def list_(as_json: bool) -> None:
     """List every fault with its options."""
-    rows = [_describe(name, kind) for name, kind in FAULTS.items()]
+    rows = [_describe(name, lookup.find(name)) for name in lookup.names()]
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
@@ -62,18 +64,32 @@ def list_(as_json: bool) -> None:
     Console().print(table)
 
 
-def _describe(name: str, kind: type) -> dict:
-    fields = {field.name: field.default for field in dataclasses.fields(kind)}
+def _describe(name: str, kind: type[Fault]) -> dict[str, Any]:
+    fields = {field.name: field.default for field in dataclasses.fields(cast(Any, kind))}
     what = (kind.__doc__ or "").strip().splitlines()[0]
     return {"fault": name, "kind": kind.kind, "options": fields, "default_limit_s": kind.default_limit_s, "what": what}
 
 
-@cli.group()
+class Inject(click.Group):
+    """A command for each fault, made when it is asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return lookup.names()
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        known = name in lookup.names() or plugins.names_file(name)
+        return _inject_command(name, lookup.find(name)) if known else None
+
+
+@cli.group(cls=Inject)
 def inject() -> None:
-    """Inject a fault on TARGET: a host, leader, sync_standby, replica, etcd_leader, vip_holder, group:ROLE."""
+    """Inject a fault on TARGET: a host, leader, sync_standby, replica, etcd_leader, vip_holder, group:ROLE.
+
+    A fault of your own is FILE.py:CLASS.
+    """
 
 
-def _add_inject(name: str, kind: type) -> None:
+def _inject_command(name: str, kind: type[Fault]) -> click.Command:
     def act(get, target: str, limit_s: float | None, dry_run: bool, as_json: bool, unsteady: bool, **given) -> None:
         rails = {key: given.pop(key) for key in ("max_hosts", "allow_quorum_loss")}
         ways: Access = get()
@@ -87,7 +103,7 @@ def _add_inject(name: str, kind: type) -> None:
         if as_json:
             click.echo(json.dumps([dataclasses.asdict(entry) for entry in entries], indent=1))
 
-    command = click.Command(
+    return click.Command(
         name,
         callback=click.pass_obj(act),
         help=(kind.__doc__ or "").strip(),
@@ -108,15 +124,10 @@ def _add_inject(name: str, kind: type) -> None:
                     default=field.default,
                     show_default=True,
                 )
-                for field in dataclasses.fields(kind)
+                for field in dataclasses.fields(cast(Any, kind))
             ),
         ],
     )
-    inject.add_command(command)
-
-
-for _name, _kind in FAULTS.items():
-    _add_inject(_name, _kind)
 
 
 def _print_dry_run(commands: dict[str, list[str]], as_json: bool) -> None:

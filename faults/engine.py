@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from firedrill import package
+from firedrill import package, plugins
 from firedrill.cluster import ssh
 from firedrill.cluster.each import each
-from firedrill.faults import ledger, undo
-from firedrill.faults.catalogue import FAULTS
+from firedrill.faults import ledger, lookup, undo
 from firedrill.faults.ledger import Entry
 from firedrill.faults.protocol import Fault, NotEffective, Refused, Target, new_id, options
 from firedrill.faults.targets import resolve
@@ -27,11 +26,6 @@ MAX_HOSTS = 2
 _DEADMEN: dict[int, subprocess.Popen] = {}
 Tell = Callable[[Entry, str, str, int | None], None]
 Connections = dict[str, ssh.Connection | None]
-
-
-def name_of(fault: Fault) -> str:
-    """The catalogue's name of this fault."""
-    return next(name for name, kind in FAULTS.items() if kind is type(fault))
 
 
 @dataclass(frozen=True)
@@ -58,6 +52,7 @@ def plan(
         raise Refused(
             f"{access.inventory.path} does not allow faults", "set `chaos_allowed = True` in it if you mean it"
         )
+    lookup.name_of(fault)  # refuses one that no other process could heal
     limit = fault.default_limit_s if limit_s is None else limit_s
     if limit <= 0:
         raise Refused(f"a limit of {limit:g} s", "give a positive duration such as `--for 60s`")
@@ -198,7 +193,7 @@ def _entry(fault: Fault, target: Target) -> Entry:
     now = time.time()
     return Entry(
         id=target.id,
-        fault=name_of(fault),
+        fault=lookup.name_of(fault),
         options=options(fault),
         spec=target.spec,
         host=target.host.name,
@@ -233,7 +228,7 @@ def _disarm_deadman(entry: Entry) -> None:
 
 def heal(entry: Entry, access: Access, tell: Tell, connections: Connections | None = None) -> None:
     """Undo one injection and prove the host clean; only then does it leave the ledger. Raises NotClean."""
-    fault = FAULTS[entry.fault](**entry.options)
+    fault = _fault(entry, access)
     host = access.inventory[entry.host]
     tell(entry, "heal", f"heal {entry.fault} on {entry.host}", None)
     with contextlib.ExitStack() as stack:
@@ -252,6 +247,16 @@ def heal(entry: Entry, access: Access, tell: Tell, connections: Connections | No
     tell(entry, "clean", evidence, None)
     _disarm_deadman(entry)
     ledger.remove(access.inventory, entry.id)
+
+
+def _fault(entry: Entry, access: Access) -> Fault:
+    """The fault of an entry. A file is loaded only where our own ledger names it: a host runs no code here."""
+    ours = {(mine.id, mine.fault) for mine in ledger.entries(access.inventory)}
+    if plugins.names_file(entry.fault) and (entry.id, entry.fault) not in ours:
+        raise Problem(
+            f"{entry.host}: {entry.id} is the fault {entry.fault} of another controller", "heal it from there"
+        )
+    return lookup.make(entry.fault, entry.options)
 
 
 def _target(entry: Entry, host: Host, access: Access, connections: Connections) -> Target:
@@ -287,7 +292,10 @@ def status(access: Access) -> list[dict]:
 
 
 def _shown(entry: Entry, access: Access, connections: Connections) -> str:
-    fault = FAULTS[entry.fault](**entry.options)
+    try:
+        fault = _fault(entry, access)
+    except Problem as problem:
+        return str(problem)
     target = _target(entry, access.inventory[entry.host], access, connections)
     if target.connection is None and fault.heals_itself_on_host:
         return "does not answer SSH"
