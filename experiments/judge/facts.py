@@ -5,7 +5,7 @@ that was not recorded is None.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from firedrill.experiments.judge.spans import Span
@@ -55,6 +55,7 @@ class Run:
     coordinators: tuple[str, ...]
     proxies: tuple[str, ...]
     tiers: tuple[Tier, ...]
+    providers: Mapping[str, str] = field(default_factory=dict)  # by host: `nspawn`, `uml`; none for existing machines
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ since the epoch; every tuple is sorted by time unless its description says other
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from firedrill.experiments.judge.facts import (
@@ -188,6 +188,8 @@ class Findings:
     errors: Errors
     tcp: Tcp | None
     predicted: Prediction | None
+    # the terms that add up to the prediction, low and high in ms, by name
+    prediction_terms: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def zero(self) -> int:
