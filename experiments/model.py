@@ -1,17 +1,19 @@
-"""What an experiment is: data, with a few kinds of step and of expectation."""
+"""What an experiment is: data. The kinds of step are in experiments/steps.py."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from random import Random
+from typing import Any, Protocol
 
 from firedrill.faults.protocol import Fault
+from firedrill.inventories.access import Access
 
 TIMINGS = ("ttl", "retry_timeout", "loop_wait")
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A time made from the cluster's timings: so many times each, and `seconds`."""
+    """A duration made of the cluster's timings: a multiple of each, plus `seconds`."""
 
     seconds: float = 0
     ttl: float = 0
@@ -19,9 +21,9 @@ class Bound:
     retry_timeout: float = 0
 
     def __str__(self) -> str:
-        times = ((getattr(self, name), name) for name in TIMINGS)
-        words = [name if often == 1 else f"{often:g} {name}" for often, name in times if often]
-        return " + ".join([*words, f"{self.seconds:g} s"] if self.seconds or not words else words)
+        factors = ((getattr(self, name), name) for name in TIMINGS)
+        terms = [name if factor == 1 else f"{factor:g} {name}" for factor, name in factors if factor]
+        return " + ".join([*terms, f"{self.seconds:g} s"] if self.seconds or not terms else terms)
 
     def ms(self, profile: Mapping[str, Any]) -> float:
         return 1000 * (
@@ -29,141 +31,47 @@ class Bound:
         )
 
 
-@dataclass(frozen=True)
-class Wait:
-    """Let time pass: `seconds`, and up to `jitter` (a timing, such as "loop_wait") more, drawn from the seed."""
+class StepContext(Protocol):
+    """What a step may use of its run. `first_fault` (ns) and `began_s` (seconds) count from the epoch."""
 
-    seconds: float
-    jitter: str | None = None
+    access: Access
+    seed: int
+    random: Random
+    profile: Mapping[str, Any]
+    began_s: float
+    first_fault: int | None
 
-    def __str__(self) -> str:
-        return f"wait {self.seconds:g} s" + (f" and up to {self.jitter} more" if self.jitter else "")
+    def tell(self, text: str) -> None:
+        """Show a line of progress."""
 
+    def note(self, text: str) -> None:
+        """Show a line, and record it for the report."""
 
-@dataclass(frozen=True)
-class UntilSinceFault:
-    """Wait until so long after the first fault's harm, however long its proof took; at once where that is over.
+    def record(self, kind: str, *, host: str | None = None, t: int | None = None, **fields: Any) -> None:
+        """Write an event of the source `runner`."""
 
-    For what must be done before a lease ends: that runs from the harm.
-    """
+    def named(self, target: str) -> str:
+        """The target, with `initial_leader` and the like replaced by host names."""
 
-    time: Bound
+    def inject(
+        self, fault: Fault, target: str, *, limit_s: float | None, max_hosts: int, allow_quorum_loss: bool
+    ) -> None:
+        """Inject a fault and record it."""
 
-    def __str__(self) -> str:
-        return f"wait until {self.time} after the first fault"
+    def heal(self) -> None:
+        """Heal every fault of this run."""
 
+    def wait_until_steady(self, phase: str, seconds: float) -> bool:
+        """Wait for the steady state and record it; whether it was reached."""
 
-@dataclass(frozen=True)
-class Inject:
-    """Inject a fault on a target; it heals by itself after `limit_s`, the fault's own limit where none is given.
-
-    Beside the targets of faults/targets.py, `initial_leader` and `initial_replica:2` are what they were when the run
-    began.
-    """
-
-    fault: Fault
-    target: str
-    limit_s: float | None = None
-    max_hosts: int = 2
-    allow_quorum_loss: bool = False
-
-    def __str__(self) -> str:
-        return f"inject {self.fault} on {self.target}" + (f" for {self.limit_s:g} s" if self.limit_s else "")
+    def wait_for_write(self, seconds: float) -> float | None:
+        """Wait until a write that began after now is acknowledged; the seconds it took, None if none was in time."""
 
 
-@dataclass(frozen=True)
-class UntilWrites:
-    """Wait until a write that began after this step is acknowledged. Not in time: go on; the judge will say."""
+class Step(Protocol):
+    """A frozen dataclass. `str(step)` is its text in progress lines and reports."""
 
-    within_s: float
-
-    def __str__(self) -> str:
-        return f"wait up to {self.within_s:g} s for writes to return"
-
-
-@dataclass(frozen=True)
-class Heal:
-    """Heal every fault of this run."""
-
-    def __str__(self) -> str:
-        return "heal"
-
-
-@dataclass(frozen=True)
-class UntilWhole:
-    """Wait until the cluster is whole again: a leader, every replica streaming, a synchronous standby."""
-
-    within_s: float
-
-    def __str__(self) -> str:
-        return f"wait up to {self.within_s:g} s until the cluster is whole"
-
-
-@dataclass(frozen=True)
-class Switchover:
-    """Planned work: hand the leadership over, to a standby that Patroni chooses. Recorded as a fault is."""
-
-    within_s: float = 30
-
-    def __str__(self) -> str:
-        return "switch over to a standby"
-
-
-@dataclass(frozen=True)
-class WriteWal:
-    """Have the leader write so much WAL."""
-
-    mib: int
-
-    def __str__(self) -> str:
-        return f"write {self.mib} MiB of WAL on the leader"
-
-
-@dataclass(frozen=True)
-class Reinitialize:
-    """Have a node throw its data away and take a new base copy, as `patronictl reinit` does."""
-
-    target: str
-
-    def __str__(self) -> str:
-        return f"make {self.target} anew from a base copy"
-
-
-@dataclass(frozen=True)
-class Level:
-    """A stretch of time that is measured by itself: a point of a curve, such as "5 % loss"."""
-
-    name: str
-    seconds: float
-
-    def __str__(self) -> str:
-        return f"measure {self.name} for {self.seconds:g} s"
-
-
-@dataclass(frozen=True)
-class UntilCaughtUp:
-    """Wait until a node has all that the leader had when the step began; not in time: go on."""
-
-    target: str
-    within_s: float
-
-    def __str__(self) -> str:
-        return f"wait up to {self.within_s:g} s until {self.target} has caught up"
-
-
-Step = (
-    Wait
-    | UntilSinceFault
-    | Inject
-    | UntilWrites
-    | Heal
-    | UntilWhole
-    | Switchover
-    | WriteWal
-    | Reinitialize
-    | Level
-    | UntilCaughtUp
-)
+    def carry_out(self, run: StepContext) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -175,7 +83,7 @@ class Expect:
     op: str
     wanted: Any
 
-    def event(self, profile: dict[str, Any]) -> dict[str, Any]:
+    def event(self, profile: Mapping[str, Any]) -> dict[str, Any]:
         wanted = self.wanted.ms(profile) if isinstance(self.wanted, Bound) else self.wanted
         return {"name": self.name, "metric": self.metric, "op": self.op, "wanted": wanted}
 
@@ -187,7 +95,10 @@ EVENTS = {"INSERT": 10, "SELECT": 10}
 
 @dataclass(frozen=True)
 class Load:
-    """Users, as a locust file and its arrivals a second by name; no rates, no users. They give up after `timeout_s`."""
+    """The users: a locust file and its arrivals per second by request name. No rates: no users.
+
+    A user gives up after `timeout_s`.
+    """
 
     file: str = WEATHER_APP
     rates: Mapping[str, int] = field(default_factory=lambda: WEATHER)
@@ -195,7 +106,7 @@ class Load:
 
     @property
     def total(self) -> int:
-        """Arrivals a second of all kinds."""
+        """Arrivals per second of all kinds."""
         return sum(self.rates.values())
 
     def __str__(self) -> str:
@@ -204,8 +115,10 @@ class Load:
 
 @dataclass(frozen=True)
 class Needs:
-    """What an inventory must have: so many hosts of a role, a floating address, power commands, and of every
-    postgres host what faults/capability.py can try."""
+    """What an inventory must provide: hosts of a role, a floating address, power commands, kernel features.
+
+    `kernel` names checks of faults/capability.py; every database host must pass them.
+    """
 
     etcd: int = 1
     postgres: int = 2
@@ -218,11 +131,11 @@ class Needs:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A drill. `cost_s` is about what it takes, in seconds.
+    """A drill. `cost_s` is its approximate duration in seconds.
 
-    `settings` are set in Patroni's dynamic configuration before the load starts and restored afterwards, a Bound as
-    whole seconds by the timings from before; with `one_proxy` clients go to the first proxy, as if there were no
-    floating address. `observers` are those that it needs beside the usual ones.
+    `settings` are the cluster's own settings, set before the load starts and restored afterwards; a Bound becomes whole
+    seconds, by the timings from before. With `one_proxy` clients use the first proxy, as if there were no floating
+    address. `observers` are those that it needs in addition to the usual ones.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """The leader's network loses packets or is slow: latency and rate as a curve."""
 
 from firedrill.experiments.drills.common import SAFE
-from firedrill.experiments.model import Expect, Experiment, Heal, Inject, Level, Needs, UntilWhole, Wait
+from firedrill.experiments.model import Expect, Experiment, Needs
+from firedrill.experiments.steps import Heal, Inject, Level, UntilSteady, Wait
 from firedrill.faults.network.delay import Delay
 from firedrill.faults.network.loss import Loss
 
@@ -14,7 +15,7 @@ def _curve(points: dict) -> tuple:
     steps: list = [Wait(4), Level("calm", SECONDS)]
     for name, fault in points.items():
         steps += [Inject(fault, "leader", limit_s=60), Level(name, SECONDS), Heal()]
-    return (*steps, UntilWhole(within_s=90), Wait(2))
+    return (*steps, UntilSteady(within_s=90), Wait(2))
 
 
 LOSSY = Experiment(

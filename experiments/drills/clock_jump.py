@@ -1,7 +1,8 @@
 """The leader's clock jumps ahead by more than any lease, and back."""
 
 from firedrill.experiments.drills.common import SAFE, STAYS
-from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
+from firedrill.experiments.model import Bound, Expect, Experiment, Needs
+from firedrill.experiments.steps import Heal, Inject, UntilSteady, Wait
 from firedrill.faults.clock.clock_jump import ClockJump
 
 EXPERIMENT = Experiment(
@@ -15,7 +16,7 @@ EXPERIMENT = Experiment(
         Wait(12),
         Heal(),
         Wait(4),
-        UntilWhole(within_s=60),
+        UntilSteady(within_s=60),
         Wait(2),
     ),
     expectations=(

@@ -1,6 +1,7 @@
 """What drills share: what every one expects, whatever else it is about, and the steps that most of them take."""
 
-from firedrill.experiments.model import Expect, Heal, Inject, Step, UntilWhole, UntilWrites, Wait
+from firedrill.experiments.model import Expect, Step
+from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 
 SAFE = (
     Expect("no acknowledged write is lost", "lost", "==", 0),
@@ -21,6 +22,6 @@ def until_back(
         UntilWrites(writes_s),
         Wait(then_s),
         Heal(),
-        UntilWhole(whole_s),
+        UntilSteady(whole_s),
         Wait(2),
     )

@@ -1,6 +1,7 @@
 """Half of what a synchronous standby sends to its leader arrives corrupted: commits crawl, and nothing is dead."""
 
-from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
+from firedrill.experiments.model import Bound, Expect, Experiment, Needs
+from firedrill.experiments.steps import Heal, Inject, UntilSteady, Wait
 from firedrill.faults.network.corrupt import Corrupt
 
 EXPERIMENT = Experiment(
@@ -17,7 +18,7 @@ EXPERIMENT = Experiment(
         Inject(Corrupt(percent=50, peers="leader"), "sync_standby"),
         Wait(25),
         Heal(),
-        UntilWhole(within_s=90),
+        UntilSteady(within_s=90),
         Wait(2),
     ),
     expectations=(

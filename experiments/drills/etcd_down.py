@@ -3,17 +3,8 @@
 from dataclasses import replace
 
 from firedrill.experiments.drills.common import SAFE, STAYS
-from firedrill.experiments.model import (
-    Bound,
-    Expect,
-    Experiment,
-    Heal,
-    Inject,
-    Needs,
-    UntilSinceFault,
-    UntilWhole,
-    Wait,
-)
+from firedrill.experiments.model import Bound, Expect, Experiment, Needs
+from firedrill.experiments.steps import Heal, Inject, UntilAfterFault, UntilSteady, Wait
 from firedrill.faults.cluster.etcd_quorum_loss import EtcdQuorumLoss
 from firedrill.faults.power.power_cut import PowerCut
 
@@ -22,7 +13,7 @@ ONE = Experiment(
     title="One etcd member of three, its leader, loses its power",
     question="Does the database feel the loss of a member of etcd?",
     hypothesis="The other two elect a leader within a second or two, long before retry_timeout; nobody notices.",
-    steps=(Wait(8), Inject(PowerCut(), "etcd_leader"), Wait(12), Heal(), UntilWhole(within_s=60), Wait(2)),
+    steps=(Wait(8), Inject(PowerCut(), "etcd_leader"), Wait(12), Heal(), UntilSteady(within_s=60), Wait(2)),
     expectations=(
         Expect("writes go on", "rto_ms", "<=", Bound(seconds=2)),
         Expect("users see no error", "user_errors", "==", 0),
@@ -36,7 +27,7 @@ ONE = Experiment(
 # A primary that has just renewed its lease when the quorum goes tries for a loop_wait and twice the retry_timeout: most
 # of a usual ttl. With a longer one there is a moment when it must have stopped, and its lease still lives.
 STOPPED = Bound(retry_timeout=2, loop_wait=1, seconds=2)
-HEALED = UntilSinceFault(replace(STOPPED, seconds=6))
+HEALED = UntilAfterFault(replace(STOPPED, seconds=6))
 TTL = replace(STOPPED, seconds=22)
 LIMIT_S = 180  # beyond that moment on slow timings, too
 
@@ -55,7 +46,7 @@ TWO = Experiment(
         Inject(EtcdQuorumLoss("freeze"), "etcd:majority", limit_s=LIMIT_S, allow_quorum_loss=True),
         HEALED,
         Heal(),
-        UntilWhole(within_s=90),
+        UntilSteady(within_s=90),
         Wait(3),
     ),
     expectations=(
@@ -103,7 +94,7 @@ ALL = Experiment(
         Inject(EtcdQuorumLoss("freeze"), "group:etcd", limit_s=LIMIT_S, max_hosts=7, allow_quorum_loss=True),
         HEALED,
         Heal(),
-        UntilWhole(within_s=90),
+        UntilSteady(within_s=90),
         Wait(3),
     ),
     expectations=TWO_FAILSAFE.expectations,

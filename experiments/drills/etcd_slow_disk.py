@@ -1,7 +1,8 @@
 """The disks of all etcd members are busy, so that each of its writes is slow."""
 
 from firedrill.experiments.drills.common import SAFE, STAYS
-from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
+from firedrill.experiments.model import Bound, Expect, Experiment, Needs
+from firedrill.experiments.steps import Heal, Inject, UntilSteady, Wait
 from firedrill.faults.resource.disk_io import DiskIo
 
 EXPERIMENT = Experiment(
@@ -14,7 +15,7 @@ EXPERIMENT = Experiment(
         Inject(DiskIo(path="/var/lib/etcd", workers=2, mib=32), "group:etcd", max_hosts=9, allow_quorum_loss=True),
         Wait(15),
         Heal(),
-        UntilWhole(within_s=60),
+        UntilSteady(within_s=60),
         Wait(2),
     ),
     expectations=(

@@ -1,7 +1,8 @@
 """The leader's whole host stands still, as a hypervisor makes it, and wakes up after another was elected."""
 
 from firedrill.experiments.drills.common import SAFE
-from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, UntilWrites, Wait
+from firedrill.experiments.model import Bound, Expect, Experiment, Needs
+from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 from firedrill.faults.power.pause import Pause
 
 EXPERIMENT = Experiment(
@@ -19,7 +20,7 @@ EXPERIMENT = Experiment(
         Wait(4),
         Heal(),
         Wait(4),
-        UntilWhole(within_s=90),
+        UntilSteady(within_s=90),
         Wait(2),
     ),
     expectations=(

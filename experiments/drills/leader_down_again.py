@@ -1,7 +1,8 @@
 """Leader after leader loses its power, until nobody is left, and the leader together with etcd's."""
 
 from firedrill.experiments.drills.common import SAFE, STAYS, until_back
-from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, UntilWrites, Wait
+from firedrill.experiments.model import Bound, Expect, Experiment, Needs
+from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 from firedrill.faults.power.power_cut import PowerCut
 
 _POWER = ("power_on", "power_off")
@@ -25,7 +26,7 @@ TWICE = Experiment(
         UntilWrites(within_s=90),
         Wait(3),
         Heal(),
-        UntilWhole(within_s=120),
+        UntilSteady(within_s=120),
         Wait(2),
     ),
     expectations=(
@@ -53,7 +54,7 @@ LAST = Experiment(
         _CUT,
         Wait(3),
         Heal(),
-        UntilWhole(within_s=120),
+        UntilSteady(within_s=120),
         Wait(2),
     ),
     expectations=(
@@ -75,7 +76,7 @@ LAST_STRICT = Experiment(
         Inject(PowerCut(), "initial_replica:1,initial_replica:2"),
         Wait(12),
         Heal(),
-        UntilWhole(within_s=90),
+        UntilSteady(within_s=90),
         Wait(3),
     ),
     expectations=(

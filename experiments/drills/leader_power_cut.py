@@ -1,7 +1,8 @@
 """The leader's power is cut in the middle of writes."""
 
 from firedrill.experiments.drills.common import SAFE
-from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
+from firedrill.experiments.model import Bound, Expect, Experiment
+from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 from firedrill.faults.power.power_cut import PowerCut
 
 EXPERIMENT = Experiment(
@@ -19,7 +20,7 @@ EXPERIMENT = Experiment(
         UntilWrites(within_s=90),
         Wait(6),
         Heal(),
-        UntilWhole(within_s=90),
+        UntilSteady(within_s=90),
         Wait(2),
     ),
     expectations=(

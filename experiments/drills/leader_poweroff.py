@@ -1,7 +1,8 @@
 """The leader is shut down in good order, as for maintenance by someone who forgot to switch over."""
 
 from firedrill.experiments.drills.common import SAFE, until_back
-from firedrill.experiments.model import Bound, Expect, Experiment, Inject
+from firedrill.experiments.model import Bound, Expect, Experiment
+from firedrill.experiments.steps import Inject
 from firedrill.faults.power.poweroff import Poweroff
 
 EXPERIMENT = Experiment(

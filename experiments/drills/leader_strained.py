@@ -1,7 +1,8 @@
 """The leader's host is short of a resource: processors, disk bandwidth, memory, disk space."""
 
 from firedrill.experiments.drills.common import SAFE, STAYS
-from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait, WriteWal
+from firedrill.experiments.model import Bound, Expect, Experiment
+from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait, WriteLog
 from firedrill.faults.resource.cpu import Cpu
 from firedrill.faults.resource.disk_full import DiskFull
 from firedrill.faults.resource.disk_io import DiskIo
@@ -16,7 +17,7 @@ _CALM = (
 
 
 def _strain(fault) -> tuple:
-    return (Wait(8), Inject(fault, "leader"), Wait(15), Heal(), UntilWhole(within_s=60), Wait(2))
+    return (Wait(8), Inject(fault, "leader"), Wait(15), Heal(), UntilSteady(within_s=60), Wait(2))
 
 
 CPU = Experiment(
@@ -60,11 +61,11 @@ DISK_FULL = Experiment(
     steps=(
         Wait(8),
         Inject(DiskFull(), "leader"),
-        WriteWal(mib=256),
+        WriteLog(mib=256),
         UntilWrites(within_s=60),
         Wait(6),
         Heal(),
-        UntilWhole(within_s=90),
+        UntilSteady(within_s=90),
         Wait(2),
     ),
     expectations=(

@@ -1,22 +1,16 @@
 """A standby comes back after a long time: by its slot, by pg_rewind, by a new base copy."""
 
 from firedrill.experiments.drills.common import SAFE, STAYS
-from firedrill.experiments.model import (
-    EVENT_LOG,
-    EVENTS,
-    Bound,
-    Expect,
-    Experiment,
+from firedrill.experiments.model import EVENT_LOG, EVENTS, Bound, Expect, Experiment, Load, Needs
+from firedrill.experiments.steps import (
     Heal,
     Inject,
-    Load,
-    Needs,
     Reinitialize,
     UntilCaughtUp,
-    UntilWhole,
+    UntilSteady,
     UntilWrites,
     Wait,
-    WriteWal,
+    WriteLog,
 )
 from firedrill.faults.network.partition import Partition
 from firedrill.faults.power.power_cut import PowerCut
@@ -49,11 +43,11 @@ SLOT = Experiment(
     steps=(
         Wait(5),
         Inject(Partition(), "initial_replica:1", limit_s=120),
-        WriteWal(mib=_MIB),
+        WriteLog(mib=_MIB),
         Wait(4),
         Heal(),
         UntilCaughtUp("initial_replica:1", within_s=60),
-        UntilWhole(within_s=60),
+        UntilSteady(within_s=60),
         Wait(2),
     ),
     expectations=(_REJOINS, _by("its WAL alone"), _UNNOTICED, STAYS, *SAFE),
@@ -74,10 +68,10 @@ REWIND = Experiment(
         Wait(5),
         Inject(PowerCut(), "leader", limit_s=150),
         UntilWrites(within_s=60),
-        WriteWal(mib=_MIB),
+        WriteLog(mib=_MIB),
         Heal(),
         UntilCaughtUp("initial_leader", within_s=60),
-        UntilWhole(within_s=60),
+        UntilSteady(within_s=60),
         Wait(2),
     ),
     expectations=(
@@ -103,15 +97,15 @@ COPY = Experiment(
     steps=(
         Wait(5),
         Inject(StopService("patroni"), "initial_replica:1", limit_s=120),
-        WriteWal(mib=_MIB // 2),
+        WriteLog(mib=_MIB // 2),
         Wait(3),
-        WriteWal(mib=_MIB // 2),
+        WriteLog(mib=_MIB // 2),
         Wait(3),
         Heal(),
         UntilCaughtUp("initial_replica:1", within_s=10),
         Reinitialize("initial_replica:1"),
         UntilCaughtUp("initial_replica:1", within_s=60),
-        UntilWhole(within_s=60),
+        UntilSteady(within_s=60),
         Wait(2),
     ),
     expectations=(_REJOINS, _by("a new base copy"), _UNNOTICED, STAYS, *SAFE),

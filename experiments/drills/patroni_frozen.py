@@ -1,6 +1,7 @@
 """The leader's Patroni hangs, while its PostgreSQL goes on: what a watchdog is for."""
 
-from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, UntilWhole, UntilWrites, Wait
+from firedrill.experiments.model import Bound, Expect, Experiment
+from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 from firedrill.faults.process.freeze import Freeze
 
 EXPERIMENT = Experiment(
@@ -21,7 +22,7 @@ EXPERIMENT = Experiment(
         UntilWrites(within_s=60),
         Wait(10),
         Heal(),
-        UntilWhole(within_s=90),
+        UntilSteady(within_s=90),
         Wait(2),
     ),
     expectations=(

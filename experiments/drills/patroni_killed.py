@@ -1,7 +1,8 @@
 """The leader's Patroni is killed and restarted by systemd, while its PostgreSQL goes on."""
 
 from firedrill.experiments.drills.common import SAFE, until_back
-from firedrill.experiments.model import Bound, Expect, Experiment, Inject
+from firedrill.experiments.model import Bound, Expect, Experiment
+from firedrill.experiments.steps import Inject
 from firedrill.faults.process.kill import Kill
 
 EXPERIMENT = Experiment(

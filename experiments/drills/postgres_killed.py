@@ -1,7 +1,8 @@
 """The primary's postmaster is killed; its host, its Patroni and everything else live on."""
 
 from firedrill.experiments.drills.common import SAFE, until_back
-from firedrill.experiments.model import Bound, Expect, Experiment, Inject
+from firedrill.experiments.model import Bound, Expect, Experiment
+from firedrill.experiments.steps import Inject
 from firedrill.faults.process.kill import Kill
 
 EXPERIMENT = Experiment(

@@ -1,7 +1,8 @@
 """The proxy that clients use loses its power, with a floating address and without."""
 
 from firedrill.experiments.drills.common import SAFE, STAYS, until_back
-from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
+from firedrill.experiments.model import Bound, Expect, Experiment, Needs
+from firedrill.experiments.steps import Heal, Inject, UntilSteady, Wait
 from firedrill.faults.power.power_cut import PowerCut
 
 _POWER = ("power_on", "power_off")
@@ -28,7 +29,7 @@ SINGLE = Experiment(
     question="What is a single proxy worth to a cluster of three?",
     hypothesis="Nothing is reachable until the proxy is: a healthy database that nobody can use.",
     one_proxy=True,
-    steps=(Wait(8), Inject(PowerCut(), "vip_holder"), Wait(10), Heal(), UntilWhole(within_s=60), Wait(4)),
+    steps=(Wait(8), Inject(PowerCut(), "vip_holder"), Wait(10), Heal(), UntilSteady(within_s=60), Wait(4)),
     expectations=(
         Expect("nothing is read meanwhile", "during.read_ratio", "<=", 0.1),
         Expect("nothing is written meanwhile", "during.write_ratio", "<=", 0.1),

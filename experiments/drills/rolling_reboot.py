@@ -1,12 +1,13 @@
 """Every database host is rebooted under load, as for a new kernel: standbys first, the leader after a switchover."""
 
 from firedrill.experiments.drills.common import SAFE
-from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, Switchover, UntilWhole, Wait
+from firedrill.experiments.model import Bound, Expect, Experiment, Needs
+from firedrill.experiments.steps import Heal, Inject, Switchover, UntilSteady, Wait
 from firedrill.faults.power.reboot import Reboot
 
 
 def _reboot(target: str) -> tuple:
-    return Inject(Reboot(), target), Heal(), UntilWhole(within_s=60)
+    return Inject(Reboot(), target), Heal(), UntilSteady(within_s=60)
 
 
 EXPERIMENT = Experiment(
@@ -20,7 +21,7 @@ EXPERIMENT = Experiment(
         *_reboot("initial_replica:2"),
         Wait(4),  # both standbys are synchronous again: a new primary without one makes its clients wait
         Switchover(),
-        UntilWhole(within_s=60),
+        UntilSteady(within_s=60),
         *_reboot("initial_leader"),
         Wait(2),
     ),

@@ -1,7 +1,8 @@
 """Partitions that tempt a cluster into two primaries."""
 
 from firedrill.experiments.drills.common import SAFE, until_back
-from firedrill.experiments.model import Bound, Expect, Experiment, Heal, Inject, Needs, UntilWhole, Wait
+from firedrill.experiments.model import Bound, Expect, Experiment, Needs
+from firedrill.experiments.steps import Heal, Inject, UntilSteady, Wait
 from firedrill.faults.network.partition import Partition
 
 _FAILOVER = (
@@ -57,7 +58,7 @@ ALL_WAYS = Experiment(
         Inject(Partition("clients_only"), "group:postgres", max_hosts=9),
         Wait(26),
         Heal(),
-        UntilWhole(within_s=90),
+        UntilSteady(within_s=90),
         Wait(3),
     ),
     expectations=(

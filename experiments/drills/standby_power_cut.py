@@ -1,7 +1,8 @@
 """A synchronous standby's power is cut: the primary's commits wait for it, or for another."""
 
 from firedrill.experiments.drills.common import SAFE, until_back
-from firedrill.experiments.model import Bound, Expect, Experiment, Inject
+from firedrill.experiments.model import Bound, Expect, Experiment
+from firedrill.experiments.steps import Inject
 from firedrill.faults.power.power_cut import PowerCut
 
 EXPERIMENT = Experiment(

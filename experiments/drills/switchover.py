@@ -1,7 +1,8 @@
 """Planned work: the leadership is handed over under load."""
 
 from firedrill.experiments.drills.common import SAFE
-from firedrill.experiments.model import Bound, Expect, Experiment, Switchover, UntilWhole, Wait
+from firedrill.experiments.model import Bound, Expect, Experiment
+from firedrill.experiments.steps import Switchover, UntilSteady, Wait
 
 EXPERIMENT = Experiment(
     name="switchover",
@@ -11,7 +12,7 @@ EXPERIMENT = Experiment(
         "The old primary shuts down in good order and passes its last WAL on; a standby leads within 5 s. Reads go on, "
         "no acknowledged write is lost."
     ),
-    steps=(Wait(8), Switchover(), Wait(8), UntilWhole(within_s=60), Wait(2)),
+    steps=(Wait(8), Switchover(), Wait(8), UntilSteady(within_s=60), Wait(2)),
     expectations=(
         Expect("writes return within 5 s", "rto_ms", "<=", Bound(seconds=5)),
         Expect("another node leads", "leader_after", "!=", "leader_before"),

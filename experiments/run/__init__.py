@@ -1,1 +1,1 @@
-"""Walks through a drill."""
+"""Run an experiment, and everything around it: steady state, settings, repair, suites, the doctor."""

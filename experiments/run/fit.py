@@ -1,6 +1,6 @@
-"""What of an experiment a cluster can be asked: one without the weather app has users of an event log, straight at it.
+"""Fit an experiment to a cluster: without the weather app, users write to and read from an event log in the database.
 
-The promise: whatever an experiment expects of users, somebody is there to feel it; the run says who.
+The promise: whatever an experiment expects of users, there are users; the run records which.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ READS, WRITES = ("SELECT", "INSERT")
 
 
 def within(experiment: Experiment, access: Access) -> Experiment:
-    """The experiment as this cluster can be asked it: as many reads and writes a second, by users that it can have."""
+    """The experiment with as many reads and writes a second, by users that this cluster can serve."""
     load = experiment.load
     if access.has_app or not load.total or load.file != WEATHER_APP:
         return experiment
@@ -24,6 +24,6 @@ def within(experiment: Experiment, access: Access) -> Experiment:
 
 
 def unobserved(access: Access) -> list[str]:
-    """The observers that this cluster does without: of HAProxy alone, on which no figure rests."""
+    """The observers that this cluster does without: only that of HAProxy, which no figure depends on."""
     without = not access.inventory.role("proxy") or "haproxy" in access.data.get("unobserved", ())
     return ["haproxy"] if without else []

@@ -1,4 +1,4 @@
-"""What an inventory lacks for an experiment; nothing is changed to find out."""
+"""What an inventory lacks for an experiment. Finding out changes nothing."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ ROLES = ("etcd", "postgres", "proxy", "app")
 
 
 def missing(experiment: Experiment, access: Access) -> list[str]:
-    """Why this experiment cannot run here, a sentence each; none where it can."""
+    """Why this experiment cannot run here, one sentence per reason."""
     return [*_of_inventory(experiment.needs, access), *_of_kernels(experiment.needs, access)]
 
 
@@ -32,7 +32,7 @@ def _of_inventory(needs: Needs, access: Access) -> list[str]:
 
 
 def _of_kernels(needs: Needs, access: Access) -> list[str]:
-    """Tried on every postgres host; one that does not answer is left to the run itself."""
+    """Tried on every database host that answers; the run itself deals with one that does not."""
     found = []
     for host in access.inventory.role("postgres") if needs.kernel else ():
         if not ssh.answers(host):

@@ -1,4 +1,4 @@
-"""The steady state: what "the cluster is whole" means, and waiting for it with a deadline."""
+"""Look at the steady state as clients and operators need it, and wait for it with a deadline."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ ANSWER_S = 1.0
 
 @dataclass(frozen=True)
 class State:
-    """The steady state as seen once; `detail` says what is missing, None when nothing is."""
+    """One look at the steady state. `detail` says what is missing, None if nothing is."""
 
     leader: str | None
     sync_standbys: tuple[str, ...]
@@ -27,9 +27,13 @@ class State:
     def ok(self) -> bool:
         return self.detail is None
 
+    def __str__(self) -> str:
+        standbys = ", ".join(self.sync_standbys) or "none"
+        return f"steady state: leader {self.leader}, sync standbys {standbys}, timeline {self.timeline}"
+
 
 def look(access: Access) -> State:
-    """A leader, all others streaming on its timeline, a synchronous standby, all of etcd, all proxies' way to it."""
+    """A leader, all others streaming on its timeline, a sync standby, every etcd member, every proxy's write port."""
     view = patroni.view(access)
     leader = view.leader
     detail = view.error or what_is_missing(view, access) or _etcd_error(access) or _front_error(access)
@@ -61,15 +65,15 @@ def _front_error(access: Access) -> str | None:
 
 
 def wait(access: Access, seconds: float, tell: Callable[[str], None]) -> tuple[State, float]:
-    """Look until it is whole or the time is over; return the last look and the seconds waited."""
+    """Look until the state is reached or the time is over; return the last look and the seconds waited."""
     began = time.monotonic()
-    said = None
+    last = None
     while True:
         state = look(access)
         waited = time.monotonic() - began
         if state.ok or waited > seconds:
             return state, waited
-        if state.detail != said:
-            tell(f"not whole yet: {state.detail}")
-            said = state.detail
+        if state.detail != last:
+            tell(f"not in its steady state yet: {state.detail}")
+            last = state.detail
         time.sleep(INTERVAL_S)

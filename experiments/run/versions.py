@@ -1,4 +1,4 @@
-"""Which versions a run was made with."""
+"""The software versions of a run."""
 
 import contextlib
 from importlib.metadata import version
@@ -10,7 +10,7 @@ PACKAGES = ("patroni", "postgresql-17", "etcd-server", "haproxy", "keepalived")
 
 
 def found(access: Access) -> dict[str, str]:
-    """Ours, and those of the packages on the first host of each role, as far as it answers."""
+    """Ours, and those of the packages on the first host of each role, if it answers."""
     versions = {"firedrill": version("firedrill")}
     for role in ("postgres", "etcd", "proxy"):
         for host in access.inventory.role(role)[:1]:

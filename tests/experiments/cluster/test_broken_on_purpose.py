@@ -12,8 +12,9 @@ import pytest
 from firedrill.cluster import patroni
 from firedrill.experiments.catalogue import find
 from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
-from firedrill.experiments.model import Expect, Heal, Inject, UntilWhole, UntilWrites, Wait
+from firedrill.experiments.model import Expect
 from firedrill.experiments.run import steady_state
+from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 from firedrill.faults.command import Command
 from firedrill.faults.power.power_cut import PowerCut
 from firedrill.faults.targets import resolve
@@ -64,7 +65,7 @@ def test_asynchronous_replication_loses_acknowledged_writes_and_is_told(sound, t
                 UntilWrites(60),
                 Wait(2),
                 Heal(),
-                UntilWhole(90),
+                UntilSteady(90),
             ),
         )
         verdict, events = run(sound, experiment, tmp_path)
@@ -93,7 +94,7 @@ def test_two_primaries_are_seen_and_told(sound, tmp_path):
     experiment = replace(
         EXPERIMENT,
         name="two_primaries",
-        steps=(Wait(3), Inject(promote, "replica"), Wait(4), Heal(), UntilWhole(90)),
+        steps=(Wait(3), Inject(promote, "replica"), Wait(4), Heal(), UntilSteady(90)),
         expectations=(Expect("never two primaries", "dual_primary_ms", "==", 0),),
     )
     verdict, _ = run(sound, experiment, tmp_path)

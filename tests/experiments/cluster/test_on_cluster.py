@@ -16,10 +16,11 @@ from firedrill.cluster import etcd, patroni
 from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
 from firedrill.experiments.judge.figures import lost_and_ghost
 from firedrill.experiments.judge.recording import load_events
-from firedrill.experiments.model import EVENTS, Expect, Level, Load, Switchover, UntilWhole, UntilWrites, Wait
+from firedrill.experiments.model import EVENTS, Expect, Load
 from firedrill.experiments.observe import tables
 from firedrill.experiments.observe.writer import Writer
 from firedrill.experiments.run import runner
+from firedrill.experiments.steps import Level, Switchover, UntilSteady, UntilWrites, Wait
 from tests.experiments.cluster.helpers import on, run
 
 pytestmark = pytest.mark.lab("cluster")
@@ -109,7 +110,7 @@ def test_a_power_cut_of_the_leader_is_measured_and_held(drill):
         "report.md",
         "verdict.json",
     ]
-    assert "the cluster is whole" in done.stderr, "progress is told"
+    assert "steady state: leader" in done.stderr, "progress is shown"
 
 
 def test_judging_again_gives_the_same_verdict(drill, command):
@@ -155,7 +156,7 @@ def test_the_event_logs_users_go_on_after_a_switchover(sound, tmp_path):
         EXPERIMENT,
         name="log",
         load=Load(file="loadtests/events.py", rates=EVENTS),
-        steps=(Wait(4), Switchover(), UntilWrites(60), Level("after", 4), UntilWhole(60)),
+        steps=(Wait(4), Switchover(), UntilWrites(60), Level("after", 4), UntilSteady(60)),
         expectations=(Expect("no acknowledged write is lost", "lost", "==", 0),),
     )
     verdict, _ = run(sound, experiment, tmp_path)

@@ -11,8 +11,8 @@ from firedrill.cluster import ssh
 from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
 from firedrill.experiments.judge.recording import load_events
 from firedrill.experiments.judge.verdict import judge
-from firedrill.experiments.model import Wait
 from firedrill.experiments.run import runner, settings
+from firedrill.experiments.steps import Wait
 from firedrill.faults import ledger as fault_ledger
 from tests.experiments.cluster.helpers import WHOLE_SECONDS, run, runner_of
 
@@ -74,7 +74,7 @@ def test_ctrl_c_heals_and_still_writes_a_report(sound, deployed, tmp_path):
     assert verdict["verdict"] == "unknown"
 
 
-@pytest.mark.parametrize("step", ["waiting until the cluster is whole (before)", "observers are running", "wait 8 s",
+@pytest.mark.parametrize("step", ["waiting for the steady state (before)", "observers are running", "wait 8 s",
                                   "inject", "effective", "wait up to", "clean", "counting the rows"])  # fmt: skip
 def test_after_a_kill_in_any_step_the_next_run_heals_and_goes_on(sound, deployed, tmp_path, step, capfd, monkeypatch):
     """A host that had lost its power may take as long to be back as the fixture gives it."""

@@ -4,7 +4,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from firedrill.experiments.run import doctor
+from firedrill.experiments.run.doctor import observers, schema
 from firedrill.inventories.errors import Problem
 
 
@@ -13,7 +13,7 @@ def statements(monkeypatch) -> list[str]:
     """What is asked of a database that takes everything."""
     connection = MagicMock()
     connection.__enter__.return_value = connection
-    monkeypatch.setattr(doctor.psycopg, "connect", lambda **_: connection)
+    monkeypatch.setattr(schema.psycopg, "connect", lambda **_: connection)
     found = []
     connection.execute.side_effect = found.append
     return found
@@ -26,28 +26,28 @@ def test_a_schema_that_was_half_made_when_it_was_interrupted_is_dropped(statemen
         made.append("the schema, without its tables")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(doctor.tables, "there", lambda _: bool(made))
-    monkeypatch.setattr(doctor.tables, "prepare", interrupted)
-    with pytest.raises(KeyboardInterrupt), doctor._schema(MagicMock()):
+    monkeypatch.setattr(schema.tables, "there", lambda _: bool(made))
+    monkeypatch.setattr(schema.tables, "prepare", interrupted)
+    with pytest.raises(KeyboardInterrupt), schema.usable(MagicMock()):
         pass
-    assert statements == [doctor.DROP]
+    assert statements == [schema.DROP]
 
 
 def test_where_none_could_be_made_that_is_told(statements, monkeypatch):
     def refused(_):
-        raise Problem("the probes' tables cannot be made (read-only)", "mend it")
+        raise Problem("the probes' tables cannot be made (read-only)", "repair it")
 
-    monkeypatch.setattr(doctor.tables, "there", lambda _: False)
-    monkeypatch.setattr(doctor.tables, "prepare", refused)
-    with doctor._schema(MagicMock()) as made:
+    monkeypatch.setattr(schema.tables, "there", lambda _: False)
+    monkeypatch.setattr(schema.tables, "prepare", refused)
+    with schema.usable(MagicMock()) as made:
         assert (made.ok, "read-only" in made.found) == (False, True)
     assert statements == []
 
 
 def test_a_schema_that_was_there_stays(statements, monkeypatch):
-    monkeypatch.setattr(doctor.tables, "there", lambda _: True)
-    monkeypatch.setattr(doctor.tables, "prepare", lambda _: None)
-    with doctor._schema(MagicMock()) as made:
+    monkeypatch.setattr(schema.tables, "there", lambda _: True)
+    monkeypatch.setattr(schema.tables, "prepare", lambda _: None)
+    with schema.usable(MagicMock()) as made:
         assert made.ok
     assert statements == []
 
@@ -61,11 +61,11 @@ def test_observers_that_were_started_when_it_was_interrupted_are_ended(statement
         started.append(name)
         return name
 
-    monkeypatch.setattr(doctor.tables, "there", lambda _: True)
-    monkeypatch.setattr(doctor.tables, "prepare", lambda _: None)
-    monkeypatch.setattr(doctor.fit, "unobserved", lambda _: [])
-    monkeypatch.setattr(doctor.process, "start", start)
-    monkeypatch.setattr(doctor.process, "stop", ended.extend)
+    monkeypatch.setattr(schema.tables, "there", lambda _: True)
+    monkeypatch.setattr(schema.tables, "prepare", lambda _: None)
+    monkeypatch.setattr(observers.fit, "unobserved", lambda _: [])
+    monkeypatch.setattr(observers.process, "start", start)
+    monkeypatch.setattr(observers.process, "stop", ended.extend)
     with pytest.raises(KeyboardInterrupt):
-        doctor._observers(MagicMock())
+        observers.checks(MagicMock())
     assert ended == started == ["write_probe"]

@@ -1,4 +1,4 @@
-"""Who has a part that moves: who led when the run began, who leads etcd, which proxy holds the floating address."""
+"""Roles that move between hosts: the leader and the replicas when a run began, etcd's leader, the address holder."""
 
 from firedrill.cluster import etcd
 from firedrill.cluster.patroni import View
@@ -7,20 +7,20 @@ from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 
 
-def parts(access: Access) -> dict[str, str | None]:
-    """`etcd_leader` and `address_holder` by their names in the inventory; null where there is none, or none answers."""
+def moving(access: Access) -> dict[str, str | None]:
+    """`etcd_leader` and `address_holder` by inventory name; null if there is none, or if nobody answers."""
     return {"etcd_leader": etcd.leader(access) if access.etcd else None, "address_holder": _holder(access)}
 
 
 def initial(view: View) -> dict[str, str]:
-    """Who is `initial_leader`, `initial_replica:1` and so on in a run that begins now."""
+    """The hosts that `initial_leader`, `initial_replica:1` and so on name in a run that begins now."""
     found = {f"initial_replica:{number}": name for number, name in enumerate(view.replicas, 1)}
     return found | ({"initial_leader": view.leader.name} if view.leader else {})
 
 
-def named(spec: str, then: dict[str, str]) -> str:
-    """A target, with those who were something `then` by their names."""
-    return ",".join(then.get(one, one) for one in spec.split(","))
+def named(target: str, initial: dict[str, str]) -> str:
+    """A target with the initial roles in it replaced by host names."""
+    return ",".join(initial.get(part, part) for part in target.split(","))
 
 
 def _holder(access: Access) -> str | None:
@@ -28,5 +28,5 @@ def _holder(access: Access) -> str | None:
         return None
     try:
         return next(iter(RESOLVERS["vip_holder"](access)), None)
-    except Problem:  # a proxy that does not let us in
+    except Problem:  # a proxy that refuses the login
         return None

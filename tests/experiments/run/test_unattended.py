@@ -21,7 +21,7 @@ def suite(tmp_path, monkeypatch):
 
     def run(*ends, left=None):
         wanted = [SimpleNamespace(name=f"e{number}", end=end) for number, end in enumerate(ends)]
-        monkeypatch.setattr(unattended, "mend", lambda access, tell: left)
+        monkeypatch.setattr(unattended, "repair", lambda access, tell: left)
         monkeypatch.setattr(unattended.needs, "missing", lambda it, access: it.end if isinstance(it.end, list) else [])
         monkeypatch.setattr(unattended, "Run", FakeRun)
         return unattended.run(wanted, WAYS, seed=7, folder=tmp_path, tell=lambda text: None)
@@ -64,7 +64,7 @@ def test_what_is_done_is_written_before_the_rest(suite, tmp_path):
     assert written["ended"] is None
 
 
-def test_a_cluster_that_cannot_be_mended_is_an_error(suite):
+def test_a_cluster_that_cannot_be_repaired_is_an_error(suite):
     found = suite("pass", left="no running leader")
     assert verdicts(found) == ["error"]
     assert "no running leader" in found["rows"][0]["why"][0]

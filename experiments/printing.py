@@ -1,0 +1,104 @@
+"""What the `experiments` command shows on a terminal."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from firedrill.experiments.model import Experiment
+from firedrill.experiments.report import suite_page
+from firedrill.experiments.report.suite import Suite
+
+COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow"}
+
+
+def experiments(rows: Iterable[dict[str, Any]]) -> None:
+    """The list of experiments."""
+    table = Table("experiment", "what happens", "takes about")
+    for row in rows:
+        table.add_row(row["name"], escape(row["title"]), f"{row['cost_s']:g} s")
+    Console().print(table)
+
+
+def experiment(it: Experiment) -> None:
+    """One experiment: question, hypothesis, steps, expectations."""
+    click.echo(f"{it.name}: {it.title}\n\n{it.question}\n\nHypothesis: {it.hypothesis}\n\nLoad: {it.load}")
+    if it.settings:
+        click.echo(f"Cluster settings: {json.dumps(dict(it.settings), default=str)}")
+    if it.one_proxy:
+        click.echo("Clients use the first proxy, as if there were no floating address.")
+    click.echo("Steps:")
+    for number, step in enumerate(it.steps, 1):
+        click.echo(f"  {number}. {step}")
+    click.echo("Expected:")
+    for expect in it.expectations:
+        click.echo(f"  - {expect.name}")
+
+
+def verdict(found: dict[str, Any], folder: Path | None) -> None:
+    """A run's verdict."""
+    console = Console(highlight=False)
+    colour = COLOURS[found["verdict"]]
+    console.print(f"\n[bold]{escape(found['title'])}[/]: [bold {colour}]{found['verdict'].upper()}[/]")
+    phases = found["phases"]
+    parts = ", ".join(f"{name} {_s(phases[f'{name}_ms'])}" for name in ("detect", "promote", "route"))
+    console.print(
+        f"  write outage (RTO)  {_s(found['rto_ms'])}  ({parts}; 95 % of the load after {_s(phases['recover95_ms'])})"
+    )
+    console.print(
+        f"  writes              {_n(found['acked'])} acked, {_n(found['lost'])} lost, "
+        f"{_n(found['ghost'])} ghost, {_n(found['unknown_writes'])} unknown"
+    )
+    console.print(f"  two primaries       {_s(found['dual_primary_ms'])}")
+    console.print(f"  users               {_n(found['user_errors'])} errors in {_n(found['user_requests'])} requests")
+    for sentence in found["why"]:
+        console.print(f"  [{colour}]•[/] {escape(sentence)}")
+    if folder:
+        console.print(f"  report              {folder / 'report.html'}")
+
+
+def summary(found: dict[str, Any], folder: Path) -> None:
+    """The spread of a repeated run."""
+    Console(highlight=False).print(f"\n[bold]all runs[/]: {found['verdict'].upper()}")
+    rto = found["rto_ms"]
+    click.echo(
+        f"  RTO  minimum {_s(rto['min'])}, median {_s(rto['median'])}, maximum {_s(rto['max'])}\n"
+        f"  report {folder / 'summary.html'}"
+    )
+
+
+def suite(found: Suite, folder: Path) -> None:
+    """One row per experiment, with the same figures as the page."""
+    table = Table(*suite_page.TERMINAL_COLUMNS)
+    for name, result, *cells in suite_page.terminal_rows(found):
+        colour = COLOURS.get(result, "red" if result == "error" else "dim")
+        table.add_row(name, f"[{colour}]{result}[/]", *map(escape, cells))
+    Console(highlight=False).print(table)
+    click.echo(f"  suite {folder / 'suite.html'}")
+
+
+def examined(found: dict[str, Any]) -> None:
+    """The doctor's tables."""
+    marks = {True: "[green]yes[/]", False: "[red]no[/]", None: "[yellow]none[/]"}
+    table = Table("tried", "holds", "found", "needed for")
+    for check in found["checks"]:
+        table.add_row(check["what"], marks[check["ok"]], escape(check["found"]), escape(check["needed_for"]))
+    possible = Table("experiment", "can be run", "why not in full")
+    for row in found["experiments"]:
+        possible.add_row(row["experiment"], row["can"], escape("; ".join(row["why"])))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(possible)
+
+
+def _s(ms: float | None) -> str:
+    return "not observed" if ms is None else f"{ms / 1000:.2f} s"
+
+
+def _n(count: int | None) -> str:
+    return "?" if count is None else str(count)

@@ -1,0 +1,100 @@
+"""What the steps of a run share: the cluster, the seed, the events file, faults injected and healed."""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from firedrill.cluster.each import each
+from firedrill.experiments.observe.watching import until_writes
+from firedrill.experiments.observe.writer import Writer
+from firedrill.experiments.run import roles, steady_state
+from firedrill.faults import engine, ledger
+from firedrill.faults.ledger import Entry
+from firedrill.faults.protocol import Fault
+from firedrill.inventories.access import Access
+
+Tell = Callable[[str], None]
+
+
+class Context:
+    """The StepContext of experiments/model.py. It records and does not interpret."""
+
+    def __init__(self, access: Access, *, seed: int, parts: Path, tell: Tell) -> None:
+        self.access = access
+        self.seed = seed
+        self.random = random.Random(seed)
+        self.profile: Mapping[str, Any] = access.profile
+        self.began_s = time.time()
+        self.first_fault: int | None = None
+        self.initial: dict[str, str] = {}
+        self.parts = parts
+        self.tell = tell
+        self.record = Writer(parts / "runner.jsonl", "runner")
+
+    def note(self, text: str) -> None:
+        self.record("note", text=text)
+        self.tell(text)
+
+    def named(self, target: str) -> str:
+        return roles.named(target, self.initial)
+
+    def inject(
+        self, fault: Fault, target: str, *, limit_s: float | None, max_hosts: int, allow_quorum_loss: bool
+    ) -> None:
+        plan = engine.plan(
+            fault,
+            self.named(target),
+            self.access,
+            limit_s=limit_s,
+            max_hosts=max_hosts,
+            allow_quorum_loss=allow_quorum_loss,
+        )
+        engine.inject(plan, self.access, self.record_fault)
+
+    def heal(self) -> None:
+        """Everything in the faults' ledger simultaneously, since some heal only when others have (a quorum).
+
+        An entry is written before its injection, so that Ctrl-C at any moment misses none.
+        """
+        entries = ledger.entries(self.access.inventory)
+        each(lambda entry: engine.heal(entry, self.access, self.record_fault), entries)
+
+    def record_fault(self, entry: Entry, phase: str, detail: str, t: int | None) -> None:
+        if phase == "inject" and self.first_fault is None:
+            self.first_fault = t
+        self.record(
+            "fault",
+            phase=phase,
+            id=entry.id,
+            fault=entry.fault,
+            target=entry.spec,
+            host=entry.host,
+            args=entry.options,
+            detail=detail,
+            t=t,
+        )
+        self.tell(f"{entry.fault} of {entry.spec} ({entry.host}): {phase}: {detail}")
+
+    def wait_for_write(self, seconds: float) -> float | None:
+        return until_writes(self.parts, seconds)
+
+    def wait_until_steady(self, phase: str, seconds: float) -> bool:
+        self.tell(f"waiting for the steady state ({phase})")
+        state, waited = steady_state.wait(self.access, seconds, self.tell)
+        self.record(
+            "steady",
+            phase=phase,
+            ok=state.ok,
+            leader=state.leader,
+            sync_standbys=list(state.sync_standbys),
+            timeline=state.timeline,
+            detail=state.detail,
+            waited_ms=round(waited * 1000),
+        )
+        self.tell(state.detail or str(state))
+        if state.ok:
+            parts: dict[str, Any] = {**roles.moving(self.access)}
+            self.record("parts", phase=phase, **parts)
+        return state.ok

@@ -1,0 +1,57 @@
+"""Which experiments are possible, given what the doctor found."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from firedrill.experiments.model import Experiment
+from firedrill.experiments.run import fit, roles
+from firedrill.experiments.run.doctor.check import Check
+from firedrill.experiments.run.doctor.observers import NEEDED
+from firedrill.experiments.steps import Inject
+from firedrill.faults import engine
+from firedrill.faults.protocol import Target, new_id
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+
+
+def begun(it: Experiment, now: dict[str, str]) -> Experiment:
+    """The experiment as if it began now: its targets name the hosts that have the initial roles."""
+    steps = (replace(s, target=roles.named(s.target, now)) if isinstance(s, Inject) else s for s in it.steps)
+    return replace(it, steps=tuple(steps))
+
+
+def possible(
+    it: Experiment, access: Access, checks: Sequence[Check], connections: engine.Connections
+) -> dict[str, Any]:
+    """Whether it can be run: `in full`, `inconclusive` at best, or `no`; and why."""
+    fitted = fit.within(it, access)
+    watched = {*NEEDED, "schema"} | ({"users"} if fitted.load.total else set())
+    unobserved = [f"no {check.what}" for check in checks if check.ok is False and check.what in watched]
+    refused = _refusals(fitted, access, checks, connections)
+    can = "no" if refused else "inconclusive" if unobserved else "in full"
+    return {"experiment": it.name, "can": can, "why": [*refused, *unobserved]}
+
+
+def _refusals(it: Experiment, access: Access, checks: Sequence[Check], connections: engine.Connections) -> list[str]:
+    may_change = any(check.what == "REST credentials" and check.ok for check in checks)
+    found = ["it changes the cluster's settings, and may not"] if it.settings and not may_change else []
+    for step in it.steps:
+        if isinstance(step, Inject):
+            found += _refusal(step, access, connections)
+    return list(dict.fromkeys(found))
+
+
+def _refusal(step: Inject, access: Access, connections: engine.Connections) -> list[str]:
+    try:
+        plan = engine.plan(
+            step.fault, step.target, access, max_hosts=len(access.inventory.hosts), allow_quorum_loss=True
+        )
+        for host in plan.hosts:
+            connection = connections[host.name]
+            step.fault.refuse(
+                Target(new_id(), step.target, host, access, plan.limit_s, connection, together=plan.hosts)
+            )
+    except Problem as problem:
+        return [problem.cause]
+    return []

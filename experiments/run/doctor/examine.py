@@ -1,0 +1,37 @@
+"""Try everything, and work out which experiments are possible."""
+
+from typing import Any
+
+from firedrill.cluster import patroni
+from firedrill.cluster.each import each
+from firedrill.experiments.catalogue import EXPERIMENTS
+from firedrill.experiments.run import roles
+from firedrill.experiments.run.doctor import drills, hosts, observers, settings, users
+from firedrill.experiments.run.doctor.check import Check
+from firedrill.faults import engine
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+
+
+def examine(access: Access) -> dict[str, list[dict[str, Any]]]:
+    """Try everything: {"checks": [...], "experiments": [...]}. Raises Problem."""
+    if not access.inventory.role("postgres"):
+        raise Problem(f"{access.inventory.path} has no host with the role postgres", "add the database hosts to it")
+    with engine.connected(access.inventory.hosts) as connections:
+        looked = each(lambda host: hosts.checks(host, connections[host.name]), access.inventory.hosts)
+        checks = [check for of_host in looked for check in of_host]
+        checks += [settings.dynamic(access), settings.credentials(access)]
+        checks += [*observers.checks(access), users.check(access), power(access)]
+        now = roles.initial(patroni.view(access))
+        possible = [drills.possible(drills.begun(it, now), access, checks, connections) for it in EXPERIMENTS.values()]
+    return {"checks": [vars(check) for check in checks], "experiments": possible}
+
+
+def power(access: Access) -> Check:
+    """Only what the inventory says: power commands are not run here."""
+    without = [
+        host.name for host in access.inventory.hosts if not {"power_on", "power_off"} <= set(host.data.get("power", {}))
+    ]
+    if without:
+        return Check("power", None, f"no power_on and power_off for {', '.join(without)}", "power cuts")
+    return Check("power", True, "every host has its commands; try them by hand", "power cuts")

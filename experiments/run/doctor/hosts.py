@@ -1,0 +1,43 @@
+"""Every host by SSH: the login, Python, the clock, the services of its roles."""
+
+from collections.abc import Iterator
+
+from firedrill.cluster import ssh
+from firedrill.experiments.observe import logs
+from firedrill.experiments.run.doctor.check import Check
+from firedrill.faults import processes
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Host
+
+# Events are stamped here and logs are corrected, so an offset is no error; a large one is worth a remark.
+LARGE_OFFSET_MS = 500
+ROLE_UNITS = {"postgres": "patroni", "etcd": "etcd", "proxy": "haproxy"}
+
+
+def checks(host: Host, connection: ssh.Connection | None) -> list[Check]:
+    """The checks of one host."""
+    what, needed = f"SSH to {host.name}", "faults on it, its logs"
+    if connection is None:
+        return [Check(what, False, f"{host.address} refuses {host.data['ssh_user']}, or does not answer", needed)]
+    done: list[Check] = []
+    try:
+        done.extend(_of(host, connection, what, needed))
+    except (Problem, ValueError) as problem:
+        done.append(Check(what, False, str(problem), needed))
+    return done
+
+
+def _of(host: Host, connection: ssh.Connection, what: str, needed: str) -> Iterator[Check]:
+    user, python = ssh.sh(connection, "id -un; python3 -V 2>/dev/null || echo none").splitlines()
+    offset, error = logs.offset_of(connection)
+    remark = ": large, check its time synchronization" if abs(offset) > LARGE_OFFSET_MS * 1e6 else ""
+    found = f"{user}, {python}, clock {offset / 1e6:+.1f} ms (± {error / 1e6:.1f} ms){remark}"
+    yield Check(what, user == "root" and python != "none", found, needed)
+    yield _services(host, connection)
+
+
+def _services(host: Host, connection: ssh.Connection) -> Check:
+    units = [processes.unit(name, host) for role, name in ROLE_UNITS.items() if role in host.roles]
+    shown = ssh.sh(connection, f"systemctl is-active {' '.join(units)} || true").split() if units else []
+    found = ", ".join(f"{unit} {state}" for unit, state in zip(units, shown, strict=False)) or "its roles have none"
+    return Check(f"services on {host.name}", set(shown) <= {"active"}, found, "faults of processes, its logs")

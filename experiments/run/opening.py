@@ -1,0 +1,58 @@
+"""The `run` event: everything about a run that is known when it begins."""
+
+from pathlib import Path
+from typing import Any
+
+from firedrill.experiments.model import Experiment
+from firedrill.experiments.run import fit, versions
+from firedrill.experiments.run.context import Context
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import Inventory
+
+FORMAT = 1
+
+
+def event(experiment: Experiment, context: Context) -> dict[str, Any]:
+    """Its fields, as docs/events.md lists them."""
+    access = context.access
+    return {
+        "format": FORMAT,
+        **_experiment(experiment, context),
+        **_cluster(access),
+        "seed": context.seed,
+        "profile": {**context.profile, "name": access.profile_name, "watchdog": _watchdog(access.inventory)},
+        "unobserved": fit.unobserved(access),
+    }
+
+
+def _experiment(it: Experiment, context: Context) -> dict[str, Any]:
+    load = {"users": it.load.total, "file": it.load.file, "rates": dict(it.load.rates)}
+    return {
+        "experiment": it.name,
+        "title": it.title,
+        "question": it.question,
+        "hypothesis": it.hypothesis,
+        "load": load | {"timeout_s": it.load.timeout_s, "text": str(it.load)},
+        "steps": [str(step) for step in it.steps],
+        "expectations": [expectation.event(context.profile) for expectation in it.expectations],
+    }
+
+
+def _cluster(access: Access) -> dict[str, Any]:
+    hosts = access.inventory.hosts
+    return {
+        "inventory": _place(access.inventory.path),
+        "topology": [{"name": host.name, "address": host.address, "roles": list(host.roles)} for host in hosts],
+        "versions": versions.found(access),
+        "front": access.front,
+    }
+
+
+def _place(path: Path) -> str:
+    """The inventory file relative to the working folder: the report says how to repeat the run."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _watchdog(inventory: Inventory) -> str:
+    """The watchdog's mode that the inventory wants; the cluster's own settings do not show it."""
+    return str(inventory.role("postgres")[0].data["watchdog"]["mode"])

@@ -1,0 +1,218 @@
+"""The kinds of step of an experiment: one class each (its data, its text, how it is carried out), one row in STEPS."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from firedrill.cluster import operations
+from firedrill.experiments.model import Bound, Step, StepContext
+from firedrill.faults.protocol import Fault, new_id
+from firedrill.inventories.errors import Problem
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Let time pass: `seconds`, plus up to `jitter` (a timing, such as "loop_wait"), drawn from the seed."""
+
+    seconds: float
+    jitter: str | None = None
+
+    def __str__(self) -> str:
+        return f"wait {self.seconds:g} s" + (f" and up to {self.jitter} more" if self.jitter else "")
+
+    def carry_out(self, run: StepContext) -> None:
+        extra = run.random.uniform(0, run.profile[self.jitter]) if self.jitter else 0
+        time.sleep(self.seconds + extra)
+        if self.jitter:
+            run.note(f"waited {extra:.3f} s of a {self.jitter} more (seed {run.seed})")
+
+
+@dataclass(frozen=True)
+class UntilAfterFault:
+    """Wait until `time` after the first fault took effect. If that moment has passed, go on immediately.
+
+    For actions that must come before a lease expires: the lease runs from the injection, not from its proof.
+    """
+
+    time: Bound
+
+    def __str__(self) -> str:
+        return f"wait until {self.time} after the first fault"
+
+    def carry_out(self, run: StepContext) -> None:
+        if run.first_fault is None:
+            raise Problem("no fault was injected yet", "put this step after the first Inject")
+        moment = run.first_fault / 1e9 + self.time.ms(run.profile) / 1000
+        time.sleep(max(0, moment - time.time()))
+
+
+@dataclass(frozen=True)
+class Inject:
+    """Inject a fault on a target. It heals by itself after `limit_s`, by default the fault's own limit.
+
+    In addition to the targets of faults/targets.py, `initial_leader` and `initial_replica:2` name the hosts that had
+    that role when the run began.
+    """
+
+    fault: Fault
+    target: str
+    limit_s: float | None = None
+    max_hosts: int = 2
+    allow_quorum_loss: bool = False
+
+    def __str__(self) -> str:
+        return f"inject {self.fault} on {self.target}" + (f" for {self.limit_s:g} s" if self.limit_s else "")
+
+    def carry_out(self, run: StepContext) -> None:
+        run.inject(
+            self.fault,
+            self.target,
+            limit_s=self.limit_s,
+            max_hosts=self.max_hosts,
+            allow_quorum_loss=self.allow_quorum_loss,
+        )
+
+
+@dataclass(frozen=True)
+class UntilWrites:
+    """Wait until a write that began after this step is acknowledged. On timeout go on: the judge decides."""
+
+    within_s: float
+
+    def __str__(self) -> str:
+        return f"wait up to {self.within_s:g} s for writes to return"
+
+    def carry_out(self, run: StepContext) -> None:
+        took = run.wait_for_write(self.within_s)
+        result = "no write was acknowledged" if took is None else f"writes are back after {took:.2f} s"
+        run.tell(f"{result} (waited up to {self.within_s:g} s)")
+
+
+@dataclass(frozen=True)
+class Heal:
+    """Heal every fault of this run."""
+
+    def __str__(self) -> str:
+        return "heal"
+
+    def carry_out(self, run: StepContext) -> None:
+        run.heal()
+
+
+@dataclass(frozen=True)
+class UntilSteady:
+    """Wait for the steady state: a leader, every replica streaming, a synchronous standby. On timeout go on."""
+
+    within_s: float
+
+    def __str__(self) -> str:
+        return f"wait up to {self.within_s:g} s for the steady state"
+
+    def carry_out(self, run: StepContext) -> None:
+        run.wait_until_steady("after", self.within_s)
+
+
+@dataclass(frozen=True)
+class Switchover:
+    """Planned work: hand the leadership over to a standby that the cluster chooses. Recorded like a fault."""
+
+    within_s: float = 30
+
+    def __str__(self) -> str:
+        return "switch over to a standby"
+
+    def carry_out(self, run: StepContext) -> None:
+        """A fault that needs no healing."""
+        fields: dict[str, Any] = {"id": new_id(), "fault": "switchover", "target": "leader", "args": {}}
+        began, old = time.time_ns(), operations.leader(run.access)
+        run.record("fault", host=old, phase="inject", detail=f"POST /switchover {old}", t=began, **fields)
+        run.first_fault = run.first_fault or began
+        old, new, message = operations.switchover(run.access, self.within_s)
+        for phase, detail in (("effective", message), ("heal", "nothing to heal"), ("clean", f"{new} leads")):
+            run.record("fault", host=old, phase=phase, detail=detail, **fields)
+        run.tell(f"switchover from {old} to {new}: {message}")
+
+
+@dataclass(frozen=True)
+class WriteLog:
+    """Make the leader write this much transaction log (WAL). If the leader fails at it, note that and go on."""
+
+    mib: int
+
+    def __str__(self) -> str:
+        return f"write {self.mib} MiB of transaction log on the leader"
+
+    def carry_out(self, run: StepContext) -> None:
+        try:
+            run.note(operations.write_wal(run.access, self.mib))
+        except Problem as problem:  # some drills are about a primary that fails here
+            run.note(str(problem))
+
+
+@dataclass(frozen=True)
+class Reinitialize:
+    """Make a node discard its data and take a new base copy."""
+
+    target: str
+
+    def __str__(self) -> str:
+        return f"reinitialize {self.target} from a base copy"
+
+    def carry_out(self, run: StepContext) -> None:
+        name = run.named(self.target)
+        run.note(f"{name}: {operations.reinitialize(run.access, name)}")
+
+
+@dataclass(frozen=True)
+class Level:
+    """A period that is measured separately: one point of a curve, such as "5 % loss"."""
+
+    name: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"measure {self.name} for {self.seconds:g} s"
+
+    def carry_out(self, run: StepContext) -> None:
+        start = time.time_ns()
+        time.sleep(self.seconds)
+        run.record("level", name=self.name, start=start)
+
+
+@dataclass(frozen=True)
+class UntilCaughtUp:
+    """Wait until a node has everything that the leader had when the step began. On timeout go on."""
+
+    target: str
+    within_s: float
+
+    def __str__(self) -> str:
+        return f"wait up to {self.within_s:g} s until {self.target} has caught up"
+
+    def carry_out(self, run: StepContext) -> None:
+        name = run.named(self.target)
+        took = operations.until_caught_up(run.access, name, self.within_s)
+        t, how = time.time_ns(), None
+        if took is not None:
+            how = operations.how_it_came_back(run.access, name, run.began_s)
+        run.record("caught_up", host=name, t=t, ok=took is not None, by=how)
+        run.tell(f"{name}: has caught up by {how}" if how else f"{name}: has not caught up in {self.within_s:g} s")
+
+
+# Every kind of step. A new one is a class above and a row here.
+STEPS: dict[str, type[Step]] = {
+    kind.__name__: kind
+    for kind in (
+        Wait,
+        UntilAfterFault,
+        Inject,
+        UntilWrites,
+        Heal,
+        UntilSteady,
+        Switchover,
+        WriteLog,
+        Reinitialize,
+        Level,
+        UntilCaughtUp,
+    )
+}
