@@ -12,10 +12,12 @@ from typing import Any
 import click
 
 from firedrill.experiments import printing
-from firedrill.experiments.catalogue import EXPERIMENTS, QUICK, find
+from firedrill.experiments.catalogue import EXPERIMENTS, QUICK
 from firedrill.experiments.judge.recording import load_events
 from firedrill.experiments.judge.verdict import summarise
+from firedrill.experiments.lookup import known
 from firedrill.experiments.model import Experiment
+from firedrill.experiments.parameters import ExperimentName, ExperimentNames
 from firedrill.experiments.report import again, suite_page
 from firedrill.experiments.report import suite as suites
 from firedrill.experiments.report.journal import journal as journal_of
@@ -50,7 +52,7 @@ def cli() -> None:
 @as_json_option
 def list_(as_json: bool) -> None:
     """List all experiments with their approximate durations."""
-    rows = [{"name": it.name, "title": it.title, "cost_s": it.cost_s} for it in EXPERIMENTS.values()]
+    rows = [{"name": it.name, "title": it.title, "cost_s": it.cost_s} for it in known()]
     if as_json:
         click.echo(json.dumps(rows, indent=1))
     else:
@@ -58,11 +60,14 @@ def list_(as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("name")
+@click.argument("experiment", metavar="EXPERIMENT", type=ExperimentName())
 @as_json_option
-def show(name: str, as_json: bool) -> None:
-    """Show one experiment: question, hypothesis, steps, expectations."""
-    it = find(name)
+def show(experiment: Experiment, as_json: bool) -> None:
+    """Show one experiment: question, hypothesis, steps, expectations.
+
+    EXPERIMENT is a name of `experiments list`, or FILE.py or FILE.py:NAME for one of your own.
+    """
+    it = experiment
     if not as_json:
         printing.experiment(it)
         return
@@ -74,18 +79,20 @@ def show(name: str, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("name")
+@click.argument("experiment", metavar="EXPERIMENT", type=ExperimentName())
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, show_default=True, help="Number of runs.")
 @seed_option
 @reports_option
 @as_json_option
 @click.pass_obj
-def run(get: GetAccess, name: str, repeat: int, seed: int | None, reports: Path, as_json: bool) -> int:
+def run(get: GetAccess, experiment: Experiment, repeat: int, seed: int | None, reports: Path, as_json: bool) -> int:
     """Run an experiment and judge it.
+
+    EXPERIMENT is a name of `experiments list`, or FILE.py or FILE.py:NAME for one of your own.
 
     Exit codes: 0 all expectations held, 1 the system under test fell short, 2 usage or lab error, 3 inconclusive.
     """
-    experiment, there = find(name), get()
+    there = get()
     _end_in_good_order()
     first = _seed(seed)
     done: list[tuple[dict[str, Any], Path]] = []
@@ -132,7 +139,7 @@ def _seed(given: int | None) -> int:
 
 
 @cli.command("suite")
-@click.option("--only", metavar="NAME,...", help="Only these experiments, in this order.")
+@click.option("--only", metavar="EXPERIMENT,...", type=ExperimentNames(), help="Only these experiments, in this order.")
 @click.option("--quick", is_flag=True, help="Only the most telling ones, about ten minutes.")
 @seed_option
 @reports_option
@@ -140,14 +147,21 @@ def _seed(given: int | None) -> int:
 @as_json_option
 @click.pass_obj
 def suite_(
-    get: GetAccess, only: str | None, quick: bool, seed: int | None, reports: Path, junit: Path | None, as_json: bool
+    get: GetAccess,
+    only: list[Experiment] | None,
+    quick: bool,
+    seed: int | None,
+    reports: Path,
+    junit: Path | None,
+    as_json: bool,
 ) -> int:
     """Run all experiments unattended, past any that fails.
 
     Exit codes: 0 all held, 1 the system under test fell short in one, 2 one could not be run, 3 inconclusive.
     """
-    names = only.split(",") if only else QUICK if quick else list(EXPERIMENTS)
-    wanted: list[Experiment] = [find(name.strip()) for name in names]
+    if only and quick:
+        raise click.UsageError("--only and --quick exclude each other.")
+    wanted = only or ([EXPERIMENTS[name] for name in QUICK] if quick else known())
     there = get()
     _end_in_good_order()
     folder = folders.of_suite(reports)

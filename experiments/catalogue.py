@@ -1,4 +1,4 @@
-"""Every experiment there is: one explicit table."""
+"""Every experiment of this package: one explicit table."""
 
 from firedrill.experiments.drills import (
     app_down,
@@ -22,8 +22,6 @@ from firedrill.experiments.drills import (
     standby_power_cut,
     switchover,
 )
-from firedrill.experiments.model import Experiment
-from firedrill.inventories.errors import Problem
 
 EXPERIMENTS = {
     it.name: it
@@ -51,7 +49,7 @@ EXPERIMENTS = {
     )
 }
 
-# The few that tell most, for every change: about ten minutes.
+# The most telling ones, for every change: about ten minutes.
 QUICK = [
     "leader_power_cut",
     "standby_power_cut",
@@ -63,10 +61,3 @@ QUICK = [
     "proxy_killed",
     "app_killed",
 ]
-
-
-def find(name: str) -> Experiment:
-    """The experiment of this name. Raises Problem naming those there are."""
-    if name not in EXPERIMENTS:
-        raise Problem(f"no experiment {name!r}", f"there are {', '.join(EXPERIMENTS)}")
-    return EXPERIMENTS[name]

@@ -1,4 +1,4 @@
-"""What the commands `lab`, `faults` and `experiments` share: the option that names the inventory, lines of progress."""
+"""What the commands `lab`, `faults` and `experiments` share: options, the inventory, lines of progress."""
 
 import time
 from collections.abc import Callable
@@ -17,13 +17,14 @@ def tell(text: str) -> None:
 
 
 def group(make: Callable[[Inventory], Any]) -> Callable[[Callable[[], None]], click.Group]:
-    """Commands after `-i FILE`; each is handed a function that reads the inventory and makes what it needs."""
+    """A group with `-i FILE`; each command gets a function that reads the inventory and makes what it needs."""
 
     def decorate(described: Callable[[], None]) -> click.Group:
         @click.group(help=described.__doc__, context_settings={"help_option_names": ["-h", "--help"]})
         @click.option(
             "-i", "--inventory", metavar="FILE", help="Inventory file; $FIREDRILL_INVENTORY, or inventories/lab.py."
         )
+        @click.version_option(package_name="firedrill", message="%(prog)s %(version)s")
         @click.pass_context
         def cli(context: click.Context, inventory: str | None) -> None:
             context.obj = lambda: make(read(inventory))

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from firedrill.cluster import patroni
-from firedrill.experiments.catalogue import find
 from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
+from firedrill.experiments.lookup import find
 from firedrill.experiments.model import Expect
 from firedrill.experiments.run import steady_state
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from firedrill.experiments.catalogue import EXPERIMENTS, find
+from firedrill.experiments.catalogue import EXPERIMENTS
+from firedrill.experiments.lookup import find
 from firedrill.experiments.model import EVENT_LOG, EVENTS, Load
 from firedrill.experiments.run import fit
 from firedrill.inventories.access import Access

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from firedrill.experiments import steps
-from firedrill.experiments.catalogue import EXPERIMENTS, find
+from firedrill.experiments.catalogue import EXPERIMENTS
+from firedrill.experiments.lookup import find
 from firedrill.experiments.model import Bound
 from firedrill.experiments.run import runner
 from firedrill.experiments.steps import Inject, Switchover, UntilAfterFault
