@@ -1,47 +1,57 @@
 # make demo: from a fresh machine to a measured leader power cut. make test: everything CI runs.
-# Both need root, Debian 12+ or Ubuntu 24.04+, git, make, Python 3.11+; they install all else.
+# Both need root, Debian 12+ or Ubuntu 24.04+, git, make and Python 3.11+. They install everything else.
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PACKAGES := mmdebstrap debian-archive-keyring systemd-container nftables iproute2 e2fsprogs openssh-client util-linux
-# What is started here ends with us, also when we are killed.
+# Commands end with make, even when make is killed.
 WITH_US := setpriv --pdeathsig KILL
 LOG := .venv/setup.log
 
-.PHONY: demo suite test unit bench lint setup clean
+.PHONY: demo suite test unit bench lint prepare setup tools image clean
 
-demo: setup
+demo: prepare
 	@$(WITH_US) lab up
 	@$(WITH_US) pyinfra -y inventories/lab.py deploy/cluster.py
 	@$(WITH_US) experiments run leader_power_cut
-	@echo "The lab runs on. Look around: . $(BIN)/activate; lab status; experiments list. Remove it: lab down"
+	@echo "The lab is still running. Explore it: . $(BIN)/activate; lab status; experiments list. Remove it: lab down"
 
-# All experiments, about 26 minutes; make suite QUICK=--quick: the few that tell most, in about seven.
-suite: setup
+# All experiments, about 26 minutes. make suite QUICK=--quick: the most informative ones, about seven minutes.
+suite: prepare
 	@$(WITH_US) lab up
 	@$(WITH_US) pyinfra -y inventories/lab.py deploy/cluster.py
 	@$(WITH_US) experiments suite $(QUICK)
 
-test: setup
+test: tools
 	@$(WITH_US) pytest
 
-unit: setup
+unit: tools
 	@pytest -m "not lab"
 
 bench: setup
 	@$(WITH_US) python -m firedrill.lab.bench
 
-lint: setup
+lint: tools
 	@ruff check . && ruff format --check . && mypy
 
-setup: .venv/packages .venv/installed
+# The Python environment and the host image are independent: they are made at the same time.
+prepare: .venv/packages
+	@$(WITH_US) $(MAKE) --no-print-directory --jobs=2 .venv/installed image
+
+setup: .venv/installed
+
+tools: .venv/tools
+
+image: .venv/packages
+	@$(WITH_US) $(PYTHON) -m firedrill.lab.image
 
 clean:
 	-$(BIN)/lab down
 	rm -rf .venv
 
 .venv/packages: Makefile
-	@[ "$$(id -u)" = 0 ] || { echo "make: hosts can only be made by root: run it with sudo or as root" >&2; exit 2; }
+	@[ "$$(id -u)" = 0 ] || { echo "make: only root can create hosts: run it with sudo or as root" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("make: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": name one with PYTHON=")'
 	@mkdir -p .venv
 	@missing=$$(for name in $(PACKAGES); do \
 	    dpkg-query -W -f '$${db:Status-Status}\n' $$name 2>/dev/null | grep -qx installed || echo $$name; done); \
@@ -51,9 +61,17 @@ clean:
 	  || { echo "make: packages cannot be installed ($$(grep -m1 '^E:' $(LOG) || tail -1 $(LOG))): check network and DNS; see $(LOG)" >&2; exit 2; }
 	@touch $@
 
+# pip's own errors, as one line.
+pip = { $(1); } >$(LOG) 2>&1 || { echo "make: the Python environment cannot be made \
+($$(grep -m1 -E '^ *(ERROR|error): ' $(LOG) || tail -1 $(LOG))): check network and DNS; see $(LOG)" >&2; exit 2; }
+
 .venv/installed: pyproject.toml .venv/packages
-	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("make: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": name one with PYTHON=")'
 	@echo "making the Python environment in .venv"
-	@{ $(PYTHON) -m venv --upgrade-deps .venv && $(BIN)/python -m pip install -q -e '.[test]'; } >$(LOG) 2>&1 \
-	  || { echo "make: the Python environment cannot be made ($$(grep -m1 -E '^ *(ERROR|error): ' $(LOG) || tail -1 $(LOG))): check network and DNS; see $(LOG)" >&2; exit 2; }
+	@$(call pip,$(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q -e .)
+	@touch $@
+
+# What tests and checks need in addition.
+.venv/tools: .venv/installed
+	@echo "adding the test tools to .venv"
+	@$(call pip,$(BIN)/python -m pip install -q -e '.[test]')
 	@touch $@

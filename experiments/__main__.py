@@ -28,8 +28,8 @@ from firedrill.experiments.run.doctor import examine
 from firedrill.experiments.run.runner import Run
 from firedrill.faults.ledger import only_one
 from firedrill.inventories.access import Access, access
-from firedrill.inventories.command import group, tell
-from firedrill.inventories.errors import USAGE, Problem, one_line
+from firedrill.inventories.command import console_script, group, tell
+from firedrill.inventories.errors import USAGE, Problem
 
 EXIT = {"pass": 0, "fail": 1, "unknown": 3}
 GetAccess = Callable[[], Access]
@@ -270,7 +270,7 @@ def _show_crash(part: str, error: BaseException) -> None:
     click.echo(f"{part} crashed:\n{''.join(traceback.format_exception(error))}", err=True)
 
 
-main = one_line(cli, "experiments")
+main = console_script(cli, "experiments")
 
 if __name__ == "__main__":
     main()

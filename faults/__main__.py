@@ -18,8 +18,8 @@ from firedrill.faults.ledger import Entry
 from firedrill.faults.protocol import Fault
 from firedrill.faults.steady import refuse_unsteady
 from firedrill.inventories.access import Access, access
-from firedrill.inventories.command import group
-from firedrill.inventories.errors import Problem, one_line
+from firedrill.inventories.command import console_script, group
+from firedrill.inventories.errors import Problem
 
 RETRIES, RETRY_SECONDS = 4, 3
 UNITS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "min": 60, "h": 3600}
@@ -219,7 +219,7 @@ def heal(get, ids: tuple[str, ...], everything: bool, after: float | None) -> No
         raise problems[0]
 
 
-main = one_line(cli, "faults")
+main = console_script(cli, "faults")
 
 if __name__ == "__main__":
     main()

@@ -1,28 +1,35 @@
-"""What the commands `lab`, `faults` and `experiments` share: options, the inventory, lines of progress."""
+"""What the commands `lab`, `faults` and `experiments` share: the option `-i`, progress lines, errors as one line."""
 
+import functools
+import sys
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from firedrill.inventories.errors import INTERRUPTED, USAGE, Problem
 from firedrill.inventories.read import Inventory, read
 
 _BEGAN = time.monotonic()
 
 
 def tell(text: str) -> None:
-    """One line of progress, with the seconds since the start."""
+    """Print one line of progress with the seconds since the start."""
     click.echo(f"[{time.monotonic() - _BEGAN:5.1f} s] {text}", err=True)
 
 
 def group(make: Callable[[Inventory], Any]) -> Callable[[Callable[[], None]], click.Group]:
-    """A group with `-i FILE`; each command gets a function that reads the inventory and makes what it needs."""
+    """Decorator: a click group with `-i FILE`. Its commands get a function that reads the inventory for `make`."""
 
     def decorate(described: Callable[[], None]) -> click.Group:
         @click.group(help=described.__doc__, context_settings={"help_option_names": ["-h", "--help"]})
         @click.option(
-            "-i", "--inventory", metavar="FILE", help="Inventory file; $FIREDRILL_INVENTORY, or inventories/lab.py."
+            "-i",
+            "--inventory",
+            metavar="FILE",
+            help="Inventory file. Default: $FIREDRILL_INVENTORY, else inventories/lab.py.",
         )
         @click.version_option(package_name="firedrill", message="%(prog)s %(version)s")
         @click.pass_context
@@ -32,3 +39,32 @@ def group(make: Callable[[Inventory], Any]) -> Callable[[Callable[[], None]], cl
         return cli
 
     return decorate
+
+
+def console_script(cli: click.Command, name: str) -> Callable[[], None]:
+    """Make a click command a console script.
+
+    A Problem or a system error (a full disk, missing permission) is one line on stderr; an unexpected exception is
+    shown with its traceback. Both exit 2: exit 1 means that the system under test fell short, and nothing else.
+    """
+
+    @functools.wraps(cli)
+    def run() -> None:
+        try:
+            code = cli.main(prog_name=name, standalone_mode=False)
+        except (Problem, OSError) as problem:
+            print(f"{name}: {problem or type(problem).__name__}", file=sys.stderr)
+            code = USAGE
+        except click.ClickException as error:
+            error.show()
+            code = USAGE
+        except (KeyboardInterrupt, click.Abort):
+            print(f"{name}: interrupted", file=sys.stderr)
+            code = INTERRUPTED
+        except Exception:  # noqa: BLE001 - its traceback is shown
+            traceback.print_exc()
+            print(f"{name}: this is a defect of Firedrill; please report it", file=sys.stderr)
+            code = USAGE
+        sys.exit(code)
+
+    return run

@@ -6,8 +6,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from firedrill.inventories.command import group, tell
-from firedrill.inventories.errors import USAGE, one_line
+from firedrill.inventories.command import console_script, group, tell
+from firedrill.inventories.errors import USAGE
 from firedrill.lab import core, doctor, image
 
 _COLOURS = {"running": "green", "booting": "yellow", "paused": "yellow", "off": "red", "absent": "dim"}
@@ -119,7 +119,7 @@ def doctor_(as_json: bool) -> None:
     raise SystemExit(0 if any(row["ok"] for row in rows) else USAGE)
 
 
-main = one_line(cli, "lab")
+main = console_script(cli, "lab")
 
 if __name__ == "__main__":
     main()

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from firedrill import package
-from firedrill.inventories.errors import Problem, one_line
+from firedrill.inventories.command import console_script
+from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import DEFAULT, Host, Inventory, read
 from firedrill.lab import core, doctor
 from firedrill.lab.guest import Guest, Tell
@@ -160,6 +161,6 @@ def cli(as_json: bool) -> None:
     Console().print(table)
 
 
-main = one_line(cli, "bench")
+main = console_script(cli, "bench")
 if __name__ == "__main__":
     main()

@@ -1,18 +1,22 @@
 """The host image: Debian 13 with everything a cluster needs, built once and cached; or bare, with sshd and Python.
 
-The cache's folder is named after what goes into it, so a changed list is a new image, and half-built ones
-(never renamed into place) are swept away by the next build.
+The folder in the cache is named after its content, so a changed package list is a new image. A build that did not
+finish was never renamed into place; the next build removes it.
+
+Standard library only: `python3 -m firedrill.lab.image` builds the image while pip still makes the environment.
 """
 
 import fcntl
 import hashlib
 import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from firedrill.inventories.errors import Problem
+from firedrill.inventories.errors import INTERRUPTED, USAGE, Problem
 from firedrill.lab import mounts, paths
 from firedrill.lab.run import run
 
@@ -26,13 +30,13 @@ CLUSTER = (
     "nginx-light", "gunicorn", "python3-flask", "python3-psycopg", "python3-psycopg-pool",
     "iptables", "nftables", "stress-ng", "chrony",
 )  # fmt: skip
-# Installed does not mean wanted: the deploy enables what a host's role needs.
+# Installed but disabled: the deploy enables what the roles of a host need.
 DISABLED = (
     "etcd", "haproxy", "keepalived", "nginx", "patroni", "postgresql", "nftables", "chrony",
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
     "e2scrub_reap", "fstrim.timer", "logrotate.timer",
 )  # fmt: skip
-# Before packages are unpacked: PostgreSQL's package makes no cluster of its own, Patroni will.
+# Before packages are unpacked: keeps PostgreSQL's package from creating a cluster. Patroni creates it.
 NO_MAIN_CLUSTER = (
     "mkdir -p $1/etc/postgresql-common"
     " && echo create_main_cluster = false > $1/etc/postgresql-common/createcluster.conf"
@@ -48,7 +52,7 @@ NEEDED_GIB = 3
 
 
 def recipe(*, bare: bool) -> dict[str, str]:
-    """All that decides what is in the image."""
+    """Everything that determines the content of the image."""
     packages = BASE if bare else BASE + CLUSTER
     return {
         "suite": SUITE,
@@ -60,7 +64,7 @@ def recipe(*, bare: bool) -> dict[str, str]:
 
 
 def folder(*, bare: bool) -> Path:
-    """Where the image is, or will be."""
+    """The path of the image, built or not."""
     digest = hashlib.sha256(repr(sorted(recipe(bare=bare).items())).encode()).hexdigest()[:12]
     return paths.CACHE / f"{'bare' if bare else 'cluster'}-{digest}"
 
@@ -71,7 +75,7 @@ def kind(image: Path) -> str:
 
 
 def ensure(*, bare: bool, rebuild: bool = False, tell: Callable[[str], None]) -> Path:
-    """The image's folder, built first if it is not there. Raises Problem with the cause."""
+    """The image's folder. Builds it if it is missing. Raises Problem with the cause."""
     target = folder(bare=bare)
     with locked():
         sweep()
@@ -84,6 +88,7 @@ def ensure(*, bare: bool, rebuild: bool = False, tell: Callable[[str], None]) ->
 
 @contextmanager
 def locked() -> Iterator[None]:
+    """Hold the lock of the cache: one build at a time."""
     paths.CACHE.mkdir(parents=True, exist_ok=True)
     with open(paths.CACHE / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -91,7 +96,7 @@ def locked() -> Iterator[None]:
 
 
 def sweep() -> None:
-    """Remove what a dead build left."""
+    """Remove builds that did not finish."""
     for partial in paths.CACHE.glob("*.partial"):
         _discard(partial)
 
@@ -108,11 +113,11 @@ def _build(target: Path, *, bare: bool, tell: Callable[[str], None]) -> None:
     free = shutil.disk_usage(paths.CACHE).free / 2**30
     if free < NEEDED_GIB:
         raise Problem(
-            f"{paths.CACHE} has {free:.1f} GiB free, the image's build needs {NEEDED_GIB}",
+            f"{paths.CACHE} has {free:.1f} GiB free, building the image needs {NEEDED_GIB}",
             "free some, or set FIREDRILL_CACHE to a folder on a larger disk",
         )
     partial = target.with_suffix(".partial")
-    tell(f"building the host image ({SUITE}, {target.name}); this is done once")
+    tell(f"building the host image ({SUITE}, {target.name}); done once")
     try:
         _mmdebstrap(partial, recipe(bare=bare)["packages"], tell)
         _finish(partial)
@@ -124,38 +129,39 @@ def _build(target: Path, *, bare: bool, tell: Callable[[str], None]) -> None:
 
 
 def _mmdebstrap(partial: Path, packages: str, tell: Callable[[str], None]) -> None:
-    # A process namespace of its own ends the build's children with it, and it ends with us, even by SIGKILL.
+    # In a PID namespace, so that no process outlives the build; the build ends with this process, even by SIGKILL.
     command = [
         "setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--mount", "--fork", "--kill-child=KILL",
         "mmdebstrap", "--variant=minbase", f"--include={packages}", f"--essential-hook={NO_MAIN_CLUSTER}",
         '--aptopt=APT::Install-Recommends "false"', SUITE, str(partial),
     ]  # fmt: skip
-    said: list[str] = []
+    lines: list[str] = []
     try:
         child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     except FileNotFoundError:
-        raise Problem("no mmdebstrap", "run `make setup`, which installs what is needed") from None
+        raise Problem("no mmdebstrap", "run `make setup`, which installs it") from None
     assert child.stderr
     for line in child.stderr:
-        said.append(line.strip())
+        lines.append(line.strip())
         if line.startswith("I:"):
             tell(line[2:].strip())
     if child.wait():
-        raise _explain(said)
+        raise explain(lines)
 
 
-def _explain(said: list[str]) -> Problem:
-    errors = [line for line in said if line.startswith(("E:", "Err:"))] or said[-1:] or ["no message"]
-    text = " ".join(said)
+def explain(lines: list[str]) -> Problem:
+    """The cause of a failed build, from the lines that mmdebstrap printed: its first error, not its last."""
+    errors = [line for line in lines if line.startswith(("E:", "Err:"))] or lines[-1:] or ["no message"]
+    text = " ".join(lines)
     if "No space left" in text:
         return Problem(f"the disk of {paths.CACHE} is full", "free some, or set FIREDRILL_CACHE to a larger disk")
-    if any(word in text for word in ("Could not resolve", "Failed to fetch", "Unable to connect", "Temporary failure")):
-        return Problem(f"Debian's packages cannot be fetched ({errors[0]})", "check this machine's network and DNS")
-    return Problem(f"the image's build failed ({errors[-1]})", "mend the cause and run `lab image --rebuild`")
+    if any(sign in text for sign in ("Could not resolve", "Failed to fetch", "Unable to connect", "Temporary failure")):
+        return Problem(f"Debian packages cannot be fetched ({errors[0]})", "check this machine's network and DNS")
+    return Problem(f"the build of the host image failed ({errors[0]})", "fix the cause and run `lab image --rebuild`")
 
 
 def _finish(root: Path) -> None:
-    """Make the tree an image: no identity of its own, no service that no role asked for."""
+    """Turn the tree into an image: no host identity, no service enabled that no role asked for."""
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
     for file in ("etc/machine-id", "etc/hostname", "etc/resolv.conf"):
@@ -192,3 +198,20 @@ def listing() -> list[dict]:
             current = image in (folder(bare=False), folder(bare=True))
             found.append({"image": image.name, "path": str(image), "mib": size, "current": current})
     return found
+
+
+def main() -> int:
+    """Build the cluster image if it is missing. Errors are one line, as the commands print them."""
+    began = time.monotonic()
+    try:
+        ensure(bare=False, tell=lambda text: print(f"[{time.monotonic() - began:5.1f} s] {text}", file=sys.stderr))
+    except Problem as problem:
+        print(f"lab image: {problem}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
