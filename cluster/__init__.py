@@ -1,1 +1,1 @@
-"""How a cluster is asked and changed. Nothing here breaks anything."""
+"""Queries and changes a cluster, over SSH and its own APIs. Nothing here injects a fault."""

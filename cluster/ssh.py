@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import paramiko
-from fabric import Connection
+from fabric import Connection as Connection
 
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host

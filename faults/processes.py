@@ -1,45 +1,32 @@
 """What a role's process is called on a host: the unit that runs it, and how its processes are found."""
 
 from firedrill.cluster import ssh
+from firedrill.cluster.systems import system_of
 from firedrill.faults.protocol import Refused, Target
 from firedrill.inventories.read import Host
 
-POSTMASTER = "head -1 $(ls {folder}/postmaster.pid) 2>/dev/null"
 # Without these nobody gets in any more, to heal it or to look.
 NEVER = ("ssh", "sshd", "systemd-networkd", "networking", "NetworkManager", "dbus", "systemd-logind", "init")
 
 
-def unit(process: str, host: Host | None = None) -> str:
-    """The unit that runs a role's process, by the host's data; anything else is a unit's name itself."""
-    name = (host.data["units"] if host else {}).get("patroni" if process == "postgres" else process, process)
-    return name if "." in name else f"{name}.service"
+def unit(process: str, host: Host) -> str:
+    """The systemd unit that runs a process of the host's system; any other name is a unit's name itself."""
+    return system_of(host).unit(process, host)
 
 
 def find(process: str, host: Host) -> str:
-    """The shell text that prints the id of the main process."""
-    if process == "postgres":
-        return POSTMASTER.format(folder=host.data["postgres_data"])
-    return f"systemctl show -P MainPID {unit(process, host)}"
+    """Shell text that prints the id of the main process."""
+    return system_of(host).main_process(process, host)
 
 
 def find_all(process: str, host: Host) -> str:
-    """The shell text that prints the ids of all its processes.
-
-    Patroni's own is the main one alone: PostgreSQL, its child, goes on without it.
-    """
-    if process == "postgres":
-        return f'main=$({find(process, host)}); [ -z "$main" ] || {{ echo $main; pgrep -P $main; }}'
-    if process == "patroni":
-        return find(process, host)
-    return (
-        f"find /sys/fs/cgroup$(systemctl show -P ControlGroup {unit(process, host)}) "
-        "-name cgroup.procs -exec cat {} + 2>/dev/null"
-    )
+    """Shell text that prints the ids of all its processes."""
+    return system_of(host).all_processes(process, host)
 
 
 def refuse_vital(process: str) -> None:
     """Raises Refused for what the way in depends on."""
-    if unit(process).removesuffix(".service").removesuffix(".socket") in NEVER:
+    if process.removesuffix(".service").removesuffix(".socket") in NEVER:
         raise Refused(f"{process} is what the way in depends on", "take another process")
 
 

@@ -1,7 +1,6 @@
 """The steady state, as Patroni tells it: what a cluster must be before it is broken on purpose."""
 
-from firedrill.cluster import patroni
-from firedrill.cluster.steady import what_is_missing
+from firedrill.cluster.systems import system_of
 from firedrill.faults import engine
 from firedrill.faults.protocol import Refused
 from firedrill.inventories.access import Access
@@ -9,10 +8,11 @@ from firedrill.inventories.access import Access
 
 def refuse_unsteady(access: Access) -> None:
     """Raises Refused where the inventory's cluster is not whole, with what is active on its hosts already."""
-    if not access.inventory.role("postgres"):
+    system = system_of(access.inventory)
+    if not access.inventory.role(system.database_role):
         return
-    view = patroni.view(access)
-    missing = view.error or what_is_missing(view, access)
+    view = system.view(access)
+    missing = view.error or system.missing(access, view)
     if missing is None:
         return
     with engine.connected(access.inventory.hosts) as connections:

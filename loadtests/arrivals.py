@@ -20,10 +20,11 @@ from gevent.pool import Pool
 from locust import User, constant, events, task
 from locust.runners import MasterRunner
 
+from firedrill.cluster.outcomes import ACKED, FAILED
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.errors import USAGE, Problem
 from firedrill.inventories.read import read
-from firedrill.loadtests.outcomes import ACKED, ERROR, FAILED
+from firedrill.loadtests.outcomes import ERROR
 from firedrill.loadtests.recorder import Recorder
 
 SECOND = 1_000_000_000

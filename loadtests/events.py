@@ -14,8 +14,10 @@ import uuid
 import gevent
 import psycopg
 
+from firedrill.cluster.outcomes import ACKED, FAILED, UNKNOWN
+from firedrill.cluster.patroni.outcomes import CANCELED_WAIT, sql_outcome
 from firedrill.loadtests.arrivals import TIMEOUT, Arrival, rates, ways
-from firedrill.loadtests.outcomes import ACKED, CANCELED_WAIT, ERROR, FAILED, OK, UNKNOWN, sql_outcome
+from firedrill.loadtests.outcomes import ERROR, OK
 
 RATES = rates({"INSERT": 10, "SELECT": 10})
 # An id that is there is updated to itself: see weather/api.py.

@@ -2,7 +2,8 @@
 
 import json
 
-ACKED, FAILED, UNKNOWN = "acked", "failed", "unknown"
+from firedrill.cluster.outcomes import ACKED, FAILED, UNKNOWN
+
 OK, ERROR = "ok", "error"
 
 
@@ -28,15 +29,3 @@ def write_outcome(status: int, body: str | None, error: BaseException | None = N
     except ValueError:
         return UNKNOWN
     return FAILED if isinstance(said, dict) and said.get("outcome") == FAILED else UNKNOWN
-
-
-# After these SQLSTATEs a transaction may have been committed: the server went away under it.
-SERVER_GONE = ("57P01", "57P02", "08")
-# The server stopped waiting for its synchronous standby: the row is there, and not safe.
-CANCELED_WAIT = "wait for synchronous replication"
-
-
-def sql_outcome(sqlstate: str | None, warned: bool) -> str:
-    """What a statement that was sent and ended with an error came to; `warned`: CANCELED_WAIT was said."""
-    lost = sqlstate is None or sqlstate.startswith(SERVER_GONE) or warned
-    return UNKNOWN if lost else FAILED

@@ -51,7 +51,7 @@ def _watch(access: Access, write: Writer, stop: threading.Event) -> None:
 def _pulse(client, endpoint: tuple[str, int], watch: etcd.Watch, write: Writer, stop: threading.Event) -> None:
     """Say that the watch stands for as long as its member answers; end it when that is over, or we are."""
     try:
-        while watch.stands and not stop.wait(ALIVE_S):
+        while watch.active and not stop.wait(ALIVE_S):
             client.status()
             write("alive", endpoint=f"{endpoint[0]}:{endpoint[1]}")
     except etcd.ERRORS:

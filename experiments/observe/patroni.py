@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from firedrill.experiments.observe.on_change import on_change
+from firedrill.cluster.on_change import on_change
 from firedrill.experiments.observe.writer import Writer
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host

@@ -9,7 +9,9 @@ import asyncio
 import itertools
 import time
 
-from firedrill.experiments.observe.sql import ACKED, Lane
+from firedrill.cluster.dialect import Lane
+from firedrill.cluster.outcomes import ACKED
+from firedrill.cluster.systems import system_of
 from firedrill.experiments.observe.writer import Writer
 from firedrill.inventories.access import Access
 
@@ -19,19 +21,19 @@ CONNECT_S = 1.0
 LANES = 60
 SPARE = 4
 CONNECTING = 4
-INSERT = "INSERT INTO firedrill.probe (id) VALUES (%s) RETURNING host(inet_server_addr())"
 
 
 async def observe(access: Access, write: Writer) -> None:
     """Write until cancelled."""
+    dialect = system_of(access.inventory).dialect
     names = {host.address: host.name for host in access.inventory.hosts}
     spare: list[Lane] = []
     busy: dict[asyncio.Task, Lane] = {}
 
     async def one(identity: int, lane: Lane) -> None:
         start = time.time_ns()
-        answer = await lane.insert(INSERT, (identity,))
-        server = names.get(answer.row[0]) if answer.row else None
+        answer = await lane.write(identity)
+        server = names.get(answer.server) if answer.server else None
         write("write", id=identity, start=start, outcome=answer.outcome, server=server, error=answer.error)
         if answer.outcome == ACKED and len(spare) < SPARE:
             spare.append(lane)
@@ -44,7 +46,7 @@ async def observe(access: Access, write: Writer) -> None:
         await asyncio.sleep(max(0.0, began + identity * INTERVAL_S - loop.time()))
         connecting = sum(not lane.open for lane in busy.values())
         if spare or (len(busy) < LANES and connecting < CONNECTING):
-            lane = spare.pop() if spare else Lane(access.sql_front(), CONNECT_S, DEADLINE_S)
+            lane = spare.pop() if spare else dialect.front_lane(access, CONNECT_S, DEADLINE_S)
             task = asyncio.create_task(one(identity, lane))
             busy[task] = lane
             task.add_done_callback(busy.pop)

@@ -7,7 +7,6 @@ from firedrill.experiments.model import Experiment
 from firedrill.experiments.run import fit, versions
 from firedrill.experiments.run.context import Context
 from firedrill.inventories.access import Access
-from firedrill.inventories.read import Inventory
 
 FORMAT = 1
 
@@ -20,7 +19,7 @@ def event(experiment: Experiment, context: Context) -> dict[str, Any]:
         **_experiment(experiment, context),
         **_cluster(access),
         "seed": context.seed,
-        "profile": {**context.profile, "name": access.profile_name, "watchdog": _watchdog(access.inventory)},
+        "profile": {**context.profile, "name": access.profile_name},
         "unobserved": fit.unobserved(access),
     }
 
@@ -51,8 +50,3 @@ def _cluster(access: Access) -> dict[str, Any]:
 def _place(path: Path) -> str:
     """The inventory file relative to the working folder: the report says how to repeat the run."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-
-
-def _watchdog(inventory: Inventory) -> str:
-    """The watchdog's mode that the inventory wants; the cluster's own settings do not show it."""
-    return str(inventory.role("postgres")[0].data["watchdog"]["mode"])

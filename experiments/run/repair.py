@@ -4,8 +4,9 @@ import contextlib
 from collections.abc import Callable
 from functools import partial
 
-from firedrill.cluster import operations, patroni, ssh
+from firedrill.cluster import ssh
 from firedrill.cluster.each import each
+from firedrill.cluster.systems import system_of
 from firedrill.experiments.run import settings, steady_state
 from firedrill.faults import engine, ledger
 from firedrill.faults.ledger import Entry
@@ -58,10 +59,11 @@ def _switch_on(host: Host, access: Access, tell: Tell) -> None:
 
 
 def _reinitialize(access: Access, tell: Tell) -> bool:
-    """Reinitialize replicas that do not stream; whether there was any."""
-    view = patroni.view(access)
-    stuck = [member.name for member in view.members if member is not view.leader and member.state != "streaming"]
+    """Reinitialize replicas that do not follow the leader; whether there was any."""
+    system = system_of(access.inventory)
+    view = system.view(access)
+    stuck = [member.name for member in view.members if member is not view.leader and not member.healthy]
     for name in stuck if view.leader else []:
-        tell(f"{name} does not stream: reinitializing it")
-        _try(tell, partial(operations.reinitialize, access, name))
+        tell(f"{name} does not follow the leader: reinitializing it")
+        _try(tell, partial(system.reinitialize, access, name))
     return bool(view.leader and stuck)

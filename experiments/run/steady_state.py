@@ -4,14 +4,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import psycopg
-
-from firedrill.cluster import etcd, patroni
-from firedrill.cluster.steady import what_is_missing
+from firedrill.cluster.system import Epoch
+from firedrill.cluster.systems import system_of
 from firedrill.inventories.access import Access
 
 INTERVAL_S = 0.5
-ANSWER_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -20,7 +17,7 @@ class State:
 
     leader: str | None
     sync_standbys: tuple[str, ...]
-    timeline: int | None
+    timeline: Epoch
     detail: str | None
 
     @property
@@ -33,35 +30,19 @@ class State:
 
 
 def look(access: Access) -> State:
-    """A leader, all others streaming on its timeline, a sync standby, every etcd member, every proxy's write port."""
-    view = patroni.view(access)
+    """A leader, healthy replicas on its timeline, a sync standby, a healthy coordinator, every proxy's write port."""
+    system = system_of(access.inventory)
+    view = system.view(access)
     leader = view.leader
-    detail = view.error or what_is_missing(view, access) or _etcd_error(access) or _front_error(access)
-    return State(leader.name if leader else None, view.sync_standbys, leader.timeline if leader else None, detail)
-
-
-def _etcd_error(access: Access) -> str | None:
-    for host, endpoint in zip(access.inventory.role("etcd"), access.etcd, strict=True):
-        try:
-            with etcd.client(endpoint, access, ANSWER_S) as client:
-                if not client.status().leader:
-                    return f"etcd on {host.name} knows no leader"
-        except etcd.ERRORS as error:
-            return f"etcd on {host.name} does not answer ({type(error).__name__})"
-    return None
+    detail = view.error or system.missing(access, view) or system.coordinator_error(access) or _front_error(access)
+    return State(leader.name if leader else None, view.sync_standbys, leader.epoch if leader else None, detail)
 
 
 def _front_error(access: Access) -> str | None:
+    dialect = system_of(access.inventory).dialect
     addresses = dict.fromkeys([access.front, *(host.address for host in access.inventory.role("proxy"))])
-    for address in addresses:
-        try:
-            with psycopg.connect(**access.sql_front() | {"host": address}) as connection:
-                row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
-        except psycopg.Error as error:
-            return f"no connection through {address} ({str(error).strip().splitlines()[0]})"
-        if row and row[0]:
-            return f"the write port of {address} leads to a replica"
-    return None
+    errors = (dialect.write_route_error(access, address) for address in addresses)
+    return next((error for error in errors if error), None)
 
 
 def wait(access: Access, seconds: float, tell: Callable[[str], None]) -> tuple[State, float]:

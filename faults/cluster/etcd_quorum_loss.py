@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from firedrill.cluster import etcd
+from firedrill.cluster.systems import system_of
 from firedrill.faults.network.partition import Partition
 from firedrill.faults.power.pause import Pause
 from firedrill.faults.power.power_cut import PowerCut
@@ -56,7 +56,7 @@ class EtcdQuorumLoss:
         if len(hit) <= len(members) // 2:
             raise Refused(f"{len(hit)} of {len(members)} etcd members is no majority", "take `etcd:majority`")
         self._by.refuse(target)
-        if not etcd.decides(target.access):
+        if not _has_quorum(target):
             raise Refused("etcd has no quorum already", "mend it first")
 
     def snapshot(self, target: Target) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class EtcdQuorumLoss:
 
     def prove(self, target: Target) -> str:
         said = self._by.prove(target)
-        if not poll(lambda: not etcd.decides(target.access), SECONDS, step=0.2):
+        if not poll(lambda: not _has_quorum(target), SECONDS, step=0.2):
             raise NotEffective(f"{said}; and yet etcd decides {SECONDS} s later", "")
         return f"{said}; no etcd member can decide"
 
@@ -81,4 +81,8 @@ class EtcdQuorumLoss:
         return self._by.heal(target)
 
     def status(self, target: Target) -> str:
-        return f"{self._by.status(target)}; etcd {'decides' if etcd.decides(target.access) else 'has no quorum'}"
+        return f"{self._by.status(target)}; etcd {'decides' if _has_quorum(target) else 'has no quorum'}"
+
+
+def _has_quorum(target: Target) -> bool:
+    return system_of(target.access.inventory).has_quorum(target.access)

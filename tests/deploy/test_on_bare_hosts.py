@@ -6,7 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from firedrill.cluster import patroni, ssh
+from firedrill.cluster import ssh
+from firedrill.cluster.patroni import rest
 from firedrill.experiments.run import steady_state
 from firedrill.inventories.access import access
 from firedrill.inventories.read import read
@@ -62,7 +63,7 @@ def test_a_deadline_that_passes_prints_what_the_service_said(command, inventory)
     ways = access(read(inventory))
     state, _ = steady_state.wait(ways, 60, print)
     assert state.ok, state.detail
-    replica = patroni.view(ways).replicas[0]
+    replica = rest.view(ways).replicas[0]
     program = "/usr/lib/postgresql/17/bin/postgres"
     with ssh.connect(ways.inventory[replica]) as connection:
         ssh.sh(connection, f"systemctl stop patroni && mv {program} {program}.away")

@@ -8,10 +8,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from firedrill.cluster import etcd, patroni, ssh
+from firedrill.cluster import ssh
 from firedrill.cluster.each import each
+from firedrill.cluster.patroni import coordinator, dialect, rest
+from firedrill.cluster.patroni import settings as timings
 from firedrill.experiments.judge.recording import load_events
-from firedrill.experiments.observe import logs, tables
+from firedrill.experiments.observe import logs
 from firedrill.inventories.access import access
 from firedrill.inventories.read import read
 from tests.experiments.cluster.helpers import under_way
@@ -82,8 +84,8 @@ def _build(ways) -> None:
 
     each(one, list(enumerate(hosts, 1)))
     deadline = time.monotonic() + 120
-    while len([m for m in patroni.view(ways).members if m.state in ("running", "streaming")]) < 3:
-        assert time.monotonic() < deadline, patroni.view(ways)
+    while len([m for m in rest.view(ways).members if m.state in ("running", "streaming")]) < 3:
+        assert time.monotonic() < deadline, rest.view(ways)
         time.sleep(0.5)
     with psycopg.connect(**ways.sql_front() | {"dbname": "postgres"}, autocommit=True) as connection:
         connection.execute("CREATE DATABASE orders")
@@ -95,12 +97,12 @@ def ways(foreign):
 
 
 def test_the_cluster_is_seen_under_the_names_of_the_inventory(ways):
-    view = patroni.view(ways)
+    view = rest.view(ways)
     assert sorted(member.name for member in view.members) == sorted(NAMES)
     assert view.leader.name in NAMES
-    assert etcd.leader(ways) in NAMES
-    assert etcd.decides(ways)
-    settings = patroni.settings(ways)
+    assert coordinator.leader(ways) in NAMES
+    assert coordinator.has_quorum(ways)
+    settings = timings.in_effect(ways)
     assert (settings["ttl"], settings["primary_start_timeout"], settings["synchronous_mode"]) == (20, 300, "on")
     assert not (ways.inventory.path.parent / "secrets.json").exists(), "no passwords are made for another's cluster"
 
@@ -128,17 +130,17 @@ def test_the_doctor_tells_what_it_can_be_asked(foreign, ways, command):
     assert drills["long_isolation_copy"]["can"] == "in full", "whoever is a replica when a run begins"
     assert drills["last_node_standing"]["can"] == "in full"
     with psycopg.connect(**ways.sql_front()) as connection:
-        assert not tables.there(connection), "the schema it made is gone again"
+        assert not dialect.schema_exists(connection), "the schema it made is gone again"
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_doctor_that_is_interrupted_leaves_nothing_behind(foreign, ways, how, code):
     """Neither observers nor the schema that it made for them."""
     with psycopg.connect(**ways.sql_front(), autocommit=True) as connection:
-        assert not tables.there(connection)
+        assert not dialect.schema_exists(connection)
         with under_way(foreign, "doctor") as child:
             observers, deadline = [], time.monotonic() + 60
-            while len(observers) < 4 or not tables.there(connection):  # all but HAProxy's, which is not there
+            while len(observers) < 4 or not dialect.schema_exists(connection):  # all but HAProxy's, which is not there
                 assert child.poll() is None and time.monotonic() < deadline
                 observers = [
                     process for process in _children(child.pid) if b"firedrill.experiments.observe" in _text(process)
@@ -147,7 +149,7 @@ def test_a_doctor_that_is_interrupted_leaves_nothing_behind(foreign, ways, how, 
             said = child.communicate(timeout=120)[1]
         assert child.returncode == code, said
         assert said.strip() == ("experiments: interrupted" if how == signal.SIGINT else "")
-        assert not tables.there(connection)
+        assert not dialect.schema_exists(connection)
     assert [process for process in observers if b"firedrill.experiments.observe" in _text(process)] == []
 
 
@@ -229,7 +231,7 @@ def test_a_power_cut_of_its_leader_is_drilled_to_a_verdict(foreign, command, tmp
 
 def test_the_log_of_its_etcd_is_read_under_its_own_name(ways):
     """A member that is started anew says so; in a drill it hangs on who leads etcd whether any has a word to say."""
-    name = next(name for name in NAMES if name != etcd.leader(ways))
+    name = next(name for name in NAMES if name != coordinator.leader(ways))
     with ssh.connect(ways.inventory[name]) as connection:
         begins = logs.Turn(time.time_ns(), "etcd is started anew")
         ssh.sh(connection, "systemctl restart dcs")

@@ -11,7 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from firedrill.cluster import patroni, ssh
+from firedrill.cluster import ssh
+from firedrill.cluster.patroni import rest
 from firedrill.experiments.drills.patroni_frozen import EXPERIMENT
 from firedrill.experiments.judge.recording import Recording, holder, leader_history, load_events, record
 from firedrill.experiments.run import runner, steady_state
@@ -136,7 +137,7 @@ def test_a_watchdog_that_is_off_behind_the_inventorys_back_is_found_out(ways, tm
 
 def test_memory_is_used_up_and_no_database_dies_of_it(ways):
     """On the leader, with its databases at work: what is left is enough for them, and the fault gives way."""
-    name = patroni.view(ways).leader.name
+    name = rest.view(ways).leader.name
     look = (
         "systemctl show -P MainPID -P NRestarts patroni; head -1 /var/lib/postgresql/*/*/postmaster.pid; "
         "grep oom_kill /proc/vmstat"

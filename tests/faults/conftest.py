@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from firedrill.cluster import etcd, ssh
+from firedrill.cluster import ssh
+from firedrill.cluster.patroni import coordinator
 from firedrill.faults import engine, ledger, undo
 from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.ledger import Entry
@@ -82,7 +83,7 @@ def ways(net) -> Access:
         with login(host) as connection:
             ssh.script(connection, ETCD.format(name=host.name, address=host.address, cluster=cluster) + GREETER)
     found = Access(inventory, Secrets())
-    until(lambda: etcd.decides(found), 20)
+    until(lambda: coordinator.has_quorum(found), 20)
     return found
 
 

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from firedrill.cluster import etcd, ssh
+from firedrill.cluster import ssh
+from firedrill.cluster.patroni import coordinator
 from firedrill.faults import doctor, engine, ledger, undo
 from firedrill.faults.protocol import NotClean, NotEffective, Refused
 from firedrill.inventories.errors import Problem
@@ -33,7 +34,7 @@ def test_etcd_loses_its_quorum_and_gets_it_back(inject, heal, told, ways, means)
     assert len(entries) == 2
     assert all("no etcd member can decide" in detail for detail in told.of("effective"))
     heal(entries)
-    until(lambda: etcd.decides(ways), 20)
+    until(lambda: coordinator.has_quorum(ways), 20)
 
 
 def test_a_whole_host_is_paused_and_goes_on(inject, heal, told, on, ways):
@@ -52,7 +53,7 @@ def test_a_host_reboots(inject, heal, told, ways, on, how):
     assert "etcd1 went down" in told.of("effective")[0]
     heal(entries)
     assert "etcd1 booted anew and answers SSH" in told.of("clean")[0]
-    until(lambda: etcd.decides(ways), 20)
+    until(lambda: coordinator.has_quorum(ways), 20)
 
 
 def killed_when_done(child) -> None:
@@ -68,13 +69,13 @@ def test_power_faults_heal_by_themselves_when_their_controller_is_killed(control
     killed_when_done(controller(["poweroff", {}, "etcd1", 9], ["pause", {}, "etcd2", 6], ["reboot", {}, "etcd3", 3]))
     until(lambda: ledger.entries(ways.inventory) == [], 40)
     assert all(ssh.answers(host) for host in ways.inventory.hosts)
-    until(lambda: etcd.decides(ways), 20)
+    until(lambda: coordinator.has_quorum(ways), 20)
 
 
 def test_a_quorum_comes_back_by_itself_when_its_controller_is_killed(controller, ways, on, heal):
     killed_when_done(controller(["etcd_quorum_loss", {}, "etcd:majority", 40]))
-    assert not etcd.decides(ways)
-    until(lambda: etcd.decides(ways), 60)
+    assert not coordinator.has_quorum(ways)
+    until(lambda: coordinator.has_quorum(ways), 60)
     until(lambda: all(journals(on, host.name) == "" for host in ways.inventory.hosts), 10)
     heal(ledger.entries(ways.inventory))
 

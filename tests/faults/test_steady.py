@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from firedrill.cluster import steady as cluster_steady
-from firedrill.cluster.patroni import Member, View
+from firedrill.cluster.patroni import rest, settings
+from firedrill.cluster.system import PRIMARY, REPLICA, STARTING, Member, View
 from firedrill.faults import engine, steady
 from firedrill.faults.ledger import Entry
 from firedrill.faults.protocol import Refused
@@ -13,22 +13,23 @@ from firedrill.inventories.access import Access
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
 
-LEADER = Member("db1", "leader", "running", 3, None)
-STANDBYS = (Member("db2", "quorum_standby", "streaming", 3, 0), Member("db3", "replica", "streaming", 3, 0))
-WHOLE = View((LEADER, *STANDBYS), None)
+LEADER = Member("db1", PRIMARY, "running", 3)
+STANDBYS = (Member("db2", REPLICA, "streaming", 3, 0, sync=True), Member("db3", REPLICA, "streaming", 3, 0))
+WHOLE = View((LEADER, *STANDBYS))
+DOWN = {"state": "stopped", "role": STARTING, "healthy": False}
 
 
 @pytest.fixture
 def ways(monkeypatch) -> Access:
     """The lab's inventory, with no host asked for anything."""
     monkeypatch.setattr(engine.ssh, "answers", lambda host, seconds=0: False)
-    monkeypatch.setattr(cluster_steady.patroni, "settings", lambda access: {"synchronous_mode": "quorum"})
+    monkeypatch.setattr(settings, "in_effect", lambda access: {"synchronous_mode": "quorum"})
     monkeypatch.setattr(engine.ledger, "entries", lambda inventory: [])
     return Access(read(), Secrets())
 
 
 def seen(monkeypatch, view: View) -> None:
-    monkeypatch.setattr(steady.patroni, "view", lambda access: view)
+    monkeypatch.setattr(rest, "view", lambda access: view)
 
 
 def test_a_whole_cluster_may_be_broken(ways, monkeypatch):
@@ -40,12 +41,15 @@ def test_a_whole_cluster_may_be_broken(ways, monkeypatch):
     ("members", "said"),
     [
         ((), "no running leader"),
-        ((replace(LEADER, state="stopped"), *STANDBYS), "no running leader"),
-        ((LEADER, STANDBYS[0]), "db3 is no member of the cluster"),
-        ((LEADER, STANDBYS[0], replace(STANDBYS[1], state="stopped")), "db3 is stopped, wanted streaming"),
-        ((LEADER, STANDBYS[0], replace(STANDBYS[1], state="running")), "db3 is running, wanted streaming"),
-        ((LEADER, STANDBYS[0], replace(STANDBYS[1], timeline=2)), "db3 is on timeline 2, the leader db1 on 3"),
-        ((LEADER, replace(STANDBYS[0], role="replica"), STANDBYS[1]), "no synchronous standby"),
+        ((replace(LEADER, state="stopped", healthy=False), *STANDBYS), "no running leader"),
+        ((LEADER, STANDBYS[0]), "db3 is not a member of the cluster"),
+        ((LEADER, STANDBYS[0], replace(STANDBYS[1], **DOWN)), "db3 is stopped, wanted streaming"),
+        (
+            (LEADER, STANDBYS[0], replace(STANDBYS[1], state="running", healthy=False)),
+            "db3 is running, wanted streaming",
+        ),
+        ((LEADER, STANDBYS[0], replace(STANDBYS[1], epoch=2)), "db3 is on timeline 2, the leader db1 on 3"),
+        ((LEADER, replace(STANDBYS[0], sync=False), STANDBYS[1]), "no synchronous standby"),
     ],
 )
 def test_what_is_missing_is_said(ways, monkeypatch, members, said):

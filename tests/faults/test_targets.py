@@ -2,6 +2,7 @@
 
 import pytest
 
+from firedrill.cluster import front
 from firedrill.experiments.run.needs import without_vip
 from firedrill.faults import targets
 from firedrill.inventories.access import Access
@@ -37,6 +38,6 @@ def test_several_are_named_once_each(ways, monkeypatch):
 
 
 def test_without_a_floating_address_its_holder_is_the_proxy_that_clients_use(ways, monkeypatch):
-    monkeypatch.setattr(targets, "_holds", lambda host, address: host.name == "lb2" and address == "10.77.0.100")
+    monkeypatch.setattr(front, "_holds", lambda host, address: host.name == "lb2" and address == "10.77.0.100")
     assert names("vip_holder", ways) == ["lb2"]
     assert names("vip_holder", without_vip(ways)) == ["lb1"]

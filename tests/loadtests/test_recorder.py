@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from firedrill.loadtests.outcomes import read_outcome, sql_outcome, write_outcome
+from firedrill.cluster.patroni.outcomes import sql_outcome
+from firedrill.loadtests.outcomes import read_outcome, write_outcome
 from firedrill.loadtests.recorder import Recorder
 
 

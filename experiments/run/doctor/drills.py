@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from firedrill.cluster.system import Check
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.run import fit, roles
-from firedrill.experiments.run.doctor.check import Check
 from firedrill.experiments.run.doctor.observers import NEEDED
 from firedrill.experiments.steps import Inject
 from firedrill.faults import engine

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from firedrill.cluster import patroni
 from firedrill.cluster.each import each
+from firedrill.cluster.system import Check
+from firedrill.cluster.systems import system_of
 from firedrill.experiments.catalogue import EXPERIMENTS
 from firedrill.experiments.run import roles
-from firedrill.experiments.run.doctor import drills, hosts, observers, settings, users
-from firedrill.experiments.run.doctor.check import Check
+from firedrill.experiments.run.doctor import drills, hosts, observers, users
 from firedrill.faults import engine
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
@@ -15,14 +15,16 @@ from firedrill.inventories.errors import Problem
 
 def examine(access: Access) -> dict[str, list[dict[str, Any]]]:
     """Try everything: {"checks": [...], "experiments": [...]}. Raises Problem."""
-    if not access.inventory.role("postgres"):
-        raise Problem(f"{access.inventory.path} has no host with the role postgres", "add the database hosts to it")
+    system = system_of(access.inventory)
+    if not access.inventory.role(system.database_role):
+        role = system.database_role
+        raise Problem(f"{access.inventory.path} has no host with the role {role}", "add the database hosts to it")
     with engine.connected(access.inventory.hosts) as connections:
         looked = each(lambda host: hosts.checks(host, connections[host.name]), access.inventory.hosts)
         checks = [check for of_host in looked for check in of_host]
-        checks += [settings.dynamic(access), settings.credentials(access)]
+        checks += system.checks(access)
         checks += [*observers.checks(access), users.check(access), power(access)]
-        now = roles.initial(patroni.view(access))
+        now = roles.initial(system.view(access))
         possible = [drills.possible(drills.begun(it, now), access, checks, connections) for it in EXPERIMENTS.values()]
     return {"checks": [vars(check) for check in checks], "experiments": possible}
 

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 
 from firedrill.cluster import ssh
+from firedrill.cluster.system import Check
+from firedrill.cluster.systems import system_of
 from firedrill.experiments.observe import logs
-from firedrill.experiments.run.doctor.check import Check
 from firedrill.faults import processes
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
 
 # Events are stamped here and logs are corrected, so an offset is no error; a large one is worth a remark.
 LARGE_OFFSET_MS = 500
-ROLE_UNITS = {"postgres": "patroni", "etcd": "etcd", "proxy": "haproxy"}
 
 
 def checks(host: Host, connection: ssh.Connection | None) -> list[Check]:
@@ -37,7 +37,8 @@ def _of(host: Host, connection: ssh.Connection, what: str, needed: str) -> Itera
 
 
 def _services(host: Host, connection: ssh.Connection) -> Check:
-    units = [processes.unit(name, host) for role, name in ROLE_UNITS.items() if role in host.roles]
+    services = system_of(host).services
+    units = [processes.unit(services[role][0], host) for role in host.roles if role in services and role != "app"]
     shown = ssh.sh(connection, f"systemctl is-active {' '.join(units)} || true").split() if units else []
     found = ", ".join(f"{unit} {state}" for unit, state in zip(units, shown, strict=False)) or "its roles have none"
     return Check(f"services on {host.name}", set(shown) <= {"active"}, found, "faults of processes, its logs")

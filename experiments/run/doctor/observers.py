@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from firedrill.cluster.system import Check
 from firedrill.experiments.observe import process
 from firedrill.experiments.observe.watching import FIRST_WORD_SECONDS
 from firedrill.experiments.observe.writer import so_far
 from firedrill.experiments.run import fit
 from firedrill.experiments.run.doctor import schema
-from firedrill.experiments.run.doctor.check import Check
 from firedrill.inventories.access import Access
 
 STEP_S = 0.5

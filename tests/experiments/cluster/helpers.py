@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 from firedrill.cluster import ssh
+from firedrill.cluster.patroni import rest
+from firedrill.cluster.patroni import settings as timings
 from firedrill.experiments.judge.recording import load_events
 from firedrill.experiments.model import Experiment
-from firedrill.experiments.run import runner, settings
+from firedrill.experiments.run import runner
 from firedrill.inventories.access import Access
 from tests.labs import ROOT
 
@@ -28,8 +30,8 @@ def run(ways: Access, experiment: Experiment, folder: Path) -> tuple[dict, list[
 
 def configure(ways: Access, **wanted) -> None:
     """Change Patroni's dynamic configuration and wait until every node knows it."""
-    settings.change(ways, wanted)
-    settings.until_known(ways)
+    rest.change_configuration(ways, wanted)
+    timings.until_applied(ways)
 
 
 def runner_of(inventory: Path, experiment: str, reports: Path) -> subprocess.Popen:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from firedrill.cluster import patroni
+from firedrill.cluster.patroni import rest
 from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
 from firedrill.experiments.lookup import find
 from firedrill.experiments.model import Expect
@@ -47,10 +47,10 @@ def test_asynchronous_replication_loses_acknowledged_writes_and_is_told(sound, t
     configure(sound, synchronous_mode="off", maximum_lag_on_failover=2**30)
     try:
         deadline = time.monotonic() + 30
-        while patroni.view(sound).sync_standbys:
+        while rest.view(sound).sync_standbys:
             assert time.monotonic() < deadline
             time.sleep(0.5)
-        view = patroni.view(sound)
+        view = rest.view(sound)
         address = sound.inventory[view.leader.name].address
         rule = f"INPUT -s {address} -p tcp --sport 5432 -j DROP"
         hold = Command(f"iptables -w -I {rule}", f"iptables -w -C {rule}", f"iptables -w -D {rule}")
@@ -122,7 +122,7 @@ def a_patroni_that_does_not_demote(ways):
 
 @contextmanager
 def a_proxy_that_does_not_check(ways):
-    leader, proxies = patroni.view(ways).leader.name, [host.name for host in ways.inventory.role("proxy")]
+    leader, proxies = rest.view(ways).leader.name, [host.name for host in ways.inventory.role("proxy")]
     for name in proxies:
         on(ways, name, UNCHECKED.format(leader=leader))
     try:

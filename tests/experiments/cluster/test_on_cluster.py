@@ -12,7 +12,8 @@ import httpx
 import psycopg
 import pytest
 
-from firedrill.cluster import etcd, patroni
+from firedrill.cluster.patroni import coordinator, rest
+from firedrill.cluster.patroni import settings as timings
 from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
 from firedrill.experiments.judge.figures import lost_and_ghost
 from firedrill.experiments.judge.recording import load_events
@@ -56,11 +57,11 @@ def test_a_second_deploy_changes_nothing(deployed, command):
 
 
 def test_the_cluster_is_what_the_inventory_says(sound):
-    view = patroni.view(sound)
+    view = rest.view(sound)
     assert sorted(member.name for member in view.members) == ["db1", "db2", "db3"]
     assert len(view.sync_standbys) >= 1
-    assert etcd.leader(sound) in ("etcd1", "etcd2", "etcd3")
-    settings = patroni.settings(sound)
+    assert coordinator.leader(sound) in ("etcd1", "etcd2", "etcd3")
+    settings = timings.in_effect(sound)
     assert (settings["ttl"], settings["loop_wait"], settings["retry_timeout"]) == (20, 2, 8)
 
 
@@ -168,7 +169,7 @@ def test_the_event_logs_users_go_on_after_a_switchover(sound, tmp_path):
 
 def test_a_cluster_that_is_not_whole_is_inconclusive(sound, deployed, command, tmp_path, monkeypatch):
     """A standby that is down before the run: nothing is broken on top of it."""
-    name = patroni.view(sound).replicas[0]
+    name = rest.view(sound).replicas[0]
     assert command("lab", "-i", deployed, "stop", name).returncode == 0
     monkeypatch.setattr(runner, "STEADY_SECONDS", 3)
     try:
@@ -181,7 +182,7 @@ def test_a_cluster_that_is_not_whole_is_inconclusive(sound, deployed, command, t
 
 @pytest.mark.parametrize("process", ["postgres", "patroni"])
 def test_kill_of_a_database_process_bites_and_heals(sound, deployed, command, process):
-    name = patroni.view(sound).replicas[0]
+    name = rest.view(sound).replicas[0]
     done = command("faults", "-i", deployed, "inject", "kill", name, "--process", process)
     assert done.returncode == 0, done.stderr
     assert "is gone" in done.stderr

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from firedrill.cluster import ssh
+from firedrill.cluster.patroni import rest
 from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
 from firedrill.experiments.judge.recording import load_events
 from firedrill.experiments.judge.verdict import judge
-from firedrill.experiments.run import runner, settings
+from firedrill.experiments.run import runner
 from firedrill.experiments.steps import Wait
 from firedrill.faults import ledger as fault_ledger
 from tests.experiments.cluster.helpers import WHOLE_SECONDS, run, runner_of
@@ -42,9 +43,9 @@ def test_settings_that_a_killed_run_left_are_restored_by_the_next(sound, deploye
     os.kill(child.pid, signal.SIGKILL)
     child.communicate()
     was = {"failsafe_mode": True, "ttl": 20}
-    assert [settings.read(sound)[name] for name in was] == [False, 40]
+    assert [rest.dynamic_configuration(sound)[name] for name in was] == [False, 40]
     _, events = run(sound, replace(EXPERIMENT, steps=(Wait(1),)), tmp_path)
-    assert [settings.read(sound)[name] for name in was] == [True, 20]
+    assert [rest.dynamic_configuration(sound)[name] for name in was] == [True, 20]
     (told,) = [event for event in events if event["kind"] == "settings"]
     assert (told["phase"], told["after"]) == ("restored", was)
 

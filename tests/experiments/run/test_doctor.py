@@ -9,50 +9,37 @@ from firedrill.inventories.errors import Problem
 
 
 @pytest.fixture
-def statements(monkeypatch) -> list[str]:
-    """What is asked of a database that takes everything."""
-    connection = MagicMock()
-    connection.__enter__.return_value = connection
-    monkeypatch.setattr(schema.psycopg, "connect", lambda **_: connection)
-    found = []
-    connection.execute.side_effect = found.append
-    return found
+def dialect(monkeypatch) -> MagicMock:
+    """Of a system whose database has no tables of the probes'."""
+    found = MagicMock()
+    found.dialect.tables_exist.return_value = False
+    monkeypatch.setattr(schema, "system_of", lambda _: found)
+    return found.dialect
 
 
-def test_a_schema_that_was_half_made_when_it_was_interrupted_is_dropped(statements, monkeypatch):
-    made = []
-
-    def interrupted(_):
-        made.append("the schema, without its tables")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(schema.tables, "there", lambda _: bool(made))
-    monkeypatch.setattr(schema.tables, "prepare", interrupted)
+def test_a_schema_that_was_half_made_when_it_was_interrupted_is_dropped(dialect, monkeypatch):
+    monkeypatch.setattr(schema.tables, "prepare", MagicMock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt), schema.usable(MagicMock()):
         pass
-    assert statements == [schema.DROP]
+    dialect.drop_tables.assert_called_once()
 
 
-def test_where_none_could_be_made_that_is_told(statements, monkeypatch):
-    def refused(_):
-        raise Problem("the probes' tables cannot be made (read-only)", "repair it")
-
-    monkeypatch.setattr(schema.tables, "there", lambda _: False)
-    monkeypatch.setattr(schema.tables, "prepare", refused)
+def test_where_none_could_be_made_that_is_told(dialect, monkeypatch):
+    failure = Problem("the probes' tables cannot be created (read-only)", "repair it")
+    monkeypatch.setattr(schema.tables, "prepare", MagicMock(side_effect=failure))
     with schema.usable(MagicMock()) as made:
         assert (made.ok, "read-only" in made.found) == (False, True)
-    assert statements == []
 
 
-def test_a_schema_that_was_there_stays(statements, monkeypatch):
-    monkeypatch.setattr(schema.tables, "there", lambda _: True)
+def test_a_schema_that_was_there_stays(dialect, monkeypatch):
+    dialect.tables_exist.return_value = True
     monkeypatch.setattr(schema.tables, "prepare", lambda _: None)
     with schema.usable(MagicMock()) as made:
         assert made.ok
-    assert statements == []
+    dialect.drop_tables.assert_not_called()
 
 
-def test_observers_that_were_started_when_it_was_interrupted_are_ended(statements, monkeypatch):
+def test_observers_that_were_started_when_it_was_interrupted_are_ended(dialect, monkeypatch):
     started, ended = [], []
 
     def start(name, *_):
@@ -61,7 +48,7 @@ def test_observers_that_were_started_when_it_was_interrupted_are_ended(statement
         started.append(name)
         return name
 
-    monkeypatch.setattr(schema.tables, "there", lambda _: True)
+    dialect.tables_exist.return_value = True
     monkeypatch.setattr(schema.tables, "prepare", lambda _: None)
     monkeypatch.setattr(observers.fit, "unobserved", lambda _: [])
     monkeypatch.setattr(observers.process, "start", start)

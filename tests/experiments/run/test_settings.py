@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from firedrill.cluster.patroni import rest
+from firedrill.cluster.patroni import settings as timings
 from firedrill.experiments.run import settings
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
@@ -126,9 +128,9 @@ def test_what_cannot_be_restored_stays_noted(ways, tell, monkeypatch):
 
 
 def test_a_node_that_hears_no_news_is_named(ways, tell, monkeypatch):
-    monkeypatch.setattr(settings, "KNOWN_SECONDS", 0.5)
-    monkeypatch.setattr(settings, "_last_seen", lambda access, host: 7)
-    with pytest.raises(Problem, match="db1: no news"), settings.applied(ways, WANTED, tell):
+    monkeypatch.setattr(timings, "APPLIED_SECONDS", 0.5)
+    monkeypatch.setattr(rest, "dcs_last_seen", lambda access, host: 7)
+    with pytest.raises(Problem, match="db1: the settings are not applied"), settings.applied(ways, WANTED, tell):
         pytest.fail("the run must not begin")
     assert Patroni.config["failsafe_mode"] is True
 

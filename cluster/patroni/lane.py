@@ -1,37 +1,43 @@
-"""One insert, on one connection, with a deadline, and what may be said of its outcome.
+"""One connection of a probe to PostgreSQL, with a deadline for each write, and what its outcome means.
 
-Abandoning an insert must not cancel it: a cancel request ends the wait for a synchronous standby, and the row is then
+Giving up a write must not cancel it: a cancel request ends the wait for a synchronous standby, and the row is then
 committed locally without being safe. So at the deadline the socket is shut down, and the outcome is unknown.
 """
 
 import asyncio
 import os
 import socket
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 
-from firedrill.loadtests.outcomes import ACKED, CANCELED_WAIT, FAILED, UNKNOWN, sql_outcome
+from firedrill.cluster.dialect import Answer
+from firedrill.cluster.outcomes import ACKED, FAILED, UNKNOWN
+from firedrill.cluster.patroni.outcomes import CANCELED_WAIT, sql_outcome
 
 READ_ONLY = "25006"
+Values = tuple[Any, ...]
+# What a row that the statement returned says: the fields of an Answer.
+Returned = Callable[[Values], dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What became of one insert: its outcome, the row it returned, and the error with its SQLSTATE."""
+class PostgresLane:
+    """A connection for one statement, which returns one row. It survives only success and READ_ONLY."""
 
-    outcome: str
-    row: tuple[Any, ...] | None = None
-    error: str | None = None
-    sqlstate: str | None = None
-
-
-class Lane:
-    """One connection, opened when first used and given up after any error but the refusal to write."""
-
-    def __init__(self, arguments: dict[str, Any], connect_s: float, deadline_s: float) -> None:
+    def __init__(
+        self,
+        arguments: dict[str, Any],
+        statement: str,
+        values: Callable[[int], Values],
+        returned: Returned,
+        connect_s: float,
+        deadline_s: float,
+    ) -> None:
         self._arguments = arguments
+        self._statement = statement
+        self._values = values
+        self._returned = returned
         self._connect_s = connect_s
         self._deadline_s = deadline_s
         self._connection: psycopg.AsyncConnection | None = None
@@ -41,23 +47,23 @@ class Lane:
     def open(self) -> bool:
         return self._connection is not None
 
-    async def insert(self, statement: str, values: tuple[Any, ...]) -> Answer:
-        """Send one statement that returns one row, in a transaction of its own."""
+    async def write(self, identity: int) -> Answer:
+        """Send the statement, in a transaction of its own."""
         if self._connection is None:
             try:
                 await asyncio.wait_for(self._connect(), self._connect_s)
             except (psycopg.Error, OSError, TimeoutError) as error:
-                return Answer(FAILED, error=f"connect: {_text(error)}", sqlstate=getattr(error, "sqlstate", None))
+                return Answer(FAILED, readonly=_sqlstate(error) == READ_ONLY, error=f"connect: {_text(error)}")
         self._warning = None
-        task = asyncio.ensure_future(self._execute(statement, values))
+        task = asyncio.ensure_future(self._execute(self._values(identity)))
         done, _ = await asyncio.wait({task}, timeout=self._deadline_s)
         if not done:
             self._shut()
             await asyncio.wait({task})
-            answer = Answer(UNKNOWN, error=f"no answer within {self._deadline_s:g} s")
+            answer = Answer(UNKNOWN, error=f"no response within {self._deadline_s:g} s")
         else:
             answer = task.result()
-        if answer.outcome != ACKED and answer.sqlstate != READ_ONLY:
+        if answer.outcome != ACKED and not answer.readonly:
             await self.close()
         return answer
 
@@ -69,16 +75,16 @@ class Lane:
         if CANCELED_WAIT in (notice.message_primary or ""):
             self._warning = notice.message_primary
 
-    async def _execute(self, statement: str, values: tuple[Any, ...]) -> Answer:
+    async def _execute(self, values: Values) -> Answer:
         assert self._connection
         try:
-            cursor = await self._connection.execute(statement, values)
+            cursor = await self._connection.execute(self._statement.encode(), values)
             row = await cursor.fetchone()
         except (psycopg.Error, OSError) as error:
-            state = getattr(error, "sqlstate", None)
-            outcome = sql_outcome(state, self._warning is not None)
-            return Answer(outcome, error=_text(error), sqlstate=state)
-        return Answer(UNKNOWN, row, self._warning) if self._warning else Answer(ACKED, row)
+            outcome = sql_outcome(_sqlstate(error), self._warning is not None)
+            return Answer(outcome, readonly=_sqlstate(error) == READ_ONLY, error=_text(error))
+        fields = self._returned(row) if row else {}
+        return Answer(UNKNOWN, **fields, error=self._warning) if self._warning else Answer(ACKED, **fields)
 
     def _shut(self) -> None:
         assert self._connection
@@ -94,7 +100,11 @@ class Lane:
             self._connection = None
 
 
+def _sqlstate(error: Exception) -> str | None:
+    return getattr(error, "sqlstate", None)
+
+
 def _text(error: Exception) -> str:
-    state = getattr(error, "sqlstate", None)
+    state = _sqlstate(error)
     first = (str(error) or type(error).__name__).strip().splitlines()[0]
     return f"{state}: {first}" if state else first

@@ -1,0 +1,74 @@
+"""How probes and row counts use a database: connections, statements, and what an outcome means."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import Host
+
+PROBE, USERS = "probe", "forecast"  # the two counted tables: the probe's writes, the users' writes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The outcome of one write: `acked`, `failed` or `unknown`.
+
+    `server` is the address of the node that wrote it, `epoch` that node's epoch. `readonly`: a node refused the write
+    because it is a replica. `error` is one line.
+    """
+
+    outcome: str
+    server: str | None = None
+    epoch: int | str | None = None
+    readonly: bool = False
+    error: str | None = None
+
+
+class Lane(Protocol):
+    """One connection of a probe: opened by the first write, closed after any error but a refusal by a replica."""
+
+    @property
+    def open(self) -> bool: ...
+
+    async def write(self, identity: int) -> Answer:
+        """Write one row, with a deadline."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Dialect(Protocol):
+    """One database's connections and statements. Methods raise Problem where they say so, and nothing else."""
+
+    def front_lane(self, access: Access, connect_s: float, deadline_s: float) -> Lane:
+        """A connection to where clients write."""
+        ...
+
+    def node_lane(self, access: Access, host: Host, connect_s: float, deadline_s: float) -> Lane:
+        """A connection to one node, not through the proxy."""
+        ...
+
+    def tables_exist(self, access: Access) -> bool:
+        """Whether the probes' tables exist. Raises Problem."""
+        ...
+
+    def create_tables(self, access: Access) -> None:
+        """Create the probes' tables if needed, and empty them. Raises Problem."""
+        ...
+
+    def drop_tables(self, access: Access) -> None:
+        """Drop the probes' tables, if they exist. Raises Problem."""
+        ...
+
+    def ids(self, access: Access, host: Host, table: str) -> Iterator[list[int] | list[str]]:
+        """All ids of a counted table on one node, in pages. Raises Problem."""
+        ...
+
+    def write_route_error(self, access: Access, address: str) -> str | None:
+        """Why a client that connects to this address for writes does not reach a primary; None if it does."""
+        ...
+
+    def read_route(self, access: Access) -> str:
+        """The address and port that a client reads from. Raises Problem where it cannot."""
+        ...

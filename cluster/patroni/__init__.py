@@ -1,0 +1,1 @@
+"""PostgreSQL managed by Patroni, with etcd as its coordinator."""

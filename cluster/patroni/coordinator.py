@@ -1,0 +1,59 @@
+"""etcd as Patroni's coordinator: its leader, its quorum, its members' health."""
+
+from urllib.parse import urlsplit
+
+from firedrill.cluster import etcd
+from firedrill.inventories.access import Access
+
+DEADLINE_S = 1.0
+
+
+def leader(access: Access) -> str | None:
+    """The inventory name of the member that leads, from the first member that answers; None if none does."""
+    for endpoint in access.etcd:
+        try:
+            with etcd.client(endpoint, access) as client:
+                status = client.status()
+                return _host_name(status.leader, access) if status.leader else None
+        except etcd.ERRORS:
+            continue
+    return None
+
+
+def _host_name(member: etcd.Member, access: Access) -> str:
+    """The inventory name of a member: that of the host at whose address it is reached."""
+    hosts = {host.address: host.name for host in access.inventory.role("etcd")}
+    addresses = [urlsplit(url).hostname for url in (*member.client_urls, *member.peer_urls)]
+    return next((hosts[address] for address in addresses if address in hosts), str(member.name))
+
+
+def majority(access: Access) -> list[str]:
+    """A majority of the members, with their leader first: losing it is the harder half of losing the quorum."""
+    names = [host.name for host in access.inventory.role("etcd")]
+    leads = leader(access)
+    names.sort(key=lambda name: name != leads)
+    return names[: len(names) // 2 + 1]
+
+
+def has_quorum(access: Access, seconds: float = DEADLINE_S) -> bool:
+    """Whether any member answers a linearizable read, which takes a quorum."""
+    for endpoint in access.etcd:
+        try:
+            with etcd.client(endpoint, access, seconds) as client:
+                client.get(f"{access.patroni_prefix}leader")
+                return True
+        except etcd.ERRORS:
+            continue
+    return False
+
+
+def member_error(access: Access) -> str | None:
+    """The first member that does not answer or knows no leader; None if all are well."""
+    for host, endpoint in zip(access.inventory.role("etcd"), access.etcd, strict=True):
+        try:
+            with etcd.client(endpoint, access, DEADLINE_S) as client:
+                if not client.status().leader:
+                    return f"etcd on {host.name} has no leader"
+        except etcd.ERRORS as error:
+            return f"etcd on {host.name} does not answer ({type(error).__name__})"
+    return None

@@ -1,0 +1,154 @@
+"""The observer `leadership`: Patroni's keys in etcd as they change, by a watch on one member, then on the next."""
+
+import asyncio
+import itertools
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from firedrill.cluster import etcd
+from firedrill.cluster.observer import Event, Observer, Write
+from firedrill.cluster.patroni import rest
+from firedrill.inventories.access import Access
+
+HEARTBEAT_S = 1.0
+DEADLINE_S = 1.0
+PAUSE_S = 0.1
+
+
+async def observe(access: Access, write: Write) -> None:
+    """Watch until cancelled. The client is a blocking one, so it has a thread."""
+    stop = threading.Event()
+    try:
+        await asyncio.to_thread(_watch, access, write, stop)
+    finally:
+        stop.set()
+
+
+def _watch(access: Access, write: Write, stop: threading.Event) -> None:
+    """Member after member; each watch continues from the last revision seen, so that no change is missed."""
+    seen, keys = 0, Keys(access, write)
+    for endpoint in itertools.cycle(access.etcd):
+        if stop.is_set():
+            return
+        try:
+            with etcd.client(endpoint, access, DEADLINE_S) as client:
+                seen = seen or _snapshot(client, access, keys)
+                watch = etcd.Watch(client, access.patroni_prefix, seen + 1)
+                heartbeat = threading.Thread(target=_heartbeat, args=(client, endpoint, watch, write, stop))
+                heartbeat.start()
+                try:
+                    for change in watch:
+                        keys.changed(change, "delete" if change.value is None else "put")
+                        seen = max(seen, change.revision)
+                finally:
+                    watch.cancel()
+                    heartbeat.join()
+        except etcd.ERRORS as error:
+            if not stop.is_set():
+                # No member reachable is an observation, too; nobody observing would be a gap.
+                write("unreachable", endpoint=_text(endpoint), error=type(error).__name__)
+            stop.wait(PAUSE_S)
+
+
+def _heartbeat(
+    client: etcd.Client, endpoint: tuple[str, int], watch: etcd.Watch, write: Write, stop: threading.Event
+) -> None:
+    """Record that the watch is active while its member answers; cancel it when the member stops, or we do."""
+    try:
+        while watch.active and not stop.wait(HEARTBEAT_S):
+            client.status()
+            write("alive", endpoint=_text(endpoint))
+    except etcd.ERRORS:
+        return
+    finally:
+        watch.cancel()
+
+
+def _snapshot(client: etcd.Client, access: Access, keys: "Keys") -> int:
+    revision = 0
+    for value, meta in client.get_prefix(access.patroni_prefix):
+        keys.changed(etcd.Change(meta.key.decode(), value.decode(errors="replace"), meta.mod_revision), "snapshot")
+        revision = int(meta.response_header.revision)
+    return revision
+
+
+def _text(endpoint: tuple[str, int]) -> str:
+    return f"{endpoint[0]}:{endpoint[1]}"
+
+
+class Keys:
+    """Turns changes of Patroni's keys into events: who leads, in which timeline, and who is a synchronous standby.
+
+    Each key is recorded as evidence, too. A new leader's timeline is known only once its own key reports it as primary:
+    its leadership is then recorded again.
+    """
+
+    def __init__(self, access: Access, write: Write) -> None:
+        self._access = access
+        self._write = write
+        self._holder: str | None = None
+        self._epoch: int | None = None
+        self._timelines: dict[str, int] = {}  # of members that report themselves as primary
+
+    def changed(self, change: etcd.Change, action: str) -> None:
+        key = change.key.removeprefix(self._access.patroni_prefix)
+        value = self._access.named(change.value) if key == "leader" and change.value else change.value
+        self._write("key", key=key, action=action, value=value, revision=change.revision)
+        if key == "leader":
+            self._holder = value
+            self._lead()
+        elif key == "sync":
+            self._write("sync", standbys=self._standbys(value))
+        elif key.startswith("members/"):
+            self._member(self._access.named(key.removeprefix("members/")), _object(value))
+
+    def _lead(self) -> None:
+        self._epoch = self._timelines.get(self._holder or "")
+        self._write("leadership", holder=self._holder, epoch=self._epoch)
+
+    def _member(self, name: str, member: dict[str, Any]) -> None:
+        timeline = member.get("timeline")
+        if member.get("role") in rest.PRIMARY_ROLES and member.get("state") == "running" and isinstance(timeline, int):
+            self._timelines[name] = timeline
+        else:
+            self._timelines.pop(name, None)
+        if name == self._holder and self._timelines.get(name, self._epoch) != self._epoch:
+            self._lead()
+
+    def _standbys(self, value: str | None) -> list[str]:
+        """Patroni writes their names as one text, separated by commas."""
+        names = _object(value).get("sync_standby")
+        return [self._access.named(name.strip()) for name in names.split(",")] if isinstance(names, str) else []
+
+
+def _object(value: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(value or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
+    """A watch must be active, and below the prefix there must be a leader."""
+    holder = next((event["holder"] for event in events if event["kind"] == "leadership"), None)
+    alive = [event["endpoint"] for event in events if event["kind"] == "alive"]
+    if not access.etcd:
+        return False, "no host has the role etcd"
+    if not alive:
+        return False, "no member allows a watch"
+    if holder is None:
+        return False, f"no leader key below {access.patroni_prefix}: are `cluster` and `patroni_namespace` right?"
+    return True, f"{holder} holds the leader key, according to {alive[-1]}"
+
+
+OBSERVER = Observer(
+    name="leadership",
+    interval_ms=1000,
+    role=None,
+    observe=observe,
+    needed_for="detect, promote: every verdict",
+    found=found,
+)

@@ -1,0 +1,103 @@
+"""What an operator does to a Patroni cluster: switch over, write WAL, reinitialize a node, wait for replication."""
+
+import time
+
+import psycopg
+
+from firedrill.cluster import ssh
+from firedrill.cluster.patroni import rest
+from firedrill.cluster.system import Handover
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+
+MIB = 1 << 20
+# A message in the WAL that no table holds and no client decodes.
+WRITE_WAL = "SELECT pg_logical_emit_message(false, 'firedrill', repeat('x', %s))"
+
+CAUGHT_UP = (
+    "SELECT bool_or(state = 'streaming' AND replay_lsn - '0/0'::pg_lsn >= %s)"
+    " FROM pg_stat_replication WHERE application_name = %s"
+)
+# What Patroni logs, the more expensive first.
+RECOVERY_LOGS = (("replica has been created using", "a new base copy"), ("running pg_rewind", "pg_rewind"))
+BY_REPLICATION = "its WAL alone"
+
+
+def leader(access: Access) -> str:
+    """The leader's name. Raises Problem if there is none."""
+    found = rest.view(access).leader
+    if found is None:
+        raise Problem("there is no leader, wanted one for this step", "check `patronictl list`")
+    return found.name
+
+
+def switchover(access: Access, within_s: float) -> Handover:
+    """Hand the leadership over to a standby that Patroni chooses. Raises Problem."""
+    old = leader(access)
+    member = access.inventory[old].data.get("patroni_name", old)
+    message = rest.post(access, old, "/switchover", {"leader": member})
+    deadline = time.monotonic() + within_s
+    while (new := rest.view(access).leader) is None or new.name == old:
+        if time.monotonic() > deadline:
+            raise Problem(
+                f"{old} still leads {within_s:g} s after the switchover, wanted another leader",
+                f"Patroni's message was: {message}",
+            )
+        time.sleep(0.2)
+    return Handover(old, new.name, message)
+
+
+def write_wal(access: Access, mib: int) -> str:
+    """Have the leader write WAL; return how much it wrote. Raises Problem."""
+    name = leader(access)
+    try:
+        with psycopg.connect(**access.sql_node(access.inventory[name]), autocommit=True) as connection:
+            # An absent standby must not hold this up.
+            connection.execute("SET synchronous_commit = local")
+            began = _position(connection)
+            for _ in range(mib):
+                connection.execute(WRITE_WAL, (MIB,))
+            return f"{name} wrote {(_position(connection) - began) / MIB:.0f} MiB of WAL"
+    except psycopg.Error as error:
+        raise Problem(f"{name}: no WAL written ({str(error).strip().splitlines()[0]})", "is it the primary?") from None
+
+
+def _position(connection: psycopg.Connection) -> int:
+    row = connection.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone()
+    return int(row[0]) if row else 0
+
+
+def reinitialize(access: Access, name: str) -> str:
+    """Have a node take a new base copy; it has begun when this returns. Raises Problem."""
+    return rest.post(access, name, "/reinitialize", {"force": True})
+
+
+def until_caught_up(access: Access, name: str, within_s: float) -> float | None:
+    """Wait until a node has replayed all that the leader had at the start; the seconds it took, None if too many.
+
+    The leader is asked, because Patroni may report a node as `streaming` for a while after its stream has ended.
+    """
+    began, wanted = time.monotonic(), None
+    while time.monotonic() - began < within_s:
+        view = rest.view(access)
+        try:
+            if view.leader:
+                with psycopg.connect(**access.sql_node(access.inventory[view.leader.name])) as connection:
+                    wanted = _position(connection) if wanted is None else wanted
+                    row = connection.execute(CAUGHT_UP, (wanted, name)).fetchone()
+                if row and row[0]:
+                    return time.monotonic() - began
+        except psycopg.Error:
+            wanted = None  # another node may lead now
+        time.sleep(0.2)
+    return None
+
+
+def how_it_came_back(access: Access, name: str, since_s: float) -> str:
+    """What a node's Patroni logged about following the leader again since then (seconds since the epoch)."""
+    try:
+        with ssh.connect(access.inventory[name]) as connection:
+            log = ssh.sh(connection, f"journalctl -u patroni -o cat --since @{since_s:.0f}", check=False)
+    except ssh.Unreachable as problem:
+        return f"unknown ({problem})"
+    return next((how for words, how in RECOVERY_LOGS if words in log), BY_REPLICATION)

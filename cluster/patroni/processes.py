@@ -1,0 +1,42 @@
+"""The processes of a Patroni cluster's hosts: units, how their process ids are found, log files, packages."""
+
+from firedrill.cluster import units
+from firedrill.inventories.read import Host
+
+POSTMASTER = "head -1 $(ls {folder}/postmaster.pid) 2>/dev/null"
+SERVICES = {
+    "postgres": ("patroni",),
+    "etcd": ("etcd",),
+    "proxy": ("haproxy", "keepalived"),
+    "app": ("app",),
+}
+PACKAGES = ("patroni", "postgresql-17", "etcd-server", "haproxy", "keepalived")
+
+
+def unit(process: str, host: Host) -> str:
+    """The unit that runs a process: PostgreSQL is a child of Patroni's."""
+    return units.unit_name("patroni" if process == "postgres" else process, host)
+
+
+def main_process(process: str, host: Host) -> str:
+    """Shell text that prints the id of the main process: PostgreSQL's is in its pid file."""
+    if process == "postgres":
+        return POSTMASTER.format(folder=host.data["postgres_data"])
+    return units.main_process(unit(process, host))
+
+
+def all_processes(process: str, host: Host) -> str:
+    """Shell text that prints the ids of all processes.
+
+    PostgreSQL is the postmaster and its children. Patroni is its main process alone: PostgreSQL runs on without it.
+    """
+    if process == "postgres":
+        return f'main=$({main_process(process, host)}); [ -z "$main" ] || {{ echo $main; pgrep -P $main; }}'
+    if process == "patroni":
+        return main_process(process, host)
+    return units.all_processes(unit(process, host))
+
+
+def log_files(host: Host) -> list[str]:
+    """PostgreSQL's own log files; everything else logs to the journal."""
+    return list(host.data["postgres_logs"]) if "postgres" in host.roles else []

@@ -1,0 +1,103 @@
+"""Patroni's REST API: the cluster's members, its dynamic configuration, one node's status."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from firedrill.cluster.system import PRIMARY, REPLICA, STARTING, Member, View
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Host
+
+LEADER_ROLES = ("leader", "standby_leader")
+PRIMARY_ROLES = ("primary", "master")  # Patroni 3.0 still writes `master`
+SYNC_ROLES = ("sync_standby", "quorum_standby")
+STREAMING = "streaming"
+UP_STATES = ("running", STREAMING)
+DEADLINE_S = 3
+CHANGE_DEADLINE_S = 5
+ACTION_DEADLINE_S = 60
+
+
+def role(name: str | None, state: str | None) -> str:
+    """The neutral role of a node with this role and state in Patroni's terms."""
+    if state not in UP_STATES:
+        return STARTING
+    return PRIMARY if name in (*PRIMARY_ROLES, *LEADER_ROLES) else REPLICA
+
+
+def view(access: Access) -> View:
+    """Ask one node after the other for the cluster until one answers."""
+    error = "the inventory has no postgres hosts"
+    for host in access.inventory.role("postgres"):
+        try:
+            response = httpx.get(f"{access.patroni_url(host)}/cluster", timeout=DEADLINE_S, **access.patroni_options)
+            return View(tuple(_member(row, access) for row in response.json()["members"]))
+        except (httpx.HTTPError, ValueError, KeyError) as problem:  # down, or another server's response
+            error = f"{host.name}: {problem or type(problem).__name__}"
+    return View((), error)
+
+
+def _member(row: dict[str, Any], access: Access) -> Member:
+    leads = row["role"] in LEADER_ROLES
+    lag = row.get("lag")
+    return Member(
+        name=access.named(row["name"]),
+        role=PRIMARY if leads else role(row["role"], row["state"]),
+        state=row["state"],
+        epoch=row.get("timeline"),
+        lag=lag if isinstance(lag, int) else None,
+        healthy=row["state"] == ("running" if leads else STREAMING),
+        sync=row["role"] in SYNC_ROLES,
+    )
+
+
+def dynamic_configuration(access: Access) -> dict[str, Any]:
+    """The dynamic configuration, from the first node that answers. Raises Problem."""
+    found: dict[str, Any] = _config(access, "GET", None).json()
+    return found
+
+
+def change_configuration(access: Access, patch: Mapping[str, Any]) -> None:
+    """Change the dynamic configuration; null removes a key. Raises Problem."""
+    _config(access, "PATCH", patch)
+
+
+def _config(access: Access, method: str, body: Mapping[str, Any] | None) -> httpx.Response:
+    last = "the inventory has no postgres hosts"
+    for host in access.inventory.role("postgres"):
+        try:
+            return httpx.request(
+                method, f"{access.patroni_url(host)}/config", json=body, auth=access.patroni_auth,
+                timeout=CHANGE_DEADLINE_S, **access.patroni_options,
+            ).raise_for_status()  # fmt: skip
+        except httpx.HTTPError as error:
+            last = f"{host.name}: {error or type(error).__name__}"
+    verb = "read" if method == "GET" else "changed"
+    raise Problem(f"Patroni's configuration cannot be {verb} ({last})", "check Patroni and etcd there")
+
+
+def dcs_last_seen(access: Access, host: Host) -> int | None:
+    """When this node's Patroni last had a response from etcd, by its clock; None if it does not report it."""
+    try:
+        url = f"{access.patroni_url(host)}/patroni"
+        response = httpx.get(url, timeout=CHANGE_DEADLINE_S, **access.patroni_options)
+        found: int | None = response.json().get("dcs_last_seen")
+        return found
+    except (httpx.HTTPError, ValueError):
+        return None
+
+
+def post(access: Access, name: str, path: str, body: Mapping[str, Any]) -> str:
+    """Have a node's Patroni do something; return its message. Raises Problem."""
+    url = f"{access.patroni_url(access.inventory[name])}{path}"
+    try:
+        response = httpx.post(
+            url, json=body, auth=access.patroni_auth, timeout=ACTION_DEADLINE_S, **access.patroni_options
+        )
+    except httpx.HTTPError as error:
+        raise Problem(f"{name}: no response to {path} ({error or type(error).__name__})", "check Patroni") from None
+    if response.is_error:
+        raise Problem(f"{name}: {path} was refused ({response.status_code} {response.text.strip()})", "check Patroni")
+    return response.text.strip()

@@ -1,0 +1,49 @@
+"""The timing model: how long writes are out after a leader's power cut.
+
+From Patroni's and etcd's sources, and measured on three nodes: what is left of the leader's lease (`ttl` less its age,
+0 to `loop_wait`), up to 0.5 s until etcd expires it, 2 s in which the replicas probe the dead leader's REST API, 0.1 to
+0.4 s of promotion, up to `downinter` + (`rise` - 1) x `fastinter` until HAProxy has noticed. If the dead host also led
+etcd, the new etcd leader renews every lease to its full ttl: detection then takes about `ttl` + 2.4 s. That is the high
+end where an etcd host is lost at the same moment.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from firedrill.cluster.system import Injection, Prediction
+
+TIMINGS = ("ttl", "loop_wait", "downinter", "fastinter", "rise")
+SAME_MOMENT_NS = 1_000_000_000
+EXPIRY_S, EXPIRY_AFTER_ELECTION_S = 0.5, 2.4
+REST_PROBE_S = 2
+PROMOTION_S = (0.1, 0.4)
+
+
+def predict(
+    profile: Mapping[str, Any], faults: Sequence[Injection], coordinators: Collection[str], leader_before: str | None
+) -> Prediction | None:
+    """The write outage to expect of the leader's power cut; None for all other faults."""
+    cut = next((fault for fault in faults if fault.fault == "power_cut" and fault.host == leader_before), None)
+    if cut is None or cut.t - faults[0].t >= SAME_MOMENT_NS:
+        return None
+    if any(not isinstance(profile.get(name), int | float) for name in TIMINGS):
+        return None
+    together = {fault.host for fault in faults if fault.t - cut.t < SAME_MOMENT_NS}
+    return _add_up(_terms(profile, bool(together & set(coordinators))))
+
+
+def _terms(profile: Mapping[str, Any], coordinator_lost: bool) -> dict[str, tuple[float, float]]:
+    """Seconds, lowest and highest, of each part of the outage."""
+    ttl, loop_wait, downinter, fastinter, rise = (profile[name] for name in TIMINGS)
+    return {
+        "lease": (ttl - loop_wait, ttl),
+        "lease expiry": (0, EXPIRY_AFTER_ELECTION_S if coordinator_lost else EXPIRY_S),
+        "probe of the old leader": (REST_PROBE_S, REST_PROBE_S),
+        "promotion": PROMOTION_S,
+        "rerouting clients": (0, downinter + (rise - 1) * fastinter),
+    }
+
+
+def _add_up(terms: Mapping[str, tuple[float, float]]) -> Prediction:
+    low, high = (round(1000 * sum(term[end] for term in terms.values()), 1) for end in (0, 1))
+    return Prediction(low, high, {name: (low_s * 1000, high_s * 1000) for name, (low_s, high_s) in terms.items()})

@@ -1,0 +1,28 @@
+"""Every database system that Firedrill can drill: one row each."""
+
+from firedrill.cluster.patroni.system import Patroni
+from firedrill.cluster.system import System
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import InventoryProblem, Problem
+from firedrill.inventories.read import Host, Inventory
+
+DEFAULT = "patroni"
+SYSTEMS: dict[str, System] = {it.name: it for it in (Patroni(),)}
+
+
+def system_of(where: Inventory | Host) -> System:
+    """The system that `system` in an inventory's data names. Raises InventoryProblem."""
+    name = where.data.get("system", DEFAULT)
+    if name not in SYSTEMS:
+        raise InventoryProblem(f"the inventory has the unknown system {name!r}", f"take one of {', '.join(SYSTEMS)}")
+    return SYSTEMS[name]
+
+
+def leader_of(access: Access) -> str:
+    """The leader's inventory name. Raises Problem if there is none."""
+    view = system_of(access.inventory).view(access)
+    if view.leader is None:
+        raise Problem(
+            f"there is no leader ({view.error or 'no member reports one'})", "`experiments doctor` shows more"
+        )
+    return view.leader.name
