@@ -143,13 +143,20 @@ class SyncChange(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """A request of a user, or a write of the probe. `due` is when it should have started."""
+    """A request of a user, or a write of the probe. `scheduled` is when it should have started, if that is known."""
 
     method: str
-    due: int
     start: int
     t: int
     outcome: Outcome
+    scheduled: int | None = None
+    id: int | str | None = None
+    server: str | None = None
+
+    @property
+    def due(self) -> int:
+        """When it should have started, as far as that is known."""
+        return self.scheduled or self.start
 
     @property
     def succeeded(self) -> bool:

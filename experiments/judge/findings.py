@@ -5,9 +5,11 @@ since the epoch; every tuple is sorted by time unless its description says other
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
+from firedrill.experiments.judge import outages, primaries, recorded
+from firedrill.experiments.judge import users_2 as users
+from firedrill.experiments.judge.basis import basis
 from firedrill.experiments.judge.facts import (
     Attempt,
     End,
@@ -27,112 +29,19 @@ from firedrill.experiments.judge.facts import (
     TcpSample,
     TurningPoint,
 )
-from firedrill.experiments.judge.schema import (
-    DualPrimary,
-    During,
-    Felt,
-    Fork,
-    Level,
-    Phases,
-    Prediction,
-    Tcp,
-)
-from firedrill.experiments.judge.spans import Span, ms
-
-
-@dataclass(frozen=True)
-class Outage:
-    """The longest time without success after the first fault.
-
-    `seen`: it ended, and was observed throughout. `never`: it had not ended when the run did. `unseen`: not observed in
-    full; `span`, if there is one, is then no measurement.
-    """
-
-    state: Literal["seen", "never", "unseen"]
-    span: Span | None = None
-
-    @property
-    def ms(self) -> float | None:
-        return ms(self.span.length) if self.state == "seen" and self.span else None
-
-
-@dataclass(frozen=True)
-class Failover:
-    """The turning points of the failover after the first fault (ns); None where there was none, or it was not seen.
-
-    `released`: the old leader's leadership ended. `promoted`: the new leader took its first write past the proxy.
-    `routed`: it took its first write of a client, through the proxy.
-    """
-
-    fault: int | None = None
-    released: int | None = None
-    promoted: int | None = None
-    routed: int | None = None
-    old_leader: str | None = None
-    new_leader: str | None = None
-
-    @property
-    def phases(self) -> tuple[tuple[Literal["detect", "promote", "route"], Span], ...]:
-        """The phases whose beginning and end are known, in order."""
-        points = (
-            ("detect", self.fault, self.released),
-            ("promote", self.released, self.promoted),
-            ("route", self.promoted, self.routed),
-        )
-        found: list[tuple[Literal["detect", "promote", "route"], Span]] = []
-        for name, begin, end in points:
-            if begin is not None and end is not None:
-                found.append((name, Span(begin, end)))  # type: ignore[arg-type]
-        return tuple(found)
-
-
-@dataclass(frozen=True)
-class Writes:
-    """What became of the writes of the probe and of the users together, by the tables' content at the end.
-
-    `hindered`: sentences about tables that could not be relied on.
-    """
-
-    acked: int | None
-    failed: int | None
-    unknown: int | None
-    lost: int | None
-    lost_ids: Mapping[str, tuple[int | str, ...]]
-    ghost: int | None
-    hindered: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """A span in which two nodes provably took writes."""
-
-    a: str
-    b: str
-    span: Span
-
-
-@dataclass(frozen=True)
-class Errors:
-    """Attempts of users without success in the whole run."""
-
-    requests: int | None
-    errors: int | None
-    write: int | None
-    read: int | None
-    after_heal: int | None
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """What the cluster did about the faults (ms)."""
-
-    leader_changes: int | None
-    rejoin_ms: float | None
-    sync_replaced_ms: float | None
-    caught_up_ms: float | None
-    caught_up_by: str | None
-    down_after_ms: float | None
-    back_after_heal_ms: float | None
+from firedrill.experiments.judge.failover import Failover, failover, phases
+from firedrill.experiments.judge.gaps import NO_OBSERVERS
+from firedrill.experiments.judge.outages import Outage
+from firedrill.experiments.judge.prediction import prediction
+from firedrill.experiments.judge.primaries import Overlap
+from firedrill.experiments.judge.recording_2 import Recording
+from firedrill.experiments.judge.recovery import Recovery, recovery
+from firedrill.experiments.judge.schema import DualPrimary, During, Felt, Fork, Level, Phases, Prediction, Tcp
+from firedrill.experiments.judge.spans import Span
+from firedrill.experiments.judge.tcp_2 import tcp
+from firedrill.experiments.judge.turning import turning_points
+from firedrill.experiments.judge.users_2 import Errors
+from firedrill.experiments.judge.writes import Writes, writes
 
 
 @dataclass(frozen=True)
@@ -180,7 +89,7 @@ class Findings:
     dual_primary: tuple[DualPrimary, ...]
     diverged: int | None
     forks: tuple[Fork, ...]
-    cluster: Cluster
+    recovery: Recovery
     baseline: float | None  # successes of users a second before the fault
     felt_before: Felt
     felt_during: During
@@ -188,8 +97,7 @@ class Findings:
     errors: Errors
     tcp: Tcp | None
     predicted: Prediction | None
-    # the terms that add up to the prediction, low and high in ms, by name
-    prediction_terms: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    prediction_terms: Mapping[str, tuple[float, float]]  # that add up to it: low and high in ms, by name
 
     @property
     def zero(self) -> int:
@@ -204,3 +112,63 @@ class Findings:
     def holder_at(self, t: int) -> str | None:
         """Who held the leadership at a moment."""
         return next((change.holder for change in reversed(self.leadership) if change.t <= t), None)
+
+
+def find(rec: Recording) -> Findings:
+    """Everything that the recording shows."""
+    known = basis(rec)
+    write_outage, found = outages.write_outage(known), failover(known)
+    people = users.users(known)
+    rate, felt_before = users.baseline(people), users.before(people)
+    proofs = primaries.proofs(known.node_writes)
+    overlaps, forks = primaries.overlaps(proofs), primaries.forks(known.node_writes)
+    samples = recorded.tcp_samples(rec)
+    predicted, terms = prediction(known)
+    return Findings(
+        run=known.run,
+        faults=known.faults,
+        fault_events=known.fault_events,
+        steps=recorded.notes(rec, "step"),
+        notes=recorded.notes(rec, "note"),
+        before=known.before,
+        after=known.after,
+        end=recorded.end(rec),
+        began=rec.events[0]["t"],
+        ended=rec.events[-1]["t"],
+        observed_from=next((event["t"] for event in rec.events if event["source"] not in NO_OBSERVERS), None),
+        window=known.window,
+        fault_at=known.fault_at,
+        healed_at=known.healed_at,
+        gaps=known.coverage.gaps,
+        turning_points=turning_points(known, found, write_outage),
+        leadership=known.leadership.history,
+        sync=known.leadership.sync,
+        members=recorded.members(rec, known.run.databases),
+        routes=recorded.routes(rec, known.run.proxies),
+        server_changes=recorded.server_changes(rec),
+        requests=known.requests,
+        probe_writes=known.probe_writes,
+        node_writes=known.node_writes,
+        tcp_samples=samples,
+        logs=recorded.logs(rec),
+        failover=found,
+        phases=phases(known, found, users.recover95_ms(people, rate, write_outage)),
+        write_outage=write_outage,
+        read_outage=outages.read_outage(known),
+        writes=writes(known),
+        writable={host: tuple(proof.span for proof in row) for host, row in proofs.items()},
+        overlaps=overlaps,
+        dual_primary_ms=primaries.dual_primary_ms(known, overlaps),
+        dual_primary=primaries.dual_primary(overlaps),
+        diverged=primaries.diverged(known, forks),
+        forks=forks,
+        recovery=recovery(known, write_outage),
+        baseline=rate,
+        felt_before=felt_before,
+        felt_during=users.during(people, felt_before),
+        levels=users.levels(people),
+        errors=users.errors(people),
+        tcp=tcp(known, samples),
+        predicted=predicted,
+        prediction_terms=terms,
+    )

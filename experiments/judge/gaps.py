@@ -1,0 +1,112 @@
+"""What was observed, and the gaps in it. A gap is never taken for calm: what falls into one was not observed."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from firedrill.experiments.judge.contract import EVENTS
+from firedrill.experiments.judge.facts import Fault, Gap, Steady
+from firedrill.experiments.judge.recording_2 import Recording
+from firedrill.experiments.judge.spans import SECOND, Span
+
+SILENCE = SECOND  # no time without a sample up to this long is a gap, ends a row of writes, or is "never recovered"
+INTERVALS = 5  # so many intervals without a sample are a gap
+NO_OBSERVERS = ("runner", "tables", "logs")
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The observers that a run needs, those that were started, and the gaps of each."""
+
+    needed: tuple[str, ...]
+    intervals: Mapping[str, int]  # ns, by the name of each observer that was started
+    gaps: tuple[Gap, ...]
+
+    def started(self, name: str) -> bool:
+        return name in self.intervals
+
+    def blind(self, name: str, span: Span) -> bool:
+        """Whether this observer was missing, or had a gap, at some time in the span."""
+        return any(gap.observer == name and gap.span.touches(span) for gap in self.gaps)
+
+    def saw(self, name: str, span: Span) -> bool:
+        """Whether this observer was started, and had no gap in the span."""
+        return self.started(name) and not self.blind(name, span)
+
+
+def window(rec: Recording, faults: Sequence[Fault], before: Steady | None, after: Steady | None) -> Span:
+    """What must be observed without a gap: from the first fault until the steady state after.
+
+    Without that state, until the last sample.
+    """
+    begin = faults[0].injected if faults else before.t if before else rec.events[0]["t"]
+    last_phase = max((event["t"] for event in rec.of("runner", "fault")), default=begin)
+    samples = (event["t"] for event in reversed(rec.events) if event["source"] not in NO_OBSERVERS)
+    return Span(begin, max(begin, last_phase, after.t if after else next(samples, begin)))
+
+
+def coverage(rec: Recording, of: Span) -> Coverage:
+    """Every observer's gaps in the window."""
+    intervals, needed = _intervals(rec), _needed(rec)
+    gaps = [gap for name in needed for gap in _gaps(rec, name, intervals.get(name), of)]
+    return Coverage(needed, intervals, tuple(gaps))
+
+
+def _needed(rec: Recording) -> tuple[str, ...]:
+    """The observers that the run requires, and any other that it started."""
+    listed = [row["name"] for row in _observers(rec).values() if row["required"]]
+    users = ["users"] if rec.of("users", "request") else []
+    started = [event["name"] for event in rec.of("runner", "observer")]
+    return tuple(name for name in dict.fromkeys([*listed, *users, *started]) if name not in NO_OBSERVERS)
+
+
+def _observers(rec: Recording) -> dict[str, Mapping[str, object]]:
+    return {row["name"]: row for row in rec.of("runner", "run")[0]["observers"]}
+
+
+def _intervals(rec: Recording) -> dict[str, int]:
+    """The longest time between two samples that each started observer has promised, ns."""
+    found: dict[str, int] = {}
+    for event in rec.of("runner", "observer"):
+        if event["phase"] == "start":
+            interval = int((event.get("interval_ms") or 0) * 1_000_000)
+            found[event["name"]] = max(interval, found.get(event["name"], 0))
+    return found
+
+
+def _gaps(rec: Recording, name: str, interval: int | None, of: Span) -> Iterator[Gap]:
+    if interval is None:
+        yield Gap(name, None, of, 0, started=False)
+        return
+    limit = max(INTERVALS * interval, SILENCE)
+    for host, spans in _samples(rec, name).items():
+        for gap in unobserved(spans, of):
+            if gap.length > limit:
+                yield Gap(name, host, gap, limit, started=True)
+
+
+def _samples(rec: Recording, name: str) -> dict[str | None, list[Span]]:
+    """When an observer recorded samples, by host where each must be observed; a write covers its whole duration."""
+    hosts = _observers(rec).get(name, {}).get("hosts")
+    found: defaultdict[str | None, list[Span]] = defaultdict(list)
+    for host in hosts if isinstance(hosts, list) else ():
+        found[host] = []
+    for (source, kind), events in rec.kinds.items():
+        known = (source, kind) in EVENTS
+        for event in events if source == name else ():
+            begin = (event.get("start") if known else None) or event["t"]
+            found[event.get("host") if hosts is not None else None].append(Span(begin, event["t"]))
+    return found or {None: []}
+
+
+def unobserved(spans: Sequence[Span], of: Span) -> Iterator[Span]:
+    """The parts of a span that none of the others covers."""
+    at = of.begin
+    for span in sorted(spans):
+        if span.begin >= of.end:
+            break
+        if span.begin > at:
+            yield Span(at, span.begin)
+        at = max(at, span.end)
+    if at < of.end:
+        yield Span(at, of.end)

@@ -1,0 +1,170 @@
+"""The reasons for a verdict: sentences, each with who, what was wanted and what was found."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from firedrill.experiments.judge.facts import Fault, Gap
+from firedrill.experiments.judge.findings import Findings
+from firedrill.experiments.judge.outages import Outage
+from firedrill.experiments.judge.schema import Expectation, Judged
+from firedrill.experiments.judge.spans import SECOND
+from firedrill.experiments.judge.units import text_of
+
+WORST: tuple[Judged, ...] = ("pass", "unknown", "fail")
+SAFETY = ("lost", "dual_primary_ms")  # a fault that was not proven effective excuses other figures, never these
+OPS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<=": lambda found, wanted: found <= wanted,
+    ">=": lambda found, wanted: found >= wanted,
+    "==": lambda found, wanted: found == wanted,
+    "!=": lambda found, wanted: found != wanted,
+    "is": lambda found, wanted: type(found) is type(wanted) and found == wanted,
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One sentence of `why`, and the verdict that it asks for."""
+
+    verdict: Judged
+    text: str
+
+
+def why(reasons: Sequence[Reason]) -> tuple[Judged, tuple[str, ...]]:
+    """The worst verdict asked for, and its sentences, the worst first; what held only where everything did."""
+    asked: list[Judged] = [reason.verdict for reason in reasons]
+    verdict: Judged = max(asked, key=WORST.index, default="unknown")
+    wanted = [one for one in reversed(WORST) if one != "pass" or verdict == "pass"]
+    return verdict, tuple(reason.text for one in wanted for reason in reasons if reason.verdict == one)
+
+
+# -- expectations ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What expectations are compared with.
+
+    `figures`: as verdict.json has them. `never`: what was observed of the figures that are null because their outage
+    did not end. `proven`: whether every fault was proven effective; if not, only SAFETY figures can fail.
+    """
+
+    figures: Mapping[str, Any]
+    never: Mapping[str, str]
+    proven: bool
+
+
+def expect(item: Mapping[str, Any], measured: Measured) -> tuple[Expectation, Reason]:
+    """Judge one expectation. A text in `wanted` that names a figure stands for that figure."""
+    name, metric, op, wanted = item["name"], item["metric"], item["op"], item.get("wanted")
+    verdict: Judged = "unknown"
+    found, limit, note = None, wanted, ""
+    try:
+        found = look_up(measured.figures, metric)
+        limit = measured.figures.get(wanted, wanted) if isinstance(wanted, str) else wanted
+        if metric in measured.never and found is None:
+            verdict, note = "fail", f": {measured.never[metric]}"
+        elif found is not None and limit is not None:
+            verdict = "pass" if OPS[op](found, limit) else "fail"
+        else:
+            note = f": {wanted} was not observed" if found is not None else ""
+    except (KeyError, TypeError) as error:
+        note = f": cannot be compared ({error!r})"
+    if verdict == "fail" and not measured.proven and metric not in SAFETY:
+        verdict, note = "unknown", f"{note}, which shows nothing because the fault was not proven effective"
+    entry = Expectation(name=name, metric=metric, op=op, verdict=verdict, wanted=wanted, found=found)
+    shown = "no end" if metric in measured.never and found is None else text_of(metric, found)
+    return entry, Reason(verdict, f"{name}: wanted {metric} {op} {text_of(metric, limit)}, found {shown}{note}.")
+
+
+def look_up(figures: Mapping[str, Any], metric: str) -> Any:
+    """The figure of a (dotted) name. KeyError where there is none of that name."""
+    found: Any = figures
+    for name in metric.split("."):
+        if not isinstance(found, Mapping):
+            raise KeyError(metric)
+        found = found[name]
+    return found
+
+
+def expectations(findings: Findings, measured: Measured) -> tuple[tuple[Expectation, ...], list[Reason]]:
+    """Every expectation and its reason. A run that expects nothing cannot pass."""
+    judged = [expect(item, measured) for item in findings.run.expectations]
+    reasons = [reason for _, reason in judged]
+    if not judged:
+        reasons = [Reason("unknown", f"{findings.run.experiment}: states no expectations, wanted one or more.")]
+    return tuple(entry for entry, _ in judged), reasons
+
+
+def never_ended(findings: Findings, outage: Outage) -> str | None:
+    """What was observed of an outage that did not end; None for one that did, or that was not observed."""
+    if outage.state != "never" or outage.span is None or findings.fault_at is None:
+        return None
+    last, end = ((at - findings.fault_at) / SECOND for at in outage.span)
+    return f"the last success was {last:+.2f} s from the fault, observed until {end:+.2f} s"
+
+
+# -- the run ---------------------------------------------------------------------------------------------
+
+
+def other_reasons(findings: Findings) -> list[Reason]:
+    """Whatever else keeps the run from passing."""
+    return [
+        *_faults(findings),
+        *_steady_states(findings),
+        *_end(findings),
+        *(_gap(findings, gap) for gap in findings.gaps),
+        *(Reason("unknown", text) for text in findings.writes.hindered),
+    ]
+
+
+def _faults(findings: Findings) -> Iterator[Reason]:
+    """Every fault must be proven effective, and its host proven clean again."""
+    if not findings.faults:
+        yield Reason("unknown", f"{findings.run.experiment}: no fault was injected, wanted one or more.")
+    for fault in findings.faults:
+        yield from _fault(fault)
+
+
+def _fault(fault: Fault) -> Iterator[Reason]:
+    who = f"{fault.fault} of {fault.host or fault.target}"
+    details = {event.phase: event.detail for event in fault.phases}
+    if "effective" not in details:
+        found = details.get("not_effective", "no proof")
+        yield Reason("unknown", f"{who}: wanted proof of its effect, found {found}.")
+    last = next((event for event in reversed(fault.phases) if event.phase in ("clean", "not_clean")), None)
+    if last is None:
+        yield Reason("unknown", f"{who}: wanted proof that it was healed, found none.")
+    elif last.phase == "not_clean":
+        found = last.detail or "that it is not"
+        yield Reason("fail", f"{who}: wanted a clean host after healing, found {found}.")
+
+
+def _steady_states(findings: Findings) -> Iterator[Reason]:
+    """The steady state must be observed before and after."""
+    states: tuple[tuple[str, Judged], ...] = (("before", "unknown"), ("after", "fail"))
+    for phase, verdict in states:
+        steady = findings.before if phase == "before" else findings.after
+        if steady is None:
+            yield Reason("unknown", f"Steady state {phase}: wanted it observed, found no record of it.")
+        elif not steady.ok:
+            found = steady.detail or "that it is not"
+            yield Reason(verdict, f"Steady state {phase}: wanted a healthy cluster, found {found}.")
+
+
+def _end(findings: Findings) -> Iterator[Reason]:
+    end = findings.end
+    if end is None or not end.ok:
+        found = (end.detail or "that it broke off") if end else "no end"
+        yield Reason("unknown", f"The run: wanted it to complete, found {found}.")
+
+
+def _gap(findings: Findings, gap: Gap) -> Reason:
+    """An observer must record samples, of each of its hosts, from the first fault until the steady state after."""
+    if not gap.started:
+        return Reason("unknown", f"{gap.observer}: wanted it to observe the run, found that it never started.")
+    about = f" of {gap.host}" if gap.host else ""
+    at = (gap.span.begin - findings.window.begin) / SECOND
+    wanted, found = gap.limit / SECOND, gap.span.length / SECOND
+    text = f"{gap.observer}: wanted a sample{about} every {wanted:.3g} s, found a gap of {found:.2f} s"
+    return Reason("unknown", f"{text} from {at:+.2f} s.")
