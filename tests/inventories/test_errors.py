@@ -3,7 +3,8 @@
 import click
 import pytest
 
-from firedrill.inventories.errors import Problem, one_line
+from firedrill.inventories.command import console_script
+from firedrill.inventories.errors import Problem
 
 
 def exit_of(raised: BaseException | None, value: int | None = None) -> int | str | None:
@@ -19,7 +20,7 @@ def exit_of(raised: BaseException | None, value: int | None = None) -> int | str
 
     cli.main = lambda prog_name, standalone_mode: click.Group.main(cli, ["act"], prog_name, None, standalone_mode)
     with pytest.raises(SystemExit) as exit_info:
-        one_line(cli, "made")()
+        console_script(cli, "made")()
     return exit_info.value.code
 
 
@@ -32,7 +33,7 @@ def exit_of(raised: BaseException | None, value: int | None = None) -> int | str
         (click.UsageError("nonsense"), "Error: nonsense\n"),
     ],
 )
-def test_what_a_user_can_fix_is_one_line_and_exit_2(capsys, raised, line):
+def test_what_a_user_can_fix_is_console_script_and_exit_2(capsys, raised, line):
     assert exit_of(raised) == 2
     shown = capsys.readouterr().err
     assert shown.endswith(line)
