@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +56,8 @@ class Lab:
         base = image.ensure(bare=bare, tell=tell)
         for name, guests in providers.group(self.guests).items():
             providers.PROVIDERS[name].prepare(guests, base, tell)
+        began = time.monotonic()
+        _each(_settle, self.guests)
         with self._locked():
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._check_image(base, tell)
@@ -63,7 +65,8 @@ class Lab:
             network.up(self.network)
             sysctls.up(paths.STATE / SYSCTLS)
             self._key()
-            self._start(self.guests, tell)
+            booted = self._boot(self.guests)
+        _wait(self.guests, booted, began, tell)
         _hold_known_hosts(self.folder / "known_hosts", self.guests)
 
     def down(self, tell: Tell) -> None:
@@ -96,8 +99,11 @@ class Lab:
         if not _made(target):
             raise Problem(f"{name} was never made", "run `lab up` first")
         self._check_machine([target])
+        began = time.monotonic()
+        _settle(target)
         with self._locked():
-            self._start([target], tell)
+            booted = self._boot([target])
+        _wait([target], booted, began, tell)
 
     def stop(self, name: str) -> None:
         """An orderly poweroff, as by the power button. Raises Problem when it takes too long."""
@@ -143,7 +149,10 @@ class Lab:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One at a time on this machine: labs share the forwarding, and the last one down puts it back."""
+        """One at a time on this machine: labs share the forwarding, and the last one down puts it back.
+
+        Nobody waits for a host with it: one that boots slowly must not delay the power of another lab's hosts.
+        """
         paths.STATE.parent.mkdir(parents=True, exist_ok=True)
         folder = os.open(paths.STATE.parent, os.O_RDONLY)  # a folder can be locked, and leaves no lock file behind
         try:
@@ -152,24 +161,20 @@ class Lab:
         finally:
             os.close(folder)
 
-    def _start(self, guests: list[Guest], tell: Tell) -> None:
-        began = time.monotonic()
+    def _boot(self, guests: list[Guest]) -> list[Guest]:
+        """Boot those that are off, and return them."""
         base = Path((self.folder / "image").read_text())
         key = (self.folder / "ssh_key.pub").read_text()
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            list(pool.map(_settle, guests))
-            todo = [guest for guest in guests if _init(guest) is None]
-            list(pool.map(lambda guest: self._boot(guest, base, key), todo))
-            list(pool.map(lambda guest: _wait_for_ssh(guest), guests))
-        if todo:
-            names = ", ".join(guest.name for guest in todo)
-            tell(f"{names}: up after {time.monotonic() - began:.1f} s")
 
-    def _boot(self, guest: Guest, base: Path, key: str) -> None:
-        cgroups.kill(self.name, guest.name)  # a supervisor whose guest died, or the reverse
-        cgroups.remove(self.name, guest.name)
-        cgroups.prepare(self.name, guest.name, len(self.guests))
-        providers.of(guest).boot(guest, base, key)
+        def boot(guest: Guest) -> None:
+            cgroups.kill(self.name, guest.name)  # a supervisor whose guest died, or the reverse
+            cgroups.remove(self.name, guest.name)
+            cgroups.prepare(self.name, guest.name, len(self.guests))
+            providers.of(guest).boot(guest, base, key)
+
+        off = [guest for guest in guests if _init(guest) is None]
+        _each(boot, off)
+        return off
 
     def _off(self, name: str) -> None:
         """End every process of the host, whichever provider made it, and take it off the network."""
@@ -305,6 +310,18 @@ def _answers_ssh(target: Guest, seconds: float) -> bool:
             return connection.recv(4) == b"SSH-"
     except OSError:
         return False
+
+
+def _each(act: Callable[[Guest], None], guests: list[Guest]) -> None:
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        list(pool.map(act, guests))
+
+
+def _wait(guests: list[Guest], booted: list[Guest], began: float, tell: Tell) -> None:
+    """Wait until all answer SSH, and report those that had to boot."""
+    _each(_wait_for_ssh, guests)
+    if booted:
+        tell(f"{', '.join(guest.name for guest in booted)}: up after {time.monotonic() - began:.1f} s")
 
 
 def _settle(target: Guest) -> None:
