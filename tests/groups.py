@@ -5,6 +5,8 @@ of labs start first, the longest first. Tests marked `alone` come last, after ev
 """
 
 import fcntl
+import functools
+import json
 import os
 import shutil
 import signal
@@ -12,8 +14,10 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.labs import LABS, run_folder
 
@@ -55,21 +59,41 @@ def group_of(item: pytest.Item) -> str:
     return item.path.stem
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config, items):
     if "soak" not in config.option.markexpr:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
         items[:] = [item for item in items if not item.get_closest_marker("soak")]
     groups = {item: group_of(item) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: _rank(groups[item]))
+    if is_worker(config):
+        _groups_file().write_text(json.dumps({item.nodeid: groups[item] for item in items}))
 
 
 def _rank(group: str) -> int:
     if group == ALONE:
         return len(LABS) + 1
     return LABS.index(group) if group in LABS else len(LABS)
+
+
+def _groups_file() -> Path:
+    """Each worker collects the same tests, and so writes the same text; the scheduler reads it after all have."""
+    return run_folder() / "groups.json"
+
+
+class ByGroup(LoadScopeScheduling):
+    """A group is what one worker takes at a time, in the order of collection."""
+
+    @functools.cached_property
+    def groups(self) -> dict[str, str]:
+        return json.loads(_groups_file().read_text())
+
+    def _split_scope(self, nodeid: str) -> str:
+        return self.groups[nodeid]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    config.option.loadscopereorder = False
+    return ByGroup(config, log)
 
 
 # A worker holds the run's lock, shared, until its labs are down. The one with the group `alone` takes it for itself.
@@ -79,6 +103,11 @@ def pytest_sessionstart(session):
     if is_worker(session.config):
         session.config.stash[LOCK] = os.open(run_folder() / "lock", os.O_RDWR | os.O_CREAT)
         fcntl.flock(session.config.stash[LOCK], fcntl.LOCK_SH)
+
+
+def pytest_sessionfinish(session):
+    if LOCK in session.config.stash:
+        os.close(session.config.stash[LOCK])
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -91,19 +120,25 @@ def pytest_runtest_setup(item):
 
 
 class Times:
-    """Collects the reports of a parallel run, whose test IDs end with their group."""
+    """The reports of a parallel run."""
 
     def __init__(self) -> None:
-        self.spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self.reports: list[pytest.TestReport] = []
 
     def pytest_runtest_logreport(self, report):
-        group = report.nodeid.rpartition("@")[2]
-        self.spans[group if group in (*LABS, ALONE) else "unit"].append((report.start, report.stop))
+        if report.start:  # a worker that died reports no times
+            self.reports.append(report)
 
     def pytest_terminal_summary(self, terminalreporter):
+        if not self.reports:
+            return
+        groups, found = json.loads(_groups_file().read_text()), defaultdict(list)
+        for report in self.reports:
+            group = groups[report.nodeid]
+            found[group if group in (*LABS, ALONE) else "unit"].append((report.start, report.stop))
         terminalreporter.section("groups: start, end, seconds of work")
-        began = min(start for spans in self.spans.values() for start, _ in spans)
-        for group, spans in sorted(self.spans.items(), key=lambda pair: min(pair[1])):
+        began = min(report.start for report in self.reports)
+        for group, spans in sorted(found.items(), key=lambda pair: min(pair[1])):
             first, last = min(start for start, _ in spans) - began, max(stop for _, stop in spans) - began
             busy = sum(stop - start for start, stop in spans)
             terminalreporter.line(f"{group:10} {first:6.0f} {last:6.0f} {busy:6.0f}")

@@ -34,6 +34,16 @@ def configure(ways: Access, **wanted) -> None:
     timings.until_applied(ways)
 
 
+# The command, with patience for a cluster that this machine is slow to boot.
+PATIENT = """
+from firedrill.experiments import __main__
+from firedrill.experiments.run import runner
+
+runner.STEADY_SECONDS = {seconds}
+__main__.main()
+"""
+
+
 def runner_of(inventory: Path, experiment: str, reports: Path) -> subprocess.Popen:
     """`experiments run`, under way; what it says comes line by line."""
     return under_way(inventory, "run", experiment, "--reports", str(reports))
@@ -42,7 +52,7 @@ def runner_of(inventory: Path, experiment: str, reports: Path) -> subprocess.Pop
 def under_way(inventory: Path, *arguments: str) -> subprocess.Popen:
     """One of the `experiments` commands, under way."""
     return subprocess.Popen(
-        [sys.executable, "-m", "firedrill.experiments", "-i", str(inventory), *arguments],
+        [sys.executable, "-c", PATIENT.format(seconds=WHOLE_SECONDS), "-i", str(inventory), *arguments],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
