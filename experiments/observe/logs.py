@@ -9,8 +9,6 @@ import re
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,10 @@ from fabric import Connection
 
 from firedrill.cluster import ssh
 from firedrill.cluster.each import each
-from firedrill.experiments.judge.figures import moments, write_outage
-from firedrill.experiments.judge.recording import SECOND, Recording, Span, leader_history, record
+from firedrill.experiments.judge.facts import TurningPoint
+from firedrill.experiments.judge.recording_2 import record
+from firedrill.experiments.judge.spans import SECOND, Span
+from firedrill.experiments.judge.turning import turning_points_of
 from firedrill.experiments.observe.writer import Writer, so_far
 from firedrill.faults import processes
 from firedrill.inventories.access import Access
@@ -50,36 +50,7 @@ CREDENTIALS = re.compile(r"(://[^/\s:@]+:)[^@\s]+@")
 PROGRAM = Path(__file__).parent / "programs" / "excerpts.py"
 
 
-@dataclass(frozen=True)
-class Turn:
-    """A moment worth reading logs of (ns), and its name."""
-
-    t: int
-    name: str
-
-
-def turns(rec: Recording) -> list[Turn]:
-    """The run's turning points, in order: each fault and its healing, the failover's, the outage's, the end."""
-    found = [
-        Turn(e["t"], f"{e['fault'].replace('_', ' ')} of {e.get('host')}: {word}")
-        for e in rec.of("runner", "fault")
-        if (word := {"inject": "injected", "heal": "healed"}.get(e["phase"]))
-    ]
-    when, outage, steady = moments(rec), write_outage(rec), rec.steady("after")
-    if when.key_gone is not None:
-        found.append(Turn(when.key_gone, "the leader key is gone"))
-        after = ((t, who) for t, who in leader_history(rec) if t > when.key_gone and who)
-        found += [Turn(t, f"the leader key goes to {who}") for t, who in islice(after, 1)]
-    if when.promoted is not None:
-        found.append(Turn(when.promoted, f"{when.new_leader} takes its first write"))
-    if outage.span and outage.span.length > SECOND and outage.state == "seen":
-        found.append(Turn(outage.span.end, "writes are acknowledged again"))
-    if steady:
-        found.append(Turn(steady["t"], "the cluster is whole again" if steady["ok"] else "the cluster is not whole"))
-    return sorted(found, key=lambda turn: turn.t)
-
-
-def windows(found: Sequence[Turn]) -> list[Span]:
+def windows(found: Sequence[TurningPoint]) -> list[Span]:
     """The times to read, around each turning point; those that meet are one."""
     spans: list[Span] = []
     for turn in found:
@@ -95,7 +66,7 @@ def collect(access: Access, parts: Path) -> None:
     """Write what the hosts' logs say about the run whose observers' files lie in `parts` to logs.jsonl there."""
     with Writer(parts / "logs.jsonl", "logs") as write:
         try:
-            found = turns(record(_events(parts)))
+            found = turning_points_of(record(_events(parts)))
         except ValueError as error:
             write("note", text=f"no turning points to read logs of ({error})")
             return
@@ -107,11 +78,11 @@ def collect(access: Access, parts: Path) -> None:
 
 def _events(parts: Path) -> Iterable[dict]:
     for part in sorted(parts.glob("*.jsonl")):
-        if part.name not in ("logs.jsonl", "ledger.jsonl"):
+        if part.name not in ("logs.jsonl", "ledger.jsonl", "tables.jsonl"):
             yield from so_far(part)
 
 
-def of_host(host: Host, access: Access, found: Sequence[Turn]) -> list[dict[str, Any]]:
+def of_host(host: Host, access: Access, found: Sequence[TurningPoint]) -> list[dict[str, Any]]:
     """The events that one host comes to: its clock, then its lines; or that it was silent."""
     rows: list[dict[str, Any]] = []
     try:
@@ -140,7 +111,7 @@ def offset_of(connection: Connection) -> tuple[int, int]:
 
 
 def _read(
-    host: Host, access: Access, found: Sequence[Turn], offset: int, connection: Connection
+    host: Host, access: Access, found: Sequence[TurningPoint], offset: int, connection: Connection
 ) -> Iterator[dict[str, Any]]:
     spans, room = windows(found), HOST_BYTES
     command = f"python3 - {shlex.quote(json.dumps(_asked(host, spans, offset)))}"
@@ -167,12 +138,12 @@ def _asked(host: Host, spans: Sequence[Span], offset: int) -> dict[str, Any]:
     }
 
 
-def _line(access: Access, found: Sequence[Turn], row: dict[str, Any], t: int) -> dict[str, Any]:
+def _line(access: Access, found: Sequence[TurningPoint], row: dict[str, Any], t: int) -> dict[str, Any]:
     near = min(found, key=lambda turn: abs(turn.t - t))
     text = redacted(row["text"], access) + (" …" if row["cut"] else "")
     unit = row["unit"].removesuffix(".service")
     return {"kind": "line", "t": t, "unit": unit, "text": text, "times": row["times"]} | {
-        "turn": near.name,
+        "turn": near.text,
         "turn_t": near.t,
     }
 

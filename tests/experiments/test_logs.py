@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from firedrill.experiments.judge.recording import SECOND, record
+from firedrill.experiments.judge.facts import TurningPoint
+from firedrill.experiments.judge.recording_2 import record
+from firedrill.experiments.judge.spans import SECOND
+from firedrill.experiments.judge.turning import turning_points_of
 from firedrill.experiments.judge.verdict import judge
 from firedrill.experiments.observe import logs
 from firedrill.experiments.observe.programs import excerpts
@@ -22,20 +25,27 @@ def ways():
 
 
 def test_the_turning_points_are_those_of_the_failover(builder):
-    found = [turn.name for turn in logs.turns(record(builder.power_cut_run()))]
-    assert found == [
+    assert [point.text for point in turning_points_of(record(builder.power_cut_run()))] == [
         "power cut of db1: injected",
-        "the leader key is gone",
-        "the leader key goes to db2",
+        "db1 no longer holds the leadership",
+        "db2 takes the leadership",
         "db2 takes its first write",
         "writes are acknowledged again",
         "power cut of db1: healed",
-        "the cluster is whole again",
+        "the cluster is in its steady state again",
+    ]
+
+
+def test_a_run_in_progress_has_turning_points(builder):
+    events = [event for event in builder.power_cut_run() if event["t"] < builder.at(20)]
+    assert [point.text for point in turning_points_of(record(events))] == [
+        "power cut of db1: injected",
+        "db1 no longer holds the leadership",
     ]
 
 
 def test_windows_that_meet_are_one():
-    found = logs.windows([logs.Turn(n * SECOND, "") for n in (10, 11, 20)])
+    found = logs.windows([TurningPoint(n * SECOND, "") for n in (10, 11, 20)])
     assert [(span.begin / SECOND, span.end / SECOND) for span in found] == [(9.5, 12.5), (19.5, 21.5)]
 
 
