@@ -4,18 +4,17 @@ import dataclasses
 import json
 import re
 import time
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from firedrill import plugins
-from firedrill.faults import engine, ledger, lookup
+from firedrill.faults import active, engine, ledger, lookup, show
+from firedrill.faults.connections import connected
 from firedrill.faults.doctor import check_up, firewalls
-from firedrill.faults.doctor import rows as doctor_rows
 from firedrill.faults.ledger import Entry
-from firedrill.faults.protocol import Fault
+from firedrill.faults.protocol import Fault, Unhealed, option_types
 from firedrill.faults.steady import refuse_unsteady
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.command import console_script, group
@@ -23,15 +22,16 @@ from firedrill.inventories.errors import Problem
 
 RETRIES, RETRY_SECONDS = 4, 3
 UNITS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "min": 60, "h": 3600}
+Get = Callable[[], Access]
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType):  # type: ignore[type-arg]
     """Seconds from `90`, `90s`, `500ms`, `2m`."""
 
     name = "duration"
 
-    def convert(self, value, param, context) -> float:
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|min|m|h|)", str(value).strip())
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> float:
+        found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|min|m|h|)", str(value).strip())
         if not found:
             self.fail(f"{value!r} is no duration; write it like 90s, 500ms or 2m", param, context)
         return float(found[1]) * UNITS[found[2]]
@@ -53,21 +53,11 @@ def cli() -> None:
 @click.option("--json", "as_json", is_flag=True)
 def list_(as_json: bool) -> None:
     """List every fault with its options."""
-    rows = [_describe(name, lookup.find(name)) for name in lookup.names()]
+    rows = [show.describe(name, lookup.find(name)) for name in lookup.names()]
     if as_json:
         click.echo(json.dumps(rows, indent=1))
-        return
-    table = Table("fault", "kind", "options", "limit", "what it does")
-    for row in rows:
-        given = " ".join(f"--{key} {value}" for key, value in row["options"].items())
-        table.add_row(row["fault"], row["kind"], given, f"{row['default_limit_s']:g} s", row["what"])
-    Console().print(table)
-
-
-def _describe(name: str, kind: type[Fault]) -> dict[str, Any]:
-    fields = {field.name: field.default for field in dataclasses.fields(cast(Any, kind))}
-    what = (kind.__doc__ or "").strip().splitlines()[0]
-    return {"fault": name, "kind": kind.kind, "options": fields, "default_limit_s": kind.default_limit_s, "what": what}
+    else:
+        show.catalogue(rows)
 
 
 class Inject(click.Group):
@@ -90,9 +80,11 @@ def inject() -> None:
 
 
 def _inject_command(name: str, kind: type[Fault]) -> click.Command:
-    def act(get, target: str, limit_s: float | None, dry_run: bool, as_json: bool, unsteady: bool, **given) -> None:
+    def act(
+        get: Get, target: str, limit_s: float | None, dry_run: bool, as_json: bool, unsteady: bool, **given: Any
+    ) -> None:
         rails = {key: given.pop(key) for key in ("max_hosts", "allow_quorum_loss")}
-        ways: Access = get()
+        ways = get()
         plan = engine.plan(kind(**given), target, ways, limit_s=limit_s, **rails)
         if not (unsteady or dry_run):
             refuse_unsteady(ways)
@@ -104,30 +96,28 @@ def _inject_command(name: str, kind: type[Fault]) -> click.Command:
             click.echo(json.dumps([dataclasses.asdict(entry) for entry in entries], indent=1))
 
     return click.Command(
-        name,
-        callback=click.pass_obj(act),
-        help=(kind.__doc__ or "").strip(),
-        params=[
-            click.Argument(["target"]),
-            click.Option(
-                ["--for", "limit_s"], type=Duration(), help=f"Heals by itself after; {kind.default_limit_s:g}s."
-            ),
-            click.Option(["--max-hosts"], type=int, default=engine.MAX_HOSTS, show_default=True),
-            click.Option(["--allow-quorum-loss"], is_flag=True, help="A majority of the etcd members may be hit."),
-            click.Option(["--unsteady"], is_flag=True, help="Go on though the cluster is not whole."),
-            click.Option(["--dry-run"], is_flag=True, help="Print the commands for each host, and run none."),
-            click.Option(["--json", "as_json"], is_flag=True),
-            *(
-                click.Option(
-                    [f"--{field.name.replace('_', '-')}"],
-                    type=type(field.default),
-                    default=field.default,
-                    show_default=True,
-                )
-                for field in dataclasses.fields(cast(Any, kind))
-            ),
-        ],
+        name, callback=click.pass_obj(act), help=(kind.__doc__ or "").strip(), params=_parameters(kind)
     )
+
+
+def _parameters(kind: type[Fault]) -> list[click.Parameter]:
+    """Those of every injection, and the fault's own options."""
+    limit = f"The fault heals by itself after this time (default {kind.default_limit_s:g}s)."
+    defaults = {field.name: field.default for field in dataclasses.fields(kind)}
+    own = [
+        click.Option([show.option(name)], type=option, default=defaults[name], show_default=True)
+        for name, option in option_types(kind).items()
+    ]
+    return [
+        click.Argument(["target"]),
+        click.Option(["--for", "limit_s"], type=Duration(), help=limit),
+        click.Option(["--max-hosts"], type=int, default=engine.MAX_HOSTS, show_default=True),
+        click.Option(["--allow-quorum-loss"], is_flag=True, help="Allow a majority of the etcd members to be hit."),
+        click.Option(["--unsteady"], is_flag=True, help="Inject although the cluster is not in its steady state."),
+        click.Option(["--dry-run"], is_flag=True, help="Print the commands for each host without running them."),
+        click.Option(["--json", "as_json"], is_flag=True),
+        *own,
+    ]
 
 
 def _print_dry_run(commands: dict[str, list[str]], as_json: bool) -> None:
@@ -142,81 +132,83 @@ def _print_dry_run(commands: dict[str, list[str]], as_json: bool) -> None:
 @cli.command()
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
-def status(get, as_json: bool) -> None:
-    """Ask the hosts about every injection that was not healed yet, from wherever it was injected."""
-    rows = engine.status(get())
+def status(get: Get, as_json: bool) -> None:
+    """Ask the hosts about every injection that is not healed yet, wherever it was injected from."""
+    rows, damaged = active.status(get())
+    for problem in damaged:
+        click.echo(f"faults: {problem}", err=True)
     if as_json:
         click.echo(json.dumps(rows, indent=1))
-        return
-    if not rows:
+    elif rows:
+        show.status(rows)
+    else:
         click.echo("no active fault")
-        return
-    table = Table("id", "fault", "host", "target", "heals in", "injected from", "status")
-    for row in rows:
-        left = f"{row['heals_in_s']:g} s"
-        table.add_row(row["id"], row["fault"], row["host"], row["target"], left, row["injected_from"], row["status"])
-    Console().print(table)
 
 
 @cli.command()
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
-def doctor(get, as_json: bool) -> None:
-    """Try what each host can do, and show which fault it can take, or why not."""
-    ways: Access = get()
+def doctor(get: Get, as_json: bool) -> None:
+    """Try what each host is capable of, and show which fault it can take, or why not."""
+    ways = get()
     found, tools = check_up(ways), firewalls(ways)
     if as_json:
-        click.echo(json.dumps({"faults": found, "firewall": tools}, indent=1))
-        return
-    table = Table("fault", *found)
-    reasons: dict[str, list[str]] = {}
-    for name in doctor_rows():
-        marks = []
-        for host, row in found.items():
-            if row[name]:
-                reasons.setdefault(f"{name}: {row[name]}", []).append(host)
-            marks.append("[red]cannot[/]" if row[name] else "[green]can[/]")
-        table.add_row(name, *marks)
-    console = Console()
-    console.print(table)
-    for tool in sorted(filter(None, set(tools.values()))):
-        console.print(f"firewall faults by {tool}: {', '.join(name for name in tools if tools[name] == tool)}")
-    for reason, hosts in reasons.items():
-        console.print(f"{reason} ({', '.join(hosts)})", markup=False)
+        reasons = {host: {name: answer.reason for name, answer in row.items()} for host, row in found.items()}
+        given = {host: {name: row[name].given for name in row if row[name].given} for host, row in found.items()}
+        click.echo(json.dumps({"faults": reasons, "with": given, "firewall": tools}, indent=1))
+    else:
+        show.doctor(found, tools)
 
 
 @cli.command()
 @click.argument("ids", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Every active injection, of other machines' too.")
-@click.option("--after", type=float, hidden=True, help="Wait so many seconds first; nothing to do by then is fine.")
+@click.option("--all", "everything", is_flag=True, help="Every active injection, including those of other machines.")
+@click.option("--after", type=float, hidden=True, help="Wait this long (s) first; nothing to heal by then is fine.")
 @click.pass_obj
-def heal(get, ids: tuple[str, ...], everything: bool, after: float | None) -> None:
+def heal(get: Get, ids: tuple[str, ...], everything: bool, after: float | None) -> None:
     """Heal injections by their IDs, or all of them."""
-    ways: Access = get()
+    ways = get()
     if not ids and not everything:
         raise Problem("nothing to heal was named", "give ids from `faults status`, or --all")
     if after is not None:
-        time.sleep(after)
-    active = {entry.id: entry for entry in ledger.entries(ways.inventory)}
-    if everything or set(ids) - set(active):
-        with engine.connected(ways.inventory.hosts) as connections:
-            active = {entry.id: entry for entry in engine.active(ways, connections)}
-    if after is None and (unknown := set(ids) - set(active)):
+        time.sleep(max(0.0, after))
+    found, problems = _on_record(ways, set(ids), everything)
+    if after is None and (unknown := set(ids) - {entry.id for entry in found}):
         raise Problem(f"no active injection {', '.join(sorted(unknown))}", "`faults status` lists them")
-    problems = []
-    for entry in active.values():
+    for entry in found:
         if everything or entry.id in ids:
-            # Nobody watches the process that heals at the limit: it tries again before it gives up.
-            for left in range(0 if after is None else RETRIES, -1, -1):
-                try:
-                    engine.heal(entry, ways, tell)
-                    break
-                except Problem as problem:
-                    if not left:
-                        problems.append(problem)
-                time.sleep(RETRY_SECONDS if left else 0)
+            problems += _heal_one(entry, ways, RETRIES if after is not None else 0)
     if problems:
-        raise problems[0]
+        raise Unhealed(problems)
+
+
+def _on_record(ways: Access, ids: set[str], everything: bool) -> tuple[list[Entry], list[Problem]]:
+    """The injections on record, and those records that cannot be read; with `--all` they are set aside."""
+    here = ledger.entries(ways.inventory)
+    if not everything and ids <= {entry.id for entry in here}:
+        return here, []
+    with connected(ways.inventory.hosts) as connections:
+        found = active.survey(ways, connections)
+    if not everything:
+        return found.entries, []
+    aside = {problem.where: problem for problem in ledger.set_aside(ways.inventory)}
+    damaged: list[Problem] = [aside.get(problem.where, problem) for problem in found.damaged]
+    for problem in damaged:
+        click.echo(f"faults: {problem}", err=True)
+    return found.entries, damaged
+
+
+def _heal_one(entry: Entry, ways: Access, retries: int) -> list[Problem]:
+    """Nobody watches the process that heals at the limit: it retries before it gives up."""
+    for left in range(retries, -1, -1):
+        try:
+            engine.heal(entry, ways, tell)
+            return []
+        except Problem as problem:
+            if not left:
+                return [problem]
+        time.sleep(RETRY_SECONDS)
+    return []
 
 
 main = console_script(cli, "faults")

@@ -1,10 +1,10 @@
-"""What a host can do is tried, in a network namespace thrown away after, and never assumed."""
+"""What a host is capable of: tried in a throw-away network namespace, never assumed."""
 
 from firedrill.cluster import ssh
 from firedrill.faults.protocol import Refused, Target
 
 CHAIN = "add table ip x; add chain ip x y { type filter hook input priority 0; };"
-# name: what is tried, and why not where it fails.
+# name: the command that is tried, and the reason where it fails.
 TRIALS = {
     "root": ("[ $(id -u) = 0 ]", "its SSH user is not root"),
     "python3": ("command -v python3", "it has no python3"),
@@ -38,7 +38,7 @@ TRIALS = {
 
 
 def missing(target: Target, *wanted: str) -> list[str]:
-    """Why not, for each of the wanted that the host lacks."""
+    """The reason for each wanted capability that the host lacks."""
     lines = [f"( {TRIALS[name][0]} ) >/dev/null 2>&1 || echo {name}" for name in wanted]
     shown = ssh.script(target.ssh, "\n".join(lines), check=False)
     return [TRIALS[name][1] for name in shown.split()]
@@ -47,4 +47,4 @@ def missing(target: Target, *wanted: str) -> list[str]:
 def need(target: Target, *wanted: str) -> None:
     """Raises Refused with the reasons."""
     if reasons := missing(target, "root", *wanted):
-        raise Refused(f"{target.host.name} cannot: {'; '.join(reasons)}", "`faults doctor` shows what can")
+        raise Refused(f"{target.host.name} cannot: {'; '.join(reasons)}", "`faults doctor` shows which hosts can")

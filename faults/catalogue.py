@@ -1,4 +1,4 @@
-"""Every fault there is: one explicit table."""
+"""Every fault of this package: one explicit table. lookup.py adds those of installed packages and of files."""
 
 from firedrill.faults.clock.clock_drift import ClockDrift
 from firedrill.faults.clock.clock_jump import ClockJump
@@ -23,15 +23,17 @@ from firedrill.faults.process.crash_loop import CrashLoop
 from firedrill.faults.process.freeze import Freeze
 from firedrill.faults.process.kill import Kill
 from firedrill.faults.process.stop_service import StopService
+from firedrill.faults.protocol import Fault
 from firedrill.faults.resource.cpu import Cpu
 from firedrill.faults.resource.disk_full import DiskFull
 from firedrill.faults.resource.disk_io import DiskIo
 from firedrill.faults.resource.fd_exhaust import FdExhaust
 from firedrill.faults.resource.memory import Memory
 
-POWER = {"power_cut": PowerCut, "poweroff": Poweroff, "reboot": Reboot, "pause": Pause}
-PROCESSES = {"kill": Kill, "freeze": Freeze, "stop_service": StopService, "crash_loop": CrashLoop}
-NETEM = {
+Kinds = dict[str, type[Fault]]
+POWER: Kinds = {"power_cut": PowerCut, "poweroff": Poweroff, "reboot": Reboot, "pause": Pause}
+PROCESSES: Kinds = {"kill": Kill, "freeze": Freeze, "stop_service": StopService, "crash_loop": CrashLoop}
+NETEM: Kinds = {
     "corrupt": Corrupt,
     "loss": Loss,
     "delay": Delay,
@@ -39,8 +41,8 @@ NETEM = {
     "reorder": Reorder,
     "rate": Rate,
 }
-FIREWALL = {"partition": Partition, "drop": Drop, "reject": Reject, "dns": Dns}
-RESOURCES = {"cpu": Cpu, "memory": Memory, "disk_io": DiskIo, "disk_full": DiskFull, "fd_exhaust": FdExhaust}
-TIME = {"clock_jump": ClockJump, "clock_drift": ClockDrift}
-CLUSTER = {"etcd_quorum_loss": EtcdQuorumLoss, "replication_break": ReplicationBreak}
-FAULTS = {**POWER, **PROCESSES, **NETEM, **FIREWALL, **RESOURCES, **TIME, **CLUSTER, "command": Command}
+FIREWALL: Kinds = {"partition": Partition, "drop": Drop, "reject": Reject, "dns": Dns}
+RESOURCES: Kinds = {"cpu": Cpu, "memory": Memory, "disk_io": DiskIo, "disk_full": DiskFull, "fd_exhaust": FdExhaust}
+TIME: Kinds = {"clock_jump": ClockJump, "clock_drift": ClockDrift}
+CLUSTER: Kinds = {"etcd_quorum_loss": EtcdQuorumLoss, "replication_break": ReplicationBreak}
+FAULTS: Kinds = {**POWER, **PROCESSES, **NETEM, **FIREWALL, **RESOURCES, **TIME, **CLUSTER, "command": Command}

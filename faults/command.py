@@ -1,4 +1,4 @@
-"""A fault of your own: three shell commands that do it, prove it and undo it."""
+"""A fault of your own: three shell commands that inject, prove and undo it."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,6 +6,8 @@ from typing import ClassVar
 from firedrill.cluster import ssh
 from firedrill.faults.on_host import OnHost
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
+
+MOST_S = 600
 
 
 @dataclass(frozen=True)
@@ -17,17 +19,20 @@ class Command(OnHost):
     undo: str = ""
     within_s: float = 30
 
+    example: ClassVar[dict[str, str]] = {"do": "true", "proof": "false", "undo": "true"}
     kind: ClassVar[str] = "your own"
     default_limit_s: ClassVar[float] = 120
 
     def check(self) -> None:
         if not (self.do and self.proof and self.undo):
             raise Refused("a command without `do`, `proof` or `undo`", "give all three")
+        if not 0 < self.within_s <= MOST_S:
+            raise Refused(f"a proof within {self.within_s:g} s", f"give more than 0 and at most {MOST_S}")
 
     def refuse_host(self, target: Target) -> None:
         if self._proven(target):
             raise Refused(
-                f"{target.host.name}: `{self.proof}` succeeds already", "take a proof that fails on a sound host"
+                f"{target.host.name}: `{self.proof}` succeeds already", "take a proof that fails on a healthy host"
             )
 
     def inject_text(self, target: Target) -> str:

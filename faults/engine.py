@@ -1,31 +1,50 @@
-"""Inject and heal with all the promises around a fault: guard rails, ledger, undo, proof, and what was recorded."""
+"""Inject and heal with all the guarantees around a fault: guard rails, ledger, undo, proof, and a record of each step.
+
+    plan = engine.plan(Partition(), "leader", access, limit_s=30)
+    with engine.injected(plan, access) as entries:
+        ...                                             # the fault is active and proven
+                                                        # here it is healed, and the host proven clean
+
+protocol.py has the tree of errors.
+"""
 
 import contextlib
-import os
-import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 
-from firedrill import package, plugins
 from firedrill.cluster import ssh
 from firedrill.cluster.each import each
-from firedrill.faults import ledger, lookup, undo
+from firedrill.faults import deadman, ledger, lookup, undo
+from firedrill.faults.active import fault_of, target_of
+from firedrill.faults.connections import Connections, connected
 from firedrill.faults.ledger import Entry
-from firedrill.faults.protocol import Fault, NotEffective, Refused, Target, new_id, options
+from firedrill.faults.protocol import (
+    Fault,
+    NotClean,
+    NotEffective,
+    Refused,
+    Target,
+    Unhealed,
+    check_limit,
+    check_options,
+    new_id,
+    options,
+)
 from firedrill.faults.targets import resolve
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
 
 MAX_HOSTS = 2
-# The processes started here that heal at the limit, so that they are reaped when they are not needed after all.
-_DEADMEN: dict[int, subprocess.Popen] = {}
+# Called with each step of an injection: entry, phase, detail, and when it was (ns since the epoch; None: now). The
+# phases are inject, effective, not_effective, heal, clean and not_clean.
 Tell = Callable[[Entry, str, str, int | None], None]
-Connections = dict[str, ssh.Connection | None]
+
+
+def quiet(entry: Entry, phase: str, detail: str, t: int | None) -> None:
+    """Report no step."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +66,15 @@ def plan(
     max_hosts: int = MAX_HOSTS,
     allow_quorum_loss: bool = False,
 ) -> Plan:
-    """Resolve the target and check the guard rails. Raises Refused."""
+    """Check the options, resolve the target and apply the guard rails. Raises Refused."""
     if not access.inventory.data.get("chaos_allowed"):
         raise Refused(
             f"{access.inventory.path} does not allow faults", "set `chaos_allowed = True` in it if you mean it"
         )
     lookup.name_of(fault)  # refuses one that no other process could heal
     limit = fault.default_limit_s if limit_s is None else limit_s
-    if limit <= 0:
-        raise Refused(f"a limit of {limit:g} s", "give a positive duration such as `--for 60s`")
+    check_limit(limit)
+    check_options(fault)
     hosts = tuple(resolve(spec, access))
     if len(hosts) > max_hosts:
         names = ", ".join(host.name for host in hosts)
@@ -66,7 +85,7 @@ def plan(
 
 
 def _keep_quorum(hosts: tuple[Host, ...], access: Access) -> None:
-    """With those that are hit already, a majority of the etcd members stays untouched."""
+    """Including the hosts that are hit already, a majority of the etcd members stays untouched."""
     members = {host.name for host in access.inventory.role("etcd")}
     hit = {host.name for host in hosts} | {entry.host for entry in ledger.entries(access.inventory)}
     lost = sorted(members & hit)
@@ -80,35 +99,21 @@ def _keep_quorum(hosts: tuple[Host, ...], access: Access) -> None:
 def dry_run(it: Plan, access: Access) -> dict[str, list[str]]:
     """The exact commands for each host."""
     targets = [Target("0" * 8, it.spec, host, access, it.limit_s, together=it.hosts) for host in it.hosts]
-    if check := getattr(it.fault, "check", None):
-        check()
     return {target.host.name: it.fault.commands(target) for target in targets}
 
 
 @contextmanager
-def connected(hosts: Iterable[Host]) -> Iterator[Connections]:
-    """A connection to each host that answers, opened together, closed afterwards."""
-    hosts = list(hosts)
-    found: Connections = dict(zip((host.name for host in hosts), each(_try_connect, hosts), strict=True))
+def injected(it: Plan, access: Access, tell: Tell = quiet) -> Iterator[list[Entry]]:
+    """Inject, and heal at the end of the block, whatever happens in it. Raises Refused, NotEffective, Unhealed."""
+    entries = inject(it, access, tell)
     try:
-        yield found
+        yield entries
     finally:
-        for connection in found.values():
-            if connection:
-                connection.close()
+        heal_all(entries, access, tell)
 
 
-def _try_connect(host: Host) -> ssh.Connection | None:
-    if not ssh.answers(host, ssh.CONNECT_SECONDS):
-        return None
-    try:
-        return ssh.connect(host)
-    except ssh.Unreachable:
-        return None
-
-
-def inject(it: Plan, access: Access, tell: Tell) -> list[Entry]:
-    """Inject on every host of the plan, on all at once; on any failure heal what was done and raise."""
+def inject(it: Plan, access: Access, tell: Tell = quiet) -> list[Entry]:
+    """Inject on every host of the plan simultaneously; on any failure heal what was injected and raise."""
     with connected(it.hosts) as connections:
         targets = [
             Target(new_id(), it.spec, host, access, it.limit_s, connections[host.name], together=it.hosts)
@@ -123,7 +128,7 @@ def inject(it: Plan, access: Access, tell: Tell) -> list[Entry]:
             entries = _arm(it.fault, targets, entries)
             _strike(it.fault, targets, entries, tell, began)
         except BaseException:
-            # The ledger says what was begun, at whatever moment that was.
+            # The ledger has what was begun, whenever it was interrupted.
             mine = {target.id for target in targets}
             begun = [entry for entry in ledger.entries(access.inventory) if entry.id in mine]
             _heal_each(begun, access, tell, connections)
@@ -134,11 +139,11 @@ def inject(it: Plan, access: Access, tell: Tell) -> list[Entry]:
 def _arm(fault: Fault, targets: list[Target], entries: list[Entry]) -> list[Entry]:
     """Write the ledger, and have every host hold its undo; where it cannot, a process of our own does.
 
-    That process is there before the entry is: killed in between, we leave one that finds nothing to heal, and not an
-    entry that nobody heals.
+    That process starts before the entry is written: if we are killed in between, it finds nothing to heal, rather than
+    an entry being left that nobody heals.
     """
     if not fault.heals_itself_on_host:
-        entries = [replace(entry, deadman=_arm_deadman(entry)) for entry in entries]
+        entries = [replace(entry, deadman=deadman.start(entry)) for entry in entries]
     for entry in entries:
         ledger.write(targets[0].access.inventory, entry)
     each(lambda pair: fault.arm(pair[0], asdict(pair[1])), zip(targets, entries, strict=True))
@@ -146,24 +151,24 @@ def _arm(fault: Fault, targets: list[Target], entries: list[Entry]) -> list[Entr
 
 
 def _strike(fault: Fault, targets: list[Target], entries: list[Entry], tell: Tell, began: float) -> None:
-    """Let the harm loose everywhere, and prove it; `began` (monotonic) is when arming did."""
+    """Trigger the injection everywhere, and prove it; `began` (monotonic) is when arming did."""
     strikes = each(fault.ready, targets)
     for strike in strikes:
         strike.go()
     moments = each(lambda strike: strike.done(), strikes)
-    cost = f" (armed and struck in {(time.monotonic() - began) * 1000:.0f} ms"
+    cost = f" (armed and injected in {(time.monotonic() - began) * 1000:.0f} ms"
     for entry, strike, moment in zip(entries, strikes, moments, strict=True):
         tell(entry, "inject", strike.text, moment)
     if fault.may_lock_out:
         each(_try_new_login, targets)
     proofs = each(lambda pair: _prove(fault, *pair, tell), zip(targets, entries, strict=True))
-    spread = f", {len(targets)} hosts struck within {(max(moments) - min(moments)) / 1e6:.1f} ms"
+    spread = f", {len(targets)} hosts within {(max(moments) - min(moments)) / 1e6:.1f} ms"
     for entry, proof in zip(entries, proofs, strict=True):
         tell(entry, "effective", proof + cost + (spread if len(targets) > 1 else "") + ")", None)
 
 
 def _try_new_login(target: Target) -> None:
-    """The operator still gets in, by a login of now; the host heals itself when it hears of none."""
+    """A new SSH login still works; the host heals itself where none succeeds."""
     try:
         with ssh.connect(target.host) as fresh:
             undo.stand_down_guard(replace(target, connection=fresh))
@@ -180,7 +185,7 @@ def _prove(fault: Fault, target: Target, entry: Entry, tell: Tell) -> str:
 
 
 def _heal_each(entries: list[Entry], access: Access, tell: Tell, connections: Connections) -> None:
-    """Heal all, whatever became of some; what was not healed was told, and stays in the ledger."""
+    """Heal all; what could not be healed was reported, and stays in the ledger."""
     for entry in entries:
         with contextlib.suppress(Problem):
             try:
@@ -204,99 +209,44 @@ def _entry(fault: Fault, target: Target) -> Entry:
     )
 
 
-def _arm_deadman(entry: Entry) -> int:
-    """A process of its own that heals at the limit: a host without power cannot hold its own undo."""
-    wait = max(0.0, entry.until - time.time())
-    heal = ("-i", entry.inventory, "heal", entry.id, "--after", f"{wait:.1f}")
-    command, environment, quiet = package.command("firedrill.faults", *heal), package.environment(), subprocess.DEVNULL
-    child = subprocess.Popen(command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
-    _DEADMEN[child.pid] = child
-    return child.pid
-
-
-def _disarm_deadman(entry: Entry) -> None:
-    if entry.deadman is None or entry.deadman == os.getpid():
-        return
-    try:
-        if entry.id.encode() in Path(f"/proc/{entry.deadman}/cmdline").read_bytes():
-            os.kill(entry.deadman, signal.SIGKILL)
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    if child := _DEADMEN.pop(entry.deadman, None):
-        child.wait()
-
-
-def heal(entry: Entry, access: Access, tell: Tell, connections: Connections | None = None) -> None:
+def heal(entry: Entry, access: Access, tell: Tell = quiet, connections: Connections | None = None) -> None:
     """Undo one injection and prove the host clean; only then does it leave the ledger. Raises NotClean."""
-    fault = _fault(entry, access)
-    host = access.inventory[entry.host]
+    fault, host = fault_of(entry, access), access.inventory[entry.host]
     tell(entry, "heal", f"heal {entry.fault} on {entry.host}", None)
     with contextlib.ExitStack() as stack:
         if connections is None:
             connections = stack.enter_context(connected((host,)))
-        target = _target(entry, host, access, connections)
         try:
-            if fault.heals_itself_on_host and target.connection is None:
-                raise Problem(
-                    f"{host.name} does not answer SSH", "it heals itself at its limit; try again when it is back"
-                )
-            evidence = fault.heal(target)
+            evidence = _heal(fault, target_of(entry, access, connections))
         except Problem as problem:
             tell(entry, "not_clean", str(problem), None)
             raise
     tell(entry, "clean", evidence, None)
-    _disarm_deadman(entry)
+    deadman.stop(entry)
     ledger.remove(access.inventory, entry.id)
 
 
-def _fault(entry: Entry, access: Access) -> Fault:
-    """The fault of an entry. A file is loaded only where our own ledger names it: a host runs no code here."""
-    ours = {(mine.id, mine.fault) for mine in ledger.entries(access.inventory)}
-    if plugins.names_file(entry.fault) and (entry.id, entry.fault) not in ours:
+def _heal(fault: Fault, target: Target) -> str:
+    if fault.heals_itself_on_host and target.connection is None:
         raise Problem(
-            f"{entry.host}: {entry.id} is the fault {entry.fault} of another controller", "heal it from there"
+            f"{target.host.name} does not answer SSH", "it heals itself at its limit; try again when it is back"
         )
-    return lookup.make(entry.fault, entry.options)
-
-
-def _target(entry: Entry, host: Host, access: Access, connections: Connections) -> Target:
-    limit = entry.until - entry.at
-    return Target(entry.id, entry.spec, host, access, limit, connections.get(host.name), entry.before)
-
-
-def active(access: Access, connections: Connections) -> list[Entry]:
-    """Every injection that the ledger here, or the journal of a host, still holds; the oldest first."""
-    known = {entry.id: entry for entry in ledger.entries(access.inventory)}
-    names = {field.name for field in fields(Entry)}
-    asked = [(name, connection) for name, connection in connections.items() if connection]
-    for (name, _), journals in zip(asked, each(lambda pair: undo.journals(pair[1]), asked), strict=True):
-        for journal in journals:
-            # The host's name is as this inventory has it, which need not be the one it was injected through.
-            entry = Entry(**{key: value for key, value in journal.items() if key in names} | {"host": name})
-            known.setdefault(entry.id, entry)
-    return sorted(known.values(), key=lambda entry: entry.at)
-
-
-def status(access: Access) -> list[dict]:
-    """One row for each injection that any host or the ledger here knows of, with what its host shows now."""
-    ours = {entry.id for entry in ledger.entries(access.inventory)}
-    with connected(access.inventory.hosts) as connections:
-        entries = active(access, connections)
-        shown = each(lambda entry: _shown(entry, access, connections), entries)
-    return [
-        {"id": entry.id, "fault": entry.fault, "host": entry.host, "target": entry.spec, "options": entry.options,
-         "heals_in_s": round(entry.until - time.time(), 1),
-         "injected_from": "here" if entry.id in ours else "elsewhere",
-         "status": text} for entry, text in zip(entries, shown, strict=True)
-    ]  # fmt: skip
-
-
-def _shown(entry: Entry, access: Access, connections: Connections) -> str:
     try:
-        fault = _fault(entry, access)
-    except Problem as problem:
-        return str(problem)
-    target = _target(entry, access.inventory[entry.host], access, connections)
-    if target.connection is None and fault.heals_itself_on_host:
-        return "does not answer SSH"
-    return fault.status(target)
+        return fault.heal(target)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:  # the record lacks what the fault noted
+        raise NotClean(
+            f"{target.host.name}: the record of {target.id} is incomplete ({type(error).__name__}: {error})",
+            "its timer heals it at its limit",
+        ) from error
+
+
+def heal_all(entries: list[Entry], access: Access, tell: Tell = quiet) -> None:
+    """Heal each, whatever becomes of the others. Raises Unhealed with all errors."""
+    problems = []
+    for entry in entries:
+        try:
+            heal(entry, access, tell)
+        except Problem as problem:
+            problems.append(problem)
+    if problems:
+        raise Unhealed(problems)

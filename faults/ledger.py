@@ -1,16 +1,24 @@
-"""The controller's ledger: one file for each active injection, written before the harm and removed when clean."""
+"""The controller's ledger: one file for each active injection, written before the injection and removed when clean.
+
+A file that cannot be read is never trusted and never stops the others: `damaged` names it, `set_aside` moves it away.
+"""
 
 import contextlib
 import fcntl
 import json
+import math
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from firedrill.faults.protocol import ID, Damaged
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Inventory
+
+MOST_BYTES = 8 << 20
+ASIDE = "damaged"
 
 
 @dataclass(frozen=True)
@@ -29,15 +37,56 @@ class Entry:
     deadman: int | None = None
 
 
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "id": str, "fault": str, "options": dict, "spec": str, "host": str, "inventory": str, "at": (int, float),
+    "until": (int, float), "before": dict,
+}  # fmt: skip
+
+
+def entry_of(data: object, identity: str) -> Entry:
+    """The entry in a file or journal that is named after `identity`. Raises ValueError with the reason."""
+    if not isinstance(data, dict):
+        raise ValueError("no object")
+    known = {key: value for key, value in data.items() if key in {field.name for field in fields(Entry)}}
+    for key, kind in TYPES.items():
+        if not isinstance(known.get(key), kind) or isinstance(known[key], bool):
+            raise ValueError(f"{key} is {_short(known.get(key))}")
+    if not ID.fullmatch(known["id"]) or known["id"] != identity:
+        raise ValueError(f"id is {_short(known['id'])}, wanted {identity}")
+    if not all(math.isfinite(known[key]) for key in ("at", "until")):
+        raise ValueError("no finite time")
+    deadman = known.get("deadman")
+    if deadman is not None and not (type(deadman) is int and 1 < deadman < 1 << 22):
+        raise ValueError(f"deadman is {_short(deadman)}")
+    return Entry(**known)
+
+
+def _short(value: object) -> str:
+    shown = ascii(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def parse(text: bytes, identity: str, where: str, remedy: str) -> Entry:
+    """The entry in the content of a file. Raises Damaged."""
+    if not ID.fullmatch(identity):
+        raise Damaged(where, "its name is no id", remedy)
+    if len(text) > MOST_BYTES:
+        raise Damaged(where, "it is too large", remedy)
+    try:
+        return entry_of(json.loads(text), identity)
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, not an entry
+        raise Damaged(where, str(error) or type(error).__name__, remedy) from None
+
+
 def folder(inventory: Inventory) -> Path:
-    """Beside the secrets, a folder a cluster."""
+    """Next to the secrets, a folder for each cluster."""
     data = inventory.data
     return Path(data["secrets_file"]).expanduser().parent / "faults" / f"{data['cluster']}-{inventory.path.stem}"
 
 
 @contextlib.contextmanager
 def only_one(inventory: Inventory) -> Iterator[None]:
-    """Hold the lock of this cluster's drills: two at once would measure each other. Raises Problem."""
+    """Hold the lock of this cluster's drills: two at a time would measure each other. Raises Problem."""
     file = folder(inventory) / "lock"
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open(file, "a+") as lock:
@@ -45,10 +94,8 @@ def only_one(inventory: Inventory) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            who = lock.read().strip() or "unknown"
-            raise Problem(
-                f"another drill is under way on this cluster (process {who})", "wait until it is over"
-            ) from None
+            holder = lock.read().strip() or "unknown"
+            raise Problem(f"another drill runs on this cluster (process {holder})", "wait until it is over") from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -56,8 +103,8 @@ def only_one(inventory: Inventory) -> Iterator[None]:
 
 
 def write(inventory: Inventory, entry: Entry) -> None:
-    """Write the entry down, whole or not at all."""
-    file = folder(inventory) / f"{entry.id}.json"
+    """Write the entry atomically."""
+    file = _file(inventory, entry.id)
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     new = file.with_suffix(".new")
     new.write_text(json.dumps(asdict(entry)))
@@ -66,10 +113,53 @@ def write(inventory: Inventory, entry: Entry) -> None:
 
 def remove(inventory: Inventory, identity: str) -> None:
     """The injection is healed and clean. Absent is fine."""
-    (folder(inventory) / f"{identity}.json").unlink(missing_ok=True)
+    _file(inventory, identity).unlink(missing_ok=True)
+
+
+def _file(inventory: Inventory, identity: str) -> Path:
+    if not ID.fullmatch(identity):
+        raise Problem(f"no id {identity!r}", "`faults status` lists them")
+    return folder(inventory) / f"{identity}.json"
+
+
+def read(inventory: Inventory) -> tuple[list[Entry], list[Damaged]]:
+    """The active injections, the oldest first, and the files that cannot be read. Reading writes nothing."""
+    found: list[Entry] = []
+    damaged: list[Damaged] = []
+    for file in sorted(folder(inventory).glob("*.json")):
+        try:
+            found.append(_read(file))
+        except Damaged as problem:
+            damaged.append(problem)
+        except FileNotFoundError:
+            continue  # healed meanwhile
+    return sorted(found, key=lambda entry: entry.at), damaged
+
+
+def _read(file: Path) -> Entry:
+    remedy = "`faults heal --all` sets it aside"
+    try:
+        with open(file, "rb") as content:
+            text = content.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Damaged(str(file), error.strerror or type(error).__name__, remedy) from None
+    return parse(text, file.stem, str(file), remedy)
 
 
 def entries(inventory: Inventory) -> list[Entry]:
     """The active injections, the oldest first."""
-    found = [Entry(**json.loads(file.read_text())) for file in folder(inventory).glob("*.json")]
-    return sorted(found, key=lambda entry: entry.at)
+    return read(inventory)[0]
+
+
+def set_aside(inventory: Inventory) -> list[Damaged]:
+    """Move files that cannot be read into a folder next to them; each with where it is now."""
+    moved = []
+    for problem in read(inventory)[1]:
+        file = Path(problem.where)
+        aside = file.parent / ASIDE / file.name
+        aside.parent.mkdir(exist_ok=True, mode=0o700)
+        os.replace(file, aside)
+        moved.append(Damaged(str(file), problem.why, f"it is {aside} now; see whether a host is still off or paused"))
+    return moved

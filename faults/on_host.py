@@ -1,21 +1,21 @@
-"""What faults share that are done and undone on the host over SSH, with an undo that the host itself holds."""
+"""What faults share that are injected and undone on the host over SSH, with an undo that the host itself holds."""
 
 import shlex
 import time
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from firedrill.cluster import ssh
 from firedrill.faults import state, undo
-from firedrill.faults.protocol import NotClean, Refused, Strike, Target
+from firedrill.faults.protocol import Fault, NotClean, Refused, Strike, Target, check_options
 
 READY = "ready"
 HEAL_SECONDS = 60
 
 
 class OnHost:
-    """A fault given by two shell texts: `inject_text` does it, `undo_text` undoes it and succeeds only when it is gone.
+    """A fault given by two shell texts: `inject_text` injects it; `undo_text` undoes it, and fails until it is gone.
 
-    A fault of this kind has to say `check`, `refuse_host`, the two texts, `prove` and `status`.
+    A fault of this kind has to give `check`, `refuse_host`, the two texts, `prove` and `status`.
     """
 
     heals_itself_on_host: ClassVar[bool] = True
@@ -28,7 +28,7 @@ class OnHost:
         """Raise Refused where it cannot work on this host."""
 
     def note(self, target: Target) -> dict[str, Any]:
-        """What this fault has to know of the host from before."""
+        """What this fault has to know of the host from before the injection."""
         return {}
 
     def files(self, target: Target) -> dict[str, str]:
@@ -42,15 +42,15 @@ class OnHost:
         raise NotImplementedError
 
     def prove_clean(self, target: Target) -> str:
-        """What is said of the clean host, beyond that it is as before. Raises NotClean."""
+        """Evidence that the host is clean, in addition to being as before. Raises NotClean."""
         return ""
 
     # The protocol
 
     def refuse(self, target: Target) -> None:
-        self.check()
-        assert target.ssh
-        self.refuse_host(target)
+        check_options(cast(Fault, self))
+        if target.ssh:  # raises where the host does not answer
+            self.refuse_host(target)
 
     def snapshot(self, target: Target) -> dict[str, Any]:
         return {"state": state.take(target.ssh)} | self.note(target)
@@ -67,18 +67,18 @@ class OnHost:
         undo.arm(target, self._arming(target, journal))
 
     def ready(self, target: Target) -> Strike:
-        # The undo may have run already where the controller was held up: then nothing would heal the harm.
+        # If the controller was slow, the undo may have run already: then nothing would heal the fault.
         armed = f"[ -e {undo.file(target, 'json')} ] || {{ echo 'its undo has run already' >&2; exit 75; }}"
         return Waiting(target, self.inject_text(target), condition=armed)
 
     def heal(self, target: Target) -> str:
-        if "state" in target.before and state.made_anew(target.before["state"], state.take(target.ssh)):
-            return f"{target.host.name} was made anew since: nothing of it is there"
+        if "state" in target.before and state.is_rebuilt(target.before["state"], state.take(target.ssh)):
+            return f"{target.host.name} was rebuilt since: nothing of the fault is on it"
         ssh.script(target.ssh, self.undo_text(target), seconds=HEAL_SECONDS)
         more = self.prove_clean(target)
         differs = state.settle(target.before["state"], target.ssh) if "state" in target.before else []
         if differs:
-            raise NotClean(f"{target.host.name} differs from before: {'; '.join(differs)}", "mend it, then heal again")
+            raise NotClean(f"{target.host.name} differs from before: {'; '.join(differs)}", "fix it, then heal again")
         if left := undo.disarm(target):
             raise NotClean(f"{target.host.name} still has {' '.join(left.split())}", "heal it again")
         return f"{target.host.name}: {more + '; ' if more else ''}all as before"
@@ -91,12 +91,12 @@ class OnHost:
 
 
 class Waiting:
-    """A shell on the host that waits for one word; when its controller dies it ends without harm."""
+    """A shell on the host that waits for one line; if its controller dies it ends without an injection."""
 
     def __init__(self, target: Target, text: str, *, condition: str = "") -> None:
         self.text = text
-        whole = f"set -e\necho {READY}\nread -r go\n{condition}\ndate +%s%N\n{text}"
-        self._running = ssh.Running(target.ssh, f"sh -c {shlex.quote(whole)}")
+        program = f"set -e\necho {READY}\nread -r go\n{condition}\ndate +%s%N\n{text}"
+        self._running = ssh.Running(target.ssh, f"sh -c {shlex.quote(program)}")
         self._running.line()
         self._sent = 0
 
@@ -105,12 +105,14 @@ class Waiting:
         self._running.say("go\n", last=True)
 
     def done(self) -> int:
-        """The host's own clock is believed where it cannot be wrong: between our word and its answer."""
+        """When the host injected it, by its own clock if that lies between our signal and its answer."""
         shown = self._running.line()
         answered = time.time_ns()
         out, said, code = self._running.end()
         if code:
-            words = (said.strip() or out.strip() or f"exit {code}").splitlines()[-1]
-            raise Refused(f"{self._running.host}: the harm failed ({words})", "mend the cause and inject it again")
-        moment = int(shown) if shown.isdigit() else 0
+            message = (said.strip() or out.strip() or f"exit {code}").splitlines()[-1]
+            raise Refused(
+                f"{self._running.host}: the injection failed ({message})", "remove the cause and inject it again"
+            )
+        moment = int(shown) if shown.isascii() and shown.isdigit() else 0
         return moment if self._sent <= moment <= answered else self._sent

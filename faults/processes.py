@@ -1,17 +1,41 @@
 """What a role's process is called on a host: the unit that runs it, and how its processes are found."""
 
 from firedrill.cluster import ssh
-from firedrill.cluster.systems import system_of
+from firedrill.cluster.system import System
+from firedrill.cluster.systems import SYSTEMS, system_of
+from firedrill.faults import vital
 from firedrill.faults.protocol import Refused, Target
 from firedrill.inventories.read import Host
 
-# Without these nobody gets in any more, to heal it or to look.
-NEVER = ("ssh", "sshd", "systemd-networkd", "networking", "NetworkManager", "dbus", "systemd-logind", "init")
+
+def check(process: str) -> None:
+    """Raises Refused for what can be neither a role's process nor a unit's name."""
+    if not vital.NAME.fullmatch(process):
+        raise Refused(f"no process {process!r}", "give patroni, postgres, etcd, haproxy, app or a unit's name")
 
 
 def unit(process: str, host: Host) -> str:
     """The systemd unit that runs a process of the host's system; any other name is a unit's name itself."""
-    return system_of(host).unit(process, host)
+    name = system_of(host).unit(process, host)
+    if not vital.NAME.fullmatch(name):
+        raise Refused(f"the unit {name!r} of {process} is no unit's name", "correct the inventory's `units`")
+    return name
+
+
+def known(process: str) -> bool:
+    """Whether a system runs it as a part of its own: SSH depends on none of these."""
+    return any(process in _of_system(system) for system in SYSTEMS.values())
+
+
+def _of_system(system: System) -> set[str]:
+    return {system.database_role} | {name for names in system.services.values() for name in names}
+
+
+def of_roles(host: Host) -> list[str]:
+    """The processes that a host runs by its roles."""
+    system = system_of(host)
+    database = [system.database_role] if system.database_role in host.roles else []
+    return database + [name for role, names in system.services.items() if role in host.roles for name in names]
 
 
 def find(process: str, host: Host) -> str:
@@ -24,20 +48,20 @@ def find_all(process: str, host: Host) -> str:
     return system_of(host).all_processes(process, host)
 
 
-def refuse_vital(process: str) -> None:
-    """Raises Refused for what the way in depends on."""
-    if process.removesuffix(".service").removesuffix(".socket") in NEVER:
-        raise Refused(f"{process} is what the way in depends on", "take another process")
+def refuse_vital(target: Target, process: str) -> None:
+    """Raises Refused where SSH, the network or the undo depends on the process."""
+    vital.refuse(target, unit(process, target.host))
 
 
 def pid(target: Target, process: str) -> int:
     """The main process, 0 where there is none."""
-    return int(ssh.sh(target.ssh, find(process, target.host), check=False) or 0)
+    shown = ssh.sh(target.ssh, find(process, target.host), check=False)
+    return int(shown) if shown.isascii() and shown.isdigit() else 0
 
 
 def began(target: Target, number: int) -> str | None:
     """The start time of a living process, in the kernel's ticks; a zombie is not one."""
-    stat = ssh.sh(target.ssh, f"cat /proc/{number}/stat 2>/dev/null", check=False)
+    stat = ssh.sh(target.ssh, f"cat /proc/{int(number)}/stat 2>/dev/null", check=False)
     fields = stat.rsplit(")", 1)[-1].split()
     return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else None
 

@@ -1,22 +1,32 @@
-"""What every fault promises, and what it is handed.
+"""What every fault guarantees, and what it is given.
 
-refuse    says no before anything is touched: bad options, a capability that is missing
-arm       has the host itself hold the undo, before the harm
-ready     makes the harm wait for one word, so that several hosts are struck together
-prove     proves the effect, with its measured size; raises NotEffective where it finds none
+refuse    refuses before anything is touched: wrong options, a missing capability
+arm       has the host itself hold the undo, before the injection
+ready     prepares the injection and waits for one signal, so that several hosts are hit simultaneously
+prove     proves the effect, with its measured size; raises NotEffective where there is none
 heal      is idempotent, removes only what this injection did, and proves the host clean; raises NotClean
-status    reads the host, never our own memory
+status    asks the host, never our own memory
+
+Errors, all of them a `Problem` with `cause` and `remedy`:
 
 Problem (inventories.errors)
-├── Refused        before anything was touched: a guard rail, a capability that is missing
-├── NotEffective   the harm was done and did not bite; it is healed already
-└── NotClean       healed, and yet something differs from before
+├── Refused        before anything was touched: an option, a guard rail, a capability that is missing
+├── NotEffective   injected without effect; it is healed already
+├── NotClean       healed, but the host differs from before; it stays in the ledger
+├── Unhealed       several injections could not be healed; `problems` has each one's error
+└── Damaged        a ledger file or a host's journal that cannot be read; `where` names it
+
+A host that does not answer raises `cluster.ssh.Unreachable`, a Problem as well.
 """
 
+import dataclasses
+import functools
+import re
 import secrets
 import time
+import typing
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from fabric import Connection
@@ -24,6 +34,11 @@ from fabric import Connection
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
+
+ID = re.compile(r"[0-9a-f]{8}")
+MOST_CHARACTERS = 4096
+MOST_NUMBER = 1e15
+MOST_LIMIT_S = 7 * 86400
 
 
 class Refused(Problem):
@@ -38,12 +53,31 @@ class NotClean(Problem):
     """Healed, and the host is not as it was before."""
 
 
+class Unhealed(Problem):
+    """Some injections could not be healed."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        first = problems[0]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        super().__init__(f"{first.cause}{more}", first.remedy)
+        self.problems = problems
+
+
+class Damaged(Problem):
+    """A record of an injection that cannot be read."""
+
+    def __init__(self, where: str, why: str, remedy: str) -> None:
+        super().__init__(f"{where} is no record of an injection ({why})", remedy)
+        self.where = where
+        self.why = why
+
+
 @dataclass(frozen=True)
 class Target:
-    """One host that one injection is about.
+    """One host of one injection.
 
-    `spec` is what was asked for ("leader"), `limit_s` the seconds after which the fault heals by itself, `before` what
-    the fault noted of the host before it harmed, and `together` every host that this plan hits.
+    `spec` is the target as it was asked for ("leader"), `limit_s` the seconds after which the fault heals by itself,
+    `before` what the fault noted of the host before the injection, and `together` every host that this plan hits.
     """
 
     id: str
@@ -57,16 +91,17 @@ class Target:
 
     @property
     def ssh(self) -> Connection:
-        """The connection, where the fault cannot do without. Raises Refused."""
+        """The connection, for a fault that needs one. Raises Refused."""
         if self.connection is None:
             raise Refused(f"{self.host.name} does not answer SSH", "is it on?")
         return self.connection
 
 
 class Strike(Protocol):
-    """The harm, all prepared: `go` lets it loose and returns at once, `done` waits for it and says when it was (ns)."""
+    """A prepared injection: `go` triggers it and returns immediately; `done` waits and returns when it was (ns)."""
 
-    text: str
+    @property
+    def text(self) -> str: ...
 
     def go(self) -> None: ...
 
@@ -78,8 +113,18 @@ class Fault(Protocol):
 
     kind: ClassVar[str]
     default_limit_s: ClassVar[float]
-    heals_itself_on_host: ClassVar[bool]
-    may_lock_out: ClassVar[bool]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def heals_itself_on_host(self) -> bool:
+        """Whether the host holds the undo; otherwise a process at the controller does."""
+
+    @property
+    def may_lock_out(self) -> bool:
+        """Whether it could cut off SSH: then a new login is tried, and the host heals itself where none succeeds."""
+
+    def check(self) -> None:
+        """Raise Refused where the options alone are wrong; no host is asked."""
 
     def refuse(self, target: Target) -> None:
         """Raise Refused where it cannot work; touch nothing."""
@@ -88,13 +133,13 @@ class Fault(Protocol):
         """What must be the same again, or must have changed, when it is over; kept in the ledger."""
 
     def commands(self, target: Target) -> list[str]:
-        """What will be run, for people to read before (`--dry-run`) and in the report."""
+        """What will be run, for people to read first (`--dry-run`) and in the report."""
 
     def arm(self, target: Target, journal: dict[str, Any]) -> None:
-        """Have the host hold the undo, and the journal beside it."""
+        """Have the host hold the undo, and the journal next to it."""
 
     def ready(self, target: Target) -> Strike:
-        """The harm, prepared."""
+        """The injection, prepared."""
 
     def prove(self, target: Target) -> str:
         """Return the evidence of the effect."""
@@ -113,7 +158,47 @@ def new_id() -> str:
 
 def options(fault: Fault) -> dict[str, Any]:
     """The options of a fault, for the ledger and the report."""
-    return asdict(fault)  # type: ignore[call-overload]
+    return dataclasses.asdict(fault)
+
+
+@functools.cache
+def option_types(kind: type[Fault]) -> dict[str, type]:
+    """The options of a kind of fault, each with its type: str, int, float or bool."""
+    hints = typing.get_type_hints(kind)
+    return {option.name: hints[option.name] for option in dataclasses.fields(kind)}
+
+
+def check_options(fault: Fault) -> None:
+    """Every option has its type, and a value that makes sense. Raises Refused; no host is asked."""
+    for name, kind in option_types(type(fault)).items():
+        _check_value(f"--{name.replace('_', '-')}", getattr(fault, name), kind)
+    fault.check()
+
+
+def _check_value(option: str, value: object, kind: type) -> None:
+    allowed = (int, float) if kind is float else kind
+    if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
+        raise Refused(f"{option} is {value!r}", f"give a value of type {kind.__name__}")
+    if isinstance(value, int | float) and not abs(value) < MOST_NUMBER:  # nan, too
+        raise Refused(f"{option} is {value!r}", "give a finite number")
+    if isinstance(value, str) and ("\0" in value or len(value) > MOST_CHARACTERS or not _encodes(value)):
+        raise Refused(
+            f"{option} has {len(value)} characters", f"give at most {MOST_CHARACTERS}, of valid UTF-8, no NUL"
+        )
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def check_limit(limit_s: float) -> None:
+    """Raises Refused: no fault is endless."""
+    if not 0 < limit_s <= MOST_LIMIT_S:
+        raise Refused(f"a limit of {limit_s:g} s", "give a positive duration such as `--for 60s`, of 7 days at most")
 
 
 def poll(true: Callable[[], bool], seconds: float, step: float = 0.05) -> bool:

@@ -1,7 +1,7 @@
-"""What of a host must be the same after a fault as before it: qdiscs, firewall, links, units, stopped processes, clock.
+"""What must be the same after a fault as before: qdiscs, firewall, links, units, stopped processes, clock.
 
-What carries the id of any injection of ours is left out, so that two at once do not blame each other. So is what means
-nothing: counters, and chains that are empty and let everything pass, which iptables leaves where it once had rules.
+Everything with the id of an injection of ours is left out, so that simultaneous faults do not show up in each other's
+comparison. So is what has no effect: counters, and empty chains that accept everything, which iptables leaves behind.
 """
 
 import re
@@ -13,7 +13,7 @@ from fabric import Connection
 from firedrill.cluster import ssh
 
 SETTLE_SECONDS = 6
-COME_AND_GO = ("failed", "stopped")  # what was there before may be gone: the host got better
+COME_AND_GO = ("failed", "stopped")  # what was there before may be gone: the host improved
 CLOCK_SECONDS = 0.5
 QUESTIONS = 3
 HANDLE = "fd0d:"  # of our own root qdisc, in hexadecimal
@@ -43,12 +43,12 @@ State = dict[str, list[str]]
 
 
 def clock_offset(connection: Connection) -> float:
-    """Seconds by which the host's clock is before ours, as closely as the quickest of some answers tells."""
+    """Seconds by which the host's clock is ahead of ours, from the fastest of some answers."""
     return min((_ask_clock(connection) for _ in range(QUESTIONS)), key=lambda answer: answer[0])[1]
 
 
 def _ask_clock(connection: Connection) -> tuple[float, float]:
-    """How long the answer took, and the offset if the host looked at its clock halfway."""
+    """How long the answer took, and the offset if the host read its clock halfway."""
     began, counted = time.time(), time.monotonic()
     shown = float(ssh.sh(connection, "date +%s.%N"))
     took = time.monotonic() - counted
@@ -64,16 +64,16 @@ def take(connection: Connection) -> State:
             lines = sections.setdefault(line[1:], [])
         else:
             lines.append(line.rstrip())
-    # A chaosblade experiment of ours has no id in what tc shows: it has the root of the interface, alone.
+    # A chaosblade experiment of ours shows no id in tc: it has the root of the interface to itself.
     for device in sections.pop("blades"):
         sections["qdiscs"] = [line for line in sections["qdiscs"] if not re.search(BLADE.format(device), line)]
         sections["filters"] = [line for line in sections["filters"] if not line.startswith(f"{device} ")]
-    # A clock that a fault of ours has set wrong says nothing.
+    # A clock that a fault of ours has set is not compared.
     set_wrong = sections.pop("clock")
     shared = any(f": fd{word}" in "".join(sections["links"]) for word in "0123456789abcdef")
     sections["qdiscs"] = [
         line for line in _without_ours(sections["qdiscs"])
-        # The kernel's own default comes back by itself; the way in to an ifb of ours is ours.
+        # The kernel's own default returns by itself; an ingress qdisc next to an ifb of ours is ours.
         if " 0: " not in line and not (shared and " ffff: " in line)
     ]  # fmt: skip
     sections["filters"] = _without_ours(sections["filters"])
@@ -89,7 +89,7 @@ def _without_ours(lines: list[str]) -> list[str]:
 
 
 def _iptables(lines: list[str]) -> Iterator[str]:
-    """Each rule and chain with its table, without counters and without open, empty chains of the system's own."""
+    """Each rule and chain with its table, without counters and the system's own empty chains that accept all."""
     table = ""
     for line in lines:
         program, _, text = line.partition(" ")
@@ -100,7 +100,7 @@ def _iptables(lines: list[str]) -> Iterator[str]:
 
 
 def _shown_by_iptables(lines: list[str]) -> set[str]:
-    """The tables, by nft's names, that iptables made: it shows them itself."""
+    """The tables, by nft's names, that iptables made and lists itself."""
     families = {"iptables": "ip", "ip6tables": "ip6"}
     words = (line.split() for line in lines)
     return {f"table {families[word[0]]} {word[1][1:]} {{" for word in words if word[1].startswith("*")}
@@ -116,8 +116,8 @@ def _nftables(lines: list[str], shown: set[str]) -> Iterator[str]:
             yield line
 
 
-def made_anew(before: State, after: State) -> bool:
-    """Whether it is another machine by now, under the same name."""
+def is_rebuilt(before: State, after: State) -> bool:
+    """Whether it is another machine now, under the same name."""
     return before["machine"] != after["machine"]
 
 
@@ -132,7 +132,7 @@ def differences(before: State, after: State) -> list[str]:
         lost = [line for line in was if line not in now and section not in COME_AND_GO]
         found += [f"{section}: `{line.strip()}` is gone" for line in lost]
         if section in ("firewall", "nftables") and sorted(was) == sorted(now) and was != now:
-            found.append(f"{section}: the order of rules is another")
+            found.append(f"{section}: the order of the rules differs")
     if before["clock"] and after["clock"]:
         off = float(after["clock"][0]) - float(before["clock"][0])
         if abs(off) > CLOCK_SECONDS:
@@ -141,7 +141,7 @@ def differences(before: State, after: State) -> list[str]:
 
 
 def settle(before: State, connection: Connection) -> list[str]:
-    """What differs, once the host had a little time to settle."""
+    """What differs after the host had some time to settle."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while (found := differences(before, take(connection))) and time.monotonic() < deadline:
         time.sleep(0.3)

@@ -1,13 +1,14 @@
-"""The steady state, as Patroni tells it: what a cluster must be before it is broken on purpose."""
+"""A cluster that is not in its steady state is not broken further."""
 
 from firedrill.cluster.systems import system_of
-from firedrill.faults import engine
+from firedrill.faults.active import active
+from firedrill.faults.connections import connected
 from firedrill.faults.protocol import Refused
 from firedrill.inventories.access import Access
 
 
 def refuse_unsteady(access: Access) -> None:
-    """Raises Refused where the inventory's cluster is not whole, with what is active on its hosts already."""
+    """Raises Refused where the cluster is not in its steady state, and names the injections that are active."""
     system = system_of(access.inventory)
     if not access.inventory.role(system.database_role):
         return
@@ -15,8 +16,10 @@ def refuse_unsteady(access: Access) -> None:
     missing = view.error or system.missing(access, view)
     if missing is None:
         return
-    with engine.connected(access.inventory.hosts) as connections:
-        active = [f"{entry.fault} {entry.id} on {entry.host}" for entry in engine.active(access, connections)]
-    held = f"; active already: {', '.join(active)}" if active else ""
-    remedy = "`faults heal --all`, or mend it" if active else "mend it"
-    raise Refused(f"the cluster is not whole ({missing}){held}", f"{remedy}; say `--unsteady` to go on anyway")
+    with connected(access.inventory.hosts) as connections:
+        found = [f"{entry.fault} {entry.id} on {entry.host}" for entry in active(access, connections)]
+    also = f"; active already: {', '.join(found)}" if found else ""
+    remedy = "`faults heal --all`, or repair it" if found else "repair it"
+    raise Refused(
+        f"the cluster is not in its steady state ({missing}){also}", f"{remedy}; say `--unsteady` to go on anyway"
+    )

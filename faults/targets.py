@@ -1,8 +1,9 @@
 """Targets are data, resolved to hosts at injection: `db1`, `leader`, `etcd:majority`, `group:proxy`.
 
-`group:app:1` is the first of a group, and `leader,etcd_leader` are both, struck together.
+`group:app:1` is the first of a group, and `leader,etcd_leader` are both, hit simultaneously.
 """
 
+import re
 from collections.abc import Callable
 
 from firedrill.cluster import front
@@ -35,11 +36,11 @@ RESOLVERS: dict[str, Callable[[Access], list[str]]] = {
 
 def resolvers(access: Access) -> dict[str, Callable[[Access], list[str]]]:
     """Targets that are resolved by a question, by name: those of every cluster, and its system's own."""
-    return RESOLVERS | system_of(access.inventory).targets
+    return {**RESOLVERS, **system_of(access.inventory).targets}
 
 
 def resolve(spec: str, access: Access) -> list[Host]:
-    """The hosts that the target is right now. Raises Problem when it is nobody, or no target."""
+    """The hosts that a target is right now. Raises Problem where it is no host, or no target."""
     names = dict.fromkeys(name for one in spec.split(",") for name in _resolve_one(one.strip(), access))
     return [access.inventory[name] for name in names]
 
@@ -56,15 +57,15 @@ def _resolve_one(spec: str, access: Access) -> list[str]:
         offered = ", ".join((*known, *(f"group:{role}" for role in ROLES)))
         raise Problem(f"no target {spec!r}", f"take a host's name or one of {offered}")
     if not names:
-        raise Problem(f"{spec!r} is nobody right now", "look at the cluster with `faults status` or `patronictl list`")
+        raise Problem(f"{spec!r} is no host right now", "look at the cluster with `faults status` or `patronictl list`")
     return names
 
 
 def _of_group(spec: str, names: list[str]) -> list[str]:
-    """All of a group, or the one whose number follows; nobody where there are fewer. Raises Problem."""
+    """All hosts of a group, or the one whose number follows. Raises Problem."""
     number = spec.split(":", 2)[2:]
     if not number:
         return names
-    if not number[0].isdigit() or number[0] == "0":
+    if not re.fullmatch("[1-9][0-9]{0,5}", number[0]):
         raise Problem(f"no target {spec!r}", "count from 1, as in `group:app:1`")
     return names[int(number[0]) - 1 : int(number[0])]

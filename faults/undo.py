@@ -1,20 +1,36 @@
-"""The undo that the host itself holds: a transient timer, armed before the harm, and a journal entry beside it.
+"""The undo that the host itself holds: a transient timer, armed before the injection, and a journal next to it.
 
-Nothing trusts SSH, or the controller, to survive: when the limit passes the host heals itself. A reboot takes the timer
-with it, so a unit of the next boot sets it again for the time that is left.
+Neither SSH nor the controller has to survive: when the limit passes the host heals itself. A reboot loses the timer, so
+a unit of the next boot sets it again for the time that is left.
 """
 
+import base64
 import json
 import shlex
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+from fabric import Connection
+
 from firedrill.cluster import ssh
-from firedrill.faults.protocol import Target
+from firedrill.faults import ledger
+from firedrill.faults.ledger import Entry
+from firedrill.faults.protocol import Damaged, Target
 
 FOLDER = "/var/lib/faults"
 UNITS = "/etc/systemd/system"
 RETRY = "--property=Restart=on-failure --property=RestartSec=1 --property=StartLimitIntervalSec=0"
 GUARD_SECONDS = 8
+MARK = "firedrill-journal"
+# Each journal on a line of its own, name and content encoded: neither a login banner nor any content can forge one.
+READ = f"""\
+cd {FOLDER} 2>/dev/null || exit 0
+for one in *.json; do
+  [ -f "$one" ] || continue
+  echo "{MARK} $(printf %s "$one" | base64 -w0) $(head -c {ledger.MOST_BYTES + 1} -- "$one" | base64 -w0)"
+done
+"""
 BOOT_UNIT = """\
 [Unit]
 Description=Heal the fault {id} at its limit, over a reboot too
@@ -49,7 +65,7 @@ def _forget(target: Target) -> str:
 
 
 def _timer(target: Target, name: str, seconds: str) -> str:
-    # The file is gone where another timer, or a heal, was quicker: then all is undone, and trying again never ends.
+    # The file is gone if another timer, or a heal, was faster: then all is undone, and retrying would never end.
     undo = file(target, "undo")
     return (
         f"systemd-run --quiet --collect --unit={name} --on-active={seconds}s --timer-property=AccuracySec=100ms "
@@ -65,13 +81,13 @@ def _write(path: str, text: str) -> str:
 def commands(
     target: Target, undo: str, *, journal: dict[str, Any], files: dict[str, str], guarded: bool = False
 ) -> list[str]:
-    """What arming runs on the host. `guarded`: it heals within GUARD_SECONDS, too, unless a new SSH login succeeds."""
+    """What arming runs on the host. `guarded`: it also heals after GUARD_SECONDS unless a new SSH login succeeds."""
     limit = f"{target.limit_s:g}"
-    whole = max(1, round(target.limit_s))
+    seconds = max(1, round(target.limit_s))
     boot, wants = _boot_unit(target), f"{UNITS}/multi-user.target.wants"
     again = (
         f"left=$(( $(cat {file(target, 'until')}) - $(date +%s) ))\n"
-        f"[ $left -gt 0 ] || left=1\n[ $left -le {whole} ] || left={whole}\n"
+        f"[ $left -gt 0 ] || left=1\n[ $left -le {seconds} ] || left={seconds}\n"
         f"exec {_timer(target, unit(target), '${left}')}\n"
     )
     lines = [
@@ -79,10 +95,10 @@ def commands(
         *(_write(file(target, suffix), text) for suffix, text in files.items()),
         _write(file(target, "undo"), undo + "\n"),
         _write(file(target, "boot"), again),
-        f"echo $(( $(date +%s) + {whole} )) > {file(target, 'until')}",
+        f"echo $(( $(date +%s) + {seconds} )) > {file(target, 'until')}",
         _write(f"{UNITS}/{boot}", BOOT_UNIT.format(id=target.id, folder=FOLDER)),
         f"ln -sf ../{boot} {wants}/{boot}",
-        # A power cut loses what was not written out yet, and with it the undo.
+        # A power cut loses what was not written to disk yet, and with it the undo.
         f"sync {FOLDER}/{target.id}.* {FOLDER} {UNITS}/{boot} {wants}",
         _timer(target, unit(target), limit),
     ]
@@ -92,7 +108,7 @@ def commands(
 
 
 def arm(target: Target, lines: list[str]) -> None:
-    """Have the host hold its undo. Raises Problem, and then nothing was harmed."""
+    """Have the host hold its undo. Raises Problem, and then nothing was injected."""
     ssh.script(target.ssh, "set -e\n" + "\n".join(lines))
 
 
@@ -102,7 +118,7 @@ def stand_down_guard(target: Target) -> None:
 
 
 def disarm(target: Target) -> str:
-    """Take timers, journal and files away, and return what is left of them all the same; absent is fine."""
+    """Remove timers, journal and files, and return what is left of them; absent is fine."""
     names = " ".join(
         f"{unit(target)}{part}.{kind}" for part in ("", "-guard", "-load") for kind in ("timer", "service")
     )
@@ -114,7 +130,35 @@ def disarm(target: Target) -> str:
     )
 
 
-def journals(connection: ssh.Connection) -> list[dict[str, Any]]:
-    """The journal entries on a host, whoever injected them."""
-    shown = ssh.sh(connection, f"cd {FOLDER} 2>/dev/null && for one in *.json; do cat $one; echo; done", check=False)
-    return [json.loads(line) for line in shown.splitlines() if line.startswith("{")]
+def read_journals(connection: Connection) -> tuple[list[Entry], list[Damaged]]:
+    """The journals on a host, whoever injected the faults, and the files that cannot be read.
+
+    The id is the file's name. A process id in a journal is ignored: a host must not name a process of the controller.
+    """
+    found: list[Entry] = []
+    damaged: list[Damaged] = []
+    for name, text in _files(ssh.script(connection, READ, check=False)):
+        where = f"{connection.host}:{FOLDER}/{name}"
+        try:
+            entry = ledger.parse(text, name.removesuffix(".json"), where, "its timer heals it; remove it afterwards")
+            found.append(replace(entry, deadman=None))
+        except Damaged as problem:
+            damaged.append(problem)
+    return found, damaged
+
+
+def _files(shown: str) -> Iterator[tuple[str, bytes]]:
+    for line in shown.splitlines():
+        words = line.split(" ")
+        if words[0] != MARK or len(words) != 3:
+            continue
+        try:
+            name, text = (base64.b64decode(word, validate=True) for word in words[1:])
+        except ValueError:
+            continue
+        yield ascii(name.decode(errors="replace"))[1:-1], text
+
+
+def journals(connection: Connection) -> list[Entry]:
+    """The journals on a host that can be read."""
+    return read_journals(connection)[0]

@@ -8,8 +8,8 @@ from firedrill.faults import state
 from firedrill.faults.clock import wrong_clock
 from firedrill.faults.protocol import NotEffective, Refused, Target
 
-MOST_PPM = 90_000  # the kernel takes a tenth of a second in a second
-LEAST_PPM = 1000  # 20 ms in 20 s: what shows over the noise of a question
+MOST_PPM = 90_000  # the kernel allows a tenth of a second per second
+LEAST_PPM = 1000  # 20 ms in 20 s: more than the noise of a measurement
 NEAR = 0.4  # of what was asked
 SECONDS = 2
 MORE_SECONDS = 10
@@ -17,7 +17,7 @@ MORE_SECONDS = 10
 
 @dataclass(frozen=True)
 class ClockDrift(wrong_clock.Clock):
-    """Let the clock go `ppm` parts in a million too fast, or too slow where negative; 10000 is 10 ms in a second."""
+    """Let the clock run `ppm` parts per million too fast, or too slow if negative; 10000 is 10 ms per second."""
 
     ppm: float = 20_000
 
@@ -32,7 +32,7 @@ class ClockDrift(wrong_clock.Clock):
 
     def prove(self, target: Target) -> str:
         began, first = time.monotonic(), state.clock_offset(target.ssh)
-        # The more seconds the smaller the drift that shows over the noise of a question: a few ms, more on a busy host.
+        # A longer look shows a smaller drift over the noise of a measurement: a few ms, more on a busy host.
         seconds = max(SECONDS, min(20, 20_000 / abs(self.ppm)))
         deadline = began + seconds + MORE_SECONDS
         time.sleep(seconds)

@@ -1,4 +1,4 @@
-"""A clock that is suddenly wrong."""
+"""A clock that jumps."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,7 +11,7 @@ MOST_S = 10 * 365 * 86400
 
 @dataclass(frozen=True)
 class ClockJump(wrong_clock.Clock):
-    """Set the clock `seconds` ahead, or back where negative; healed, it is right again and NTP runs as before."""
+    """Set the clock `seconds` ahead, or back if negative; healed, it is right again and NTP runs as before."""
 
     seconds: float = 60
 

@@ -1,4 +1,4 @@
-"""What `clock_jump` and `clock_drift` share: a program on the host sets its clock wrong, and knows the right time."""
+"""What `clock_jump` and `clock_drift` share: a program on the host sets its clock wrong, and can set it right."""
 
 from importlib.resources import files
 from typing import Any, ClassVar
@@ -12,13 +12,13 @@ TOLERANCE_S = 0.3
 
 
 class Clock(OnHost):
-    """A fault of the clock. It has to say `arguments`."""
+    """A fault of the clock. It has to give `arguments`."""
 
     kind: ClassVar[str] = "time"
     default_limit_s: ClassVar[float] = 60
 
     def arguments(self) -> tuple[str, str]:
-        """What programs/clock.py is told: the verb, and how much."""
+        """The arguments of programs/clock.py: the verb, and how much."""
         raise NotImplementedError
 
     def refuse_host(self, target: Target) -> None:
@@ -37,13 +37,13 @@ class Clock(OnHost):
         return f"python3 {undo.file(target, 'py')} {verb} {undo.file(target, 'clock')} {much}"
 
     def undo_text(self, target: Target) -> str:
-        # Without its program, nothing was done yet or all is undone.
+        # Without its program, nothing was injected yet or all is undone.
         program = undo.file(target, "py")
         return f"[ ! -e {program} ] || python3 {program} undo {undo.file(target, 'clock')}"
 
     def off(self, target: Target) -> float:
-        """Seconds that the clock is off by, compared with before."""
-        return state.clock_offset(target.ssh) - target.before["offset"]
+        """By how many seconds the clock is off, compared with before."""
+        return state.clock_offset(target.ssh) - float(target.before["offset"])
 
     def prove_clean(self, target: Target) -> str:
         off = self.off(target)

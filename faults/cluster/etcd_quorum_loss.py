@@ -1,4 +1,4 @@
-"""etcd without a majority: nothing can be decided until it is back."""
+"""etcd without a majority: it accepts no write until the majority is back."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ SECONDS = 10
 
 @dataclass(frozen=True)
 class EtcdQuorumLoss:
-    """Take a majority of the etcd members away, by `means` stop_service, freeze, partition, power_cut or pause."""
+    """Take down a majority of the etcd members, by `means` stop_service, freeze, partition, power_cut or pause."""
 
     means: str = "stop_service"
 
@@ -45,7 +45,7 @@ class EtcdQuorumLoss:
         return self._by.may_lock_out
 
     def check(self) -> None:
-        assert self._by
+        self._by.check()
 
     def refuse(self, target: Target) -> None:
         self.check()
@@ -57,7 +57,7 @@ class EtcdQuorumLoss:
             raise Refused(f"{len(hit)} of {len(members)} etcd members is no majority", "take `etcd:majority`")
         self._by.refuse(target)
         if not _has_quorum(target):
-            raise Refused("etcd has no quorum already", "mend it first")
+            raise Refused("etcd has no quorum already", "repair it first")
 
     def snapshot(self, target: Target) -> dict[str, Any]:
         return self._by.snapshot(target)
@@ -72,16 +72,16 @@ class EtcdQuorumLoss:
         return self._by.ready(target)
 
     def prove(self, target: Target) -> str:
-        said = self._by.prove(target)
+        evidence = self._by.prove(target)
         if not poll(lambda: not _has_quorum(target), SECONDS, step=0.2):
-            raise NotEffective(f"{said}; and yet etcd decides {SECONDS} s later", "")
-        return f"{said}; no etcd member can decide"
+            raise NotEffective(f"{evidence}; but etcd still has a quorum {SECONDS} s later", "")
+        return f"{evidence}; etcd has no quorum"
 
     def heal(self, target: Target) -> str:
         return self._by.heal(target)
 
     def status(self, target: Target) -> str:
-        return f"{self._by.status(target)}; etcd {'decides' if _has_quorum(target) else 'has no quorum'}"
+        return f"{self._by.status(target)}; etcd has {'a' if _has_quorum(target) else 'no'} quorum"
 
 
 def _has_quorum(target: Target) -> bool:

@@ -1,4 +1,4 @@
-"""Standbys that the primary lets in no more."""
+"""Standbys that cannot stream from the primary."""
 
 import re
 import shlex
@@ -11,13 +11,14 @@ from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, p
 
 SECONDS = 10
 BACK_SECONDS = 60
-# Not one of these commits may wait for the standbys that it is about.
+# None of these commits may wait for the standbys.
 PSQL = "runuser -u postgres -- psql -qAtX -d postgres -c 'SET synchronous_commit = local'"
 STREAMING = "SELECT count(*) FROM pg_stat_replication WHERE usename = '{user}' AND state = 'streaming'"
 HOW = ("lock_user", "drop_slots")
+SLOT = re.compile(r"[a-z0-9_]{1,63}")
 SLOTS = "SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'physical' AND active"
 SENDERS = "SELECT pid FROM pg_stat_replication WHERE pid IN (SELECT active_pid FROM pg_replication_slots)"
-# A slot in use cannot be dropped, and who used it is soon back.
+# A slot in use cannot be dropped, and its user soon reconnects.
 DROP = """\
 DO $$ DECLARE one text; BEGIN
   FOREACH one IN ARRAY ARRAY[{names}] LOOP
@@ -34,7 +35,7 @@ DO $$ DECLARE one text; BEGIN
   END LOOP;
 END $$;
 """
-# A new slot keeps what comes from now on. On a standby they are Patroni's business.
+# A new slot keeps WAL from now on. On a standby, slots are up to Patroni.
 MAKE = """\
 SELECT pg_create_physical_replication_slot('{0}', true) WHERE NOT pg_is_in_recovery()
   AND NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{0}');
@@ -43,10 +44,10 @@ SELECT pg_create_physical_replication_slot('{0}', true) WHERE NOT pg_is_in_recov
 
 @dataclass(frozen=True)
 class ReplicationBreak(OnHost):
-    """Break replication off at the primary, `how` lock_user or drop_slots; healed, the standbys stream again.
+    """Break replication at the primary, by `how` lock_user or drop_slots; healed, the standbys stream again.
 
     lock_user: the replication `user` may not log in, and its connections are ended. drop_slots: the slots that its
-    standbys stream by are dropped; Patroni makes them again within a loop_wait, and what was not sent by then is gone.
+    standbys use are dropped; Patroni creates them again within a loop_wait, and WAL not sent by then is gone.
     """
 
     user: str = "replicator"
@@ -57,14 +58,14 @@ class ReplicationBreak(OnHost):
 
     def check(self) -> None:
         if self.how not in HOW:
-            raise Refused(f"no way {self.how!r} to break replication", f"take one of {', '.join(HOW)}")
-        if not re.fullmatch(r"[a-z_][a-z0-9_]*", self.user):
-            raise Refused(f"no user {self.user!r}", "give the name of the replication user, in small letters")
+            raise Refused(f"{self.how!r} is no way to break replication", f"take one of {', '.join(HOW)}")
+        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", self.user):
+            raise Refused(f"no user {self.user!r}", "give the name of the replication user, in lower case")
 
     def refuse_host(self, target: Target) -> None:
         shown = self._ask(target, "SELECT pg_is_in_recovery()")
         if not shown:
-            raise Refused(f"{target.host.name}: PostgreSQL does not answer", "is it up, and its socket the usual one?")
+            raise Refused(f"{target.host.name}: PostgreSQL does not answer", "does it run, with its default socket?")
         if shown != "f":
             raise Refused(f"{target.host.name} is no primary", "take the target `leader`")
         if not self._streaming(target):
@@ -86,30 +87,33 @@ class ReplicationBreak(OnHost):
         return f'{PSQL} -c "ALTER ROLE {self.user} NOLOGIN" -c "{end}" >/dev/null'
 
     def undo_text(self, target: Target) -> str:
-        """Fails, and is tried again, while this host is a standby that has not heard of the role's return."""
+        """Fails, and is retried, while this host is a standby that has not replayed the role's change."""
         if self.how == "drop_slots":
             return _sql("".join(MAKE.format(name) for name in self._slots(target)))
         can = f"SELECT rolcanlogin FROM pg_roles WHERE rolname = '{self.user}'"
         return f'[ "$({PSQL} -c "{can}")" = t ] || {PSQL} -c "ALTER ROLE {self.user} LOGIN"'
 
     def _slots(self, target: Target) -> list[str]:
-        return target.before.get("slots", [])
+        found = target.before.get("slots", [])
+        if not isinstance(found, list) or not all(SLOT.fullmatch(str(name)) for name in found):
+            raise Refused(f"{target.host.name}: the record of its slots is damaged", "its timer heals it")
+        return [str(name) for name in found]
 
     def prove(self, target: Target) -> str:
         if self.how == "drop_slots":
             return self._prove_dropped(target)
         if not poll(lambda: self._streaming(target) == 0, SECONDS, step=0.2):
-            raise NotEffective(f"{target.host.name}: {self._streaming(target)} standbys stream still", "")
+            raise NotEffective(f"{target.host.name}: {self._streaming(target)} standbys still stream", "")
         return f"{target.host.name}: none of {target.before['standbys']} standbys streams"
 
     def _prove_dropped(self, target: Target) -> str:
-        """That the harm ended without error says that they were dropped; that their senders are gone, what it did."""
+        """The injection ended without error, so the slots were dropped; their senders must be gone, too."""
         gone = set(target.before["senders"])
         if not poll(lambda: not gone & set(self._rows(target, SENDERS)), SECONDS, step=0.2):
-            raise NotEffective(f"{target.host.name}: what used the slots streams still", "")
+            raise NotEffective(f"{target.host.name}: the users of the slots still stream", "")
         left = len(set(self._slots(target)) & set(self._rows(target, "SELECT slot_name FROM pg_replication_slots")))
-        again = f", {left} made again since" if left else ""
-        return f"{target.host.name}: slots {', '.join(self._slots(target))} dropped, their streams broke off{again}"
+        again = f", {left} created again since" if left else ""
+        return f"{target.host.name}: slots {', '.join(self._slots(target))} dropped, their streams ended{again}"
 
     def prove_clean(self, target: Target) -> str:
         wanted = target.before["standbys"]
@@ -125,13 +129,14 @@ class ReplicationBreak(OnHost):
         return f"{self._streaming(target)} standbys stream"
 
     def _streaming(self, target: Target) -> int:
-        return int(self._ask(target, STREAMING.format(user=self.user)) or 0)
+        shown = self._ask(target, STREAMING.format(user=self.user))
+        return int(shown) if shown.isascii() and shown.isdigit() else 0
 
     def _rows(self, target: Target, question: str) -> list[str]:
         return self._ask(target, question).splitlines()
 
     def _ask(self, target: Target, question: str) -> str:
-        return ssh.sh(target.ssh, f"{PSQL} -c {shlex.quote(question)} 2>/dev/null", check=False)
+        return str(ssh.sh(target.ssh, f"{PSQL} -c {shlex.quote(question)} 2>/dev/null", check=False))
 
 
 def _sql(text: str) -> str:

@@ -2,21 +2,22 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from firedrill.cluster import ssh
-from firedrill.faults import chaosblade
 from firedrill.faults.network import netem, peers
 from firedrill.faults.network.cut import TCP_PROBE
 from firedrill.faults.network.firewall import DIRECTIONS
 from firedrill.faults.protocol import NotEffective, Refused, Target
 
 PINGS = 20
+MOST_MS = 60_000
+DISTRIBUTIONS = ("uniform", "normal", "pareto", "paretonormal")
 
 
 @dataclass(frozen=True)
 class Delay(netem.Netem):
-    """Delay packets to and from `peers` (or all) and `ports` by `ms` +- `jitter_ms`, `direction` in, out or both.
+    """Delay packets to and from `peers` (default all) and `ports` by `ms` ± `jitter_ms`; `direction` in, out or both.
 
     `distribution` of the jitter: uniform, normal, pareto or paretonormal.
     """
@@ -29,28 +30,28 @@ class Delay(netem.Netem):
     direction: str = "out"
     backend: str = netem.BACKEND
 
+    name: ClassVar[str] = "delay"
+
     def check(self) -> None:
+        if not 0 < self.ms <= MOST_MS or not 0 <= self.jitter_ms <= self.ms:
+            raise Refused(
+                f"a delay of {self.ms:g} ms with a jitter of {self.jitter_ms:g} ms",
+                f"give more than 0, at most {MOST_MS}, and no more jitter than delay",
+            )
+        if self.distribution not in DISTRIBUTIONS:
+            raise Refused(f"no distribution {self.distribution!r}", f"take one of {', '.join(DISTRIBUTIONS)}")
         super().check()
-        if self.ms <= 0 or not 0 <= self.jitter_ms <= self.ms:
-            raise Refused(f"{self.ms:g} ms, give or take {self.jitter_ms:g}", "give more than 0, and no more jitter")
-        if self.distribution not in netem.DIST:
-            raise Refused(f"no distribution {self.distribution!r}", f"take one of {', '.join(netem.DIST)}")
 
     def netem(self) -> str:
         jitter = f" {self.jitter_ms:g}ms" if self.jitter_ms else ""
         shape = f" distribution {self.distribution}" if jitter and self.distribution != "uniform" else ""
         return f"delay {self.ms:g}ms{jitter}{shape}"
 
-    def blade(self) -> str:
-        if self.distribution != "uniform":
-            raise Refused(f"chaosblade knows no distribution {self.distribution}", "take uniform, or tc")
-        return f"delay --time {chaosblade.whole(self.ms, 'ms')} --offset {chaosblade.whole(self.jitter_ms, 'ms')}"
-
     def note(self, target: Target) -> dict[str, Any]:
         return super().note(target) | {"round_trip_ms": self._round_trip(target)}
 
     def prove(self, target: Target) -> str:
-        """By the round trip, which has the delay once for each side."""
+        """By the round trip, which has the delay once for each direction."""
         before, now = target.before["round_trip_ms"], self._round_trip(target)
         asked = self.ms * len(DIRECTIONS[self.direction])
         if before is None or now is None or now - before < asked * 0.5 - self.jitter_ms:
@@ -62,12 +63,11 @@ class Delay(netem.Netem):
 
     def _round_trip(self, target: Target) -> float | None:
         """Milliseconds, the mean; None without an answer."""
-        whom = self._witness(target).address
+        peer = self.witness(target).address
         if ports := peers.ports(self.ports):
-            shown = ssh.script(
-                target.ssh, f"python3 - {whom},{ports[0]} <<'EOF'\n{TCP_PROBE}\nEOF", check=False
-            ).split()
-            return float(shown[3]) if len(shown) == 4 and shown[2] in ("connected", "ECONNREFUSED") else None
-        shown = ssh.sh(target.ssh, f"ping -n -q -i 0.01 -W 3 -c {PINGS} {whom}", check=False)
+            text = f"python3 - {peer},{ports[0]} <<'EOF'\n{TCP_PROBE}\nEOF"
+            words = ssh.script(target.ssh, text, check=False).split()
+            return float(words[3]) if len(words) == 4 and words[2] in ("connected", "ECONNREFUSED") else None
+        shown = ssh.sh(target.ssh, f"ping -n -q -i 0.01 -W 3 -c {PINGS} {peer}", check=False)
         found = re.search(r"= [\d.]+/([\d.]+)/", shown)
         return float(found[1]) if found else None

@@ -1,4 +1,4 @@
-"""No name is resolved: the host's questions to port 53 get no answer, or are refused."""
+"""No name is resolved: the host's queries to port 53 get no answer, or are refused."""
 
 import shlex
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from firedrill.faults.on_host import OnHost
 from firedrill.faults.protocol import NotEffective, Refused, Target
 
 EVERYBODY = ("0.0.0.0/0", "::/0")
-WAYS = ("drop", "reject")
+HOW = ("drop", "reject")
 SECONDS = 0.5
-# A question for the name "." to every name server that the host asks, and how many answered.
+# Queries for the name "." to every name server of the host; prints how many answered, and how many there are.
 PROBE = f"""
 import re, socket
 query = bytes.fromhex("fd0d 0100 0001 0000 0000 0000 00 0002 0001")
@@ -33,7 +33,7 @@ print(answers, len(servers))
 
 @dataclass(frozen=True)
 class Dns(OnHost):
-    """Let no DNS question of the host be answered, by `how` drop (silence) or reject; local name servers included."""
+    """Let the host's DNS queries fail, by `how` drop (silence) or reject; local name servers included."""
 
     how: str = "drop"
 
@@ -42,13 +42,16 @@ class Dns(OnHost):
     may_lock_out: ClassVar[bool] = True
 
     def check(self) -> None:
-        if self.how not in WAYS:
-            raise Refused(f"no way {self.how!r} to let DNS fail", f"take one of {', '.join(WAYS)}")
+        if self.how not in HOW:
+            raise Refused(f"{self.how!r} is no way to let DNS fail", f"take one of {', '.join(HOW)}")
 
     def refuse_host(self, target: Target) -> None:
         firewall.need(target, *self._needs)
         if self._ask(target)[1] == 0:
-            raise Refused(f"{target.host.name} has no name server in /etc/resolv.conf", "it resolves no names anyway")
+            raise Refused(
+                f"{target.host.name} has no name server in /etc/resolv.conf",
+                "DNS cannot fail where no name is resolved",
+            )
 
     @property
     def _needs(self) -> tuple[Any, ...]:

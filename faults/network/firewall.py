@@ -1,8 +1,8 @@
 """Packets dropped, rejected or lost by the host's firewall: two chains of our own for each injection.
 
-They are made and inserted first in one transaction of iptables-restore, which waits for the lock (-w) and leaves
-everything else alone; they are removed by their names. Loopback, the controller and SSH pass in front of every rule.
-Where a host has no iptables that works, nft does the same in a table of ours (nft.py).
+One transaction of iptables-restore makes them and inserts them first. It waits for the lock (-w) and changes nothing
+else; the undo removes them by name. Loopback, the controller and SSH are exempt in front of every rule. Where a host
+has no working iptables, nft does the same in a table of ours (nft.py).
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from firedrill.faults.protocol import Refused, Target
 
 SIDES = {"in": "INPUT", "out": "OUTPUT"}
 DIRECTIONS = {"both": ("in", "out"), "in": ("in",), "out": ("out",)}
-# The strike runs over SSH, so the host itself knows where its controller is; `c4` or `c6`, by the address's family.
+# The injection runs over SSH, so the host knows its controller's address: `c4` or `c6`, by the address's family.
 CONTROLLER = """\
 c4=${SSH_CONNECTION%% *} c6=
 case $c4 in *:*) c6=$c4 c4=;; esac
@@ -24,9 +24,9 @@ case $c4 in *:*) c6=$c4 c4=;; esac
 
 @dataclass(frozen=True)
 class Cut:
-    """What is done to packets from and to some addresses, or to a `share` of them.
+    """What happens to packets from and to some addresses, or to a `share` of them.
 
-    `verdict` is drop, reject (ICMP), or refuse (TCP by a reset, resets themselves pass).
+    `verdict` is drop, reject (by ICMP), or refuse (TCP by a reset; resets themselves pass).
     """
 
     addresses: tuple[str, ...]
@@ -42,8 +42,14 @@ VERDICTS = {
     "reject": "-j REJECT",
     "refuse": "--tcp-flags RST NONE -j REJECT --reject-with tcp-reset",
 }
-# By what each tool is tried for what a fault needs of it.
+# What nft is tested for, in place of iptables.
 BY_NFT = {"iptables": "nft", "ip6tables": "nft6", "statistic": "nft_numgen", "reject": "nft_reject"}
+
+
+def check_direction(direction: str) -> None:
+    """Raises Refused for what is no direction."""
+    if direction not in DIRECTIONS:
+        raise Refused(f"no direction {direction!r}", f"take one of {', '.join(DIRECTIONS)}")
 
 
 def chain(target: Target, side: str) -> str:
@@ -55,15 +61,15 @@ def program(address: str) -> str:
 
 
 def need(target: Target, addresses: list[str], *more: str) -> None:
-    """Raises Refused where neither of the host's firewalls can do it."""
+    """Raises Refused where neither iptables nor nft of the host can do it."""
     if not tool(target, addresses, *more):
         wanted = [*sorted({program(address) for address in addresses}), *more]
         reasons = capability.missing(target, "root", *wanted, *(BY_NFT[one] for one in wanted if one in BY_NFT))
-        raise Refused(f"{target.host.name} cannot: {'; '.join(reasons)}", "`faults doctor` shows what can")
+        raise Refused(f"{target.host.name} cannot: {'; '.join(reasons)}", "`faults doctor` shows which hosts can")
 
 
 def tool(target: Target, addresses: list[str], *more: str) -> str | None:
-    """iptables; nft where that does not work; None where neither does, or something else is missing."""
+    """`iptables`, or `nft` where iptables does not work; None where neither does or something else is missing."""
     wanted = ["root", *sorted({program(address) for address in addresses}), *more]
     if not capability.missing(target, *wanted):
         return "iptables"
@@ -71,12 +77,12 @@ def tool(target: Target, addresses: list[str], *more: str) -> str | None:
 
 
 def note(target: Target, addresses: list[str], *more: str) -> dict[str, Any]:
-    """What the harm must know: by which of the two."""
+    """Which of the two carries the fault out."""
     return {"firewall": tool(target, addresses, *more)}
 
 
 def inject_text(target: Target, cuts: list[Cut], *, loopback: bool = False, seen: bool = False) -> str:
-    """The shell text that puts the rules in place. `seen`: a rule before each verdict counts what comes to it."""
+    """The shell text that adds the rules. `seen`: a rule before each verdict counts the packets that reach it."""
     texts = []
     for name in sorted({program(address) for cut in cuts for address in cut.addresses}):
         if target.before.get("firewall") == "nft":
@@ -99,7 +105,7 @@ def _table(target: Target, name: str, cuts: list[Cut], loopback: bool, seen: boo
 
 
 def _exempt(target: Target, side: str, name: str, loopback: bool) -> list[str]:
-    """In front of all else: ourselves, the controller, SSH in both directions."""
+    """First of all rules: loopback, the controller, and SSH in both directions are exempt."""
     near, far = ("-i", "-s") if side == "in" else ("-o", "-d")
     own = f"-A {chain(target, side)}"
     ssh = target.host.data.get("ssh_port", 22)
@@ -130,7 +136,7 @@ def _rules(side: str, name: str, cut: Cut, seen: bool) -> list[str]:
 
 
 def undo_text(target: Target) -> str:
-    """Removes our two chains and tables wherever they are, and succeeds when nothing of them is left."""
+    """The shell text that removes our chains and tables, and succeeds when none is left."""
     texts = [f"( {nft.undo_text(target)} ) || exit 1"]
     for name in ("iptables", "ip6tables"):
         for side, hook in SIDES.items():
@@ -144,7 +150,7 @@ def undo_text(target: Target) -> str:
 
 @dataclass(frozen=True)
 class Counted:
-    """One rule of ours, with the packets that it has met."""
+    """One rule of ours, with the number of packets that it matched."""
 
     chain: str
     packets: int
@@ -167,11 +173,11 @@ def counters(target: Target) -> list[Counted]:
 
 
 def hits(target: Target) -> int:
-    """The packets that our rules have dropped or rejected."""
+    """How many packets our rules have dropped or rejected."""
     return sum(rule.packets for rule in counters(target) if rule.verdict in ("DROP", "REJECT"))
 
 
 def describe(target: Target) -> str:
-    """What the host's firewall holds of this injection now."""
+    """The rules of this injection that the host's firewall has now."""
     rules = [rule for rule in counters(target) if rule.verdict in ("DROP", "REJECT")]
     return f"{len(rules)} rules, {sum(rule.packets for rule in rules)} packets hit" if rules else "no rule of it"

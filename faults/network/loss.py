@@ -1,41 +1,36 @@
-"""Packets lost at random: by netem, or by the firewall where the kernel has none."""
+"""Packets lost at random: by netem, or by the firewall where the kernel has no netem."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from firedrill.faults import capability, chaosblade
+from firedrill.faults import capability
 from firedrill.faults.network import netem
 from firedrill.faults.network.loss_by_firewall import LossByFirewall
+from firedrill.faults.network.netem import Share
 from firedrill.faults.network.stream import Measured
 from firedrill.faults.on_host import OnHost
 from firedrill.faults.protocol import Refused, Target
 
+BY = ("auto", "netem", "firewall")
+
 
 @dataclass(frozen=True)
-class LossByNetem(netem.Netem):
-    """The way of netem."""
+class LossByNetem(Share):
+    """Loss by netem."""
 
     percent: float = 30
-    peers: str = ""
-    ports: str = ""
-    direction: str = "out"
-    backend: str = netem.BACKEND
 
-    def netem(self) -> str:
-        return f"loss {self.percent:g}%"
+    name: ClassVar[str] = "loss"
+    verb: ClassVar[str] = "loss"
+    noun: ClassVar[str] = "loss"
 
-    def blade(self) -> str:
-        return f"loss --percent {chaosblade.whole(self.percent, 'percent')}"
-
-    def judge(self, seen: Measured) -> tuple[bool, str]:
-        return netem.near(
-            self.percent, seen.lost, seen.sent
-        ), f"loss asked {self.percent:g} %, seen {seen.share(seen.lost)}"
+    def hit(self, seen: Measured) -> int:
+        return seen.lost
 
 
 @dataclass(frozen=True)
 class Loss(OnHost):
-    """Lose `percent` of the packets from and to `peers` (or all) and `ports`, in `direction` in, out or both.
+    """Lose `percent` of the packets to and from `peers` (default all) and `ports`; `direction` in, out or both.
 
     `by` netem, firewall, or auto: the firewall where the kernel has no netem.
     """
@@ -47,52 +42,55 @@ class Loss(OnHost):
     by: str = "auto"
     backend: str = netem.BACKEND
 
+    name: ClassVar[str] = "loss"
     kind: ClassVar[str] = "network"
     default_limit_s: ClassVar[float] = 60
     may_lock_out: ClassVar[bool] = True
 
-    def _way(self, target: Target) -> OnHost:
-        by = target.before.get("by") or self.by
-        if by == "firewall":
-            return LossByFirewall(self.percent, self.peers, self.ports, self.direction)
+    @property
+    def _by_netem(self) -> LossByNetem:
         return LossByNetem(self.percent, self.peers, self.ports, self.direction, self.backend)
+
+    def _means(self, target: Target) -> OnHost:
+        if (target.before.get("by") or self.by) == "firewall":
+            return LossByFirewall(self.percent, self.peers, self.ports, self.direction)
+        return self._by_netem
 
     def _chosen(self, target: Target) -> str:
         if self.by != "auto":
             return self.by
-        if self.backend == chaosblade.NAME:
+        if self.backend != netem.BACKEND:
             return "netem"
         return "firewall" if capability.missing(target, "netem", "classful") else "netem"
 
     def check(self) -> None:
-        if self.by not in ("auto", "netem", "firewall"):
-            raise Refused(f"no way {self.by!r} to lose packets", "take auto, netem or firewall")
-        netem.check_percent(self.percent)
+        if self.by not in BY:
+            raise Refused(f"{self.by!r} is no means to lose packets", f"take one of {', '.join(BY)}")
         if self.by == "firewall" and self.backend != netem.BACKEND:
-            raise Refused(f"the backend {self.backend} by the firewall", "chaosblade loses packets by netem")
-        LossByNetem(self.percent, self.peers, self.ports, self.direction, self.backend).check()
+            raise Refused(f"the backend {self.backend} by the firewall", f"{self.backend} loses packets by netem")
+        self._by_netem.check()
 
     def refuse_host(self, target: Target) -> None:
-        self._way(netem.with_before(target, by=self._chosen(target))).refuse_host(target)
+        self._means(netem.with_before(target, by=self._chosen(target))).refuse_host(target)
 
     def note(self, target: Target) -> dict[str, Any]:
         by = self._chosen(target)
-        return {"by": by} | self._way(netem.with_before(target, by=by)).note(target)
+        return {"by": by} | self._means(netem.with_before(target, by=by)).note(target)
 
     def files(self, target: Target) -> dict[str, str]:
-        return self._way(target).files(target)
+        return self._means(target).files(target)
 
     def inject_text(self, target: Target) -> str:
-        return self._way(target).inject_text(target)
+        return self._means(target).inject_text(target)
 
     def undo_text(self, target: Target) -> str:
-        return self._way(target).undo_text(target)
+        return self._means(target).undo_text(target)
 
     def prove(self, target: Target) -> str:
-        return self._way(target).prove(target)
+        return self._means(target).prove(target)
 
     def prove_clean(self, target: Target) -> str:
-        return self._way(target).prove_clean(target)
+        return self._means(target).prove_clean(target)
 
     def status(self, target: Target) -> str:
-        return self._way(target).status(target)
+        return self._means(target).status(target)

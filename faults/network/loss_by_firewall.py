@@ -11,13 +11,13 @@ from firedrill.faults.protocol import NotEffective, Target
 
 PROBES = 250
 PROBE_SECONDS = 15
-# Seen may differ from asked by chance: four standard deviations of as many packets, and never less than this.
+# The measured share may differ by chance: four standard deviations for so many packets, and never less than 1 %.
 SIGMAS = 4
 
 
 @dataclass(frozen=True)
 class LossByFirewall(OnHost):
-    """Lose `percent` of the packets from and to `peers` (or all) and `ports`, in `direction` in, out or both."""
+    """Loss by the firewall."""
 
     percent: float = 30
     peers: str = ""
@@ -51,7 +51,7 @@ class LossByFirewall(OnHost):
         if not seen or not lost or abs(lost / seen - asked) > max(chance, 0.01):
             raise NotEffective(
                 f"{target.host.name}: asked for a loss of {self.percent:g} %, {lost} of {seen} packets were lost",
-                "is somebody at home there?",
+                "do the peers run?",
             )
         return (
             f"{target.host.name}: loss asked {self.percent:g} %, seen {lost / seen:.1%} of {seen} packets, "
@@ -59,7 +59,7 @@ class LossByFirewall(OnHost):
         )
 
     def _send(self, target: Target) -> None:
-        """Packets that meet our rules, to the first peer."""
+        """Send packets to the first peer that our rules match."""
         found = next((address for address in peers.addresses(target, self.peers) if "/" not in address), None)
         if found and self.ports:
             text = (
@@ -72,7 +72,7 @@ class LossByFirewall(OnHost):
         ssh.sh(target.ssh, text, seconds=PROBE_SECONDS, check=False)
 
     def _measured(self, target: Target) -> tuple[int, int]:
-        """Packets that came to our rules, and those that were dropped."""
+        """How many packets reached our rules, and how many of them were dropped."""
         rules = firewall.counters(target)
         return sum(one.packets for one in rules if not one.verdict), firewall.hits(target)
 

@@ -1,10 +1,15 @@
-"""The firewall by nftables itself, where a host has no iptables: a table of our own for each injection.
+"""The firewall by nftables, where a host has no iptables: a table of our own for each injection.
 
-Its chains are hooked in front of other tables' (a lower priority); what they let pass is still theirs to decide.
+Its chains run before those of other tables (a lower priority); packets that they accept still go through the others.
 """
+
+from typing import TYPE_CHECKING
 
 from firedrill.cluster import ssh
 from firedrill.faults.protocol import Target
+
+if TYPE_CHECKING:
+    from firedrill.faults.network.firewall import Cut
 
 PRIORITY = -150
 HOOKS = {"in": "input", "out": "output"}
@@ -17,8 +22,8 @@ def table(target: Target) -> str:
     return f"fd{target.id}"
 
 
-def inject_text(target: Target, name: str, cuts: list, *, loopback: bool, seen: bool) -> str:
-    """The shell text that makes the table of one family (`name`: of iptables or ip6tables) in one transaction."""
+def inject_text(target: Target, name: str, cuts: "list[Cut]", *, loopback: bool, seen: bool) -> str:
+    """The shell text that adds the table of one family in one transaction; `name` is iptables or ip6tables."""
     family = FAMILIES[name]
     sides = sorted({side for cut in cuts for side in cut.sides})
     lines = []
@@ -44,7 +49,7 @@ def _exempt(target: Target, side: str, family: str, loopback: bool) -> list[str]
     ]
 
 
-def _rules(side: str, family: str, cut, seen: bool) -> list[str]:
+def _rules(side: str, family: str, cut: "Cut", seen: bool) -> list[str]:
     far = "saddr" if side == "in" else "daddr"
     rules = []
     for address in cut.addresses:
@@ -69,13 +74,13 @@ def _matches(protocol: str, ports: tuple[str, ...]) -> list[str]:
 
 
 def undo_text(target: Target) -> str:
-    """Removes our tables, and succeeds when none is left; without nft there were none."""
+    """The shell text that removes our tables, and succeeds when none is left; without nft there were none."""
     removal = "; ".join(f"nft delete table {family} {table(target)} 2>/dev/null" for family in FAMILIES.values())
     return f"{removal}\n! nft list tables 2>/dev/null | grep -q {table(target)}"
 
 
 def counters(target: Target) -> list[tuple[str, int, str, str]]:
-    """Our rules: chain, packets, verdict in capitals (empty where it only counts), text."""
+    """Our rules: chain, packets, verdict in capitals (empty where the rule only counts), text."""
     shown = ssh.script(
         target.ssh, "\n".join(f"nft list table {family} {table(target)} 2>/dev/null" for family in FAMILIES.values()),
         check=False,

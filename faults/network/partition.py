@@ -1,7 +1,7 @@
-"""Hosts that do not hear each other, in Jepsen's shapes.
+"""Hosts that cannot reach each other, in Jepsen's shapes.
 
-A shape says, for each host, from whom it drops packets. Where both sides drop it is a cut both ways; where one does,
-it is deaf and yet heard.
+A shape gives, for each host, the hosts whose packets it drops. Where both ends drop, the cut is symmetric; where one
+end drops, that host receives nothing and its own packets still arrive.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def _halves(mine: int, count: int) -> list[int]:
 
 
 def _bridge(mine: int, count: int) -> list[int]:
-    """Two halves, and one in the middle that hears both."""
+    """Two halves, and one host in the middle that reaches both."""
     middle = count // 2
     if mine == middle:
         return []
@@ -28,13 +28,13 @@ def _bridge(mine: int, count: int) -> list[int]:
 
 
 def _majorities_ring(mine: int, count: int) -> list[int]:
-    """Each hears a majority, none the same one: itself and its nearest on the ring."""
+    """Each host reaches a majority, no two the same one: itself and its nearest on the ring."""
     reach = (count // 2 + 1) // 2
     near = {(mine + step) % count for step in range(-reach, reach + 1)}
     return [other for other in range(count) if other not in near]
 
 
-# Among the hosts of the target: from whom does number `mine` of `count` drop; and the fewest hosts that make sense.
+# Among the hosts of the target: whose packets host `mine` of `count` drops; and the fewest hosts that make sense.
 AMONG: dict[str, tuple[Callable[[int, int], list[int]], int]] = {
     "halves": (_halves, 2),
     "bridge": (_bridge, 3),
@@ -49,9 +49,9 @@ CLUSTER = ("etcd", "postgres")
 class Partition(FirewallCut):
     """Cut hosts off from each other.
 
-    `shape` isolate: the target from `peers` (everyone else by default); one_way: the target does not hear them
-    (`direction` in) or is not heard (out); clients_only: proxies and apps still reach it, the cluster does not; among
-    the hosts of the target itself: halves, bridge, majorities_ring.
+    `shape` isolate: the target from `peers` (default all other hosts); one_way: the target receives nothing from them
+    (`direction` in) or they receive nothing from it (out); clients_only: proxies and apps still reach it, the cluster
+    does not; among the hosts of the target itself: halves, bridge, majorities_ring.
     """
 
     shape: str = "isolate"
@@ -86,11 +86,13 @@ class Partition(FirewallCut):
         shape, fewest = AMONG[self.shape]
         count = len(target.together)
         if count < fewest:
-            raise Refused(f"{target.spec} is {count} hosts, {self.shape} takes {fewest}", "name a group, `group:etcd`")
+            raise Refused(
+                f"{target.spec} is {count} hosts, {self.shape} takes at least {fewest}", "name a group, `group:etcd`"
+            )
         return shape(target.together.index(target.host), count)
 
     def refuse_host(self, target: Target) -> None:
-        # The one in the middle of a bridge is cut off from nobody.
+        # The middle of a bridge is cut off from no host.
         if self.shape not in AMONG or self._among(target):
             super().refuse_host(target)
 
@@ -98,4 +100,4 @@ class Partition(FirewallCut):
         return super().inject_text(target) if self.cuts(target) else "true"
 
     def prove(self, target: Target) -> str:
-        return super().prove(target) if self.cuts(target) else f"{target.host.name}: hears both sides"
+        return super().prove(target) if self.cuts(target) else f"{target.host.name}: reaches both sides"

@@ -1,9 +1,11 @@
-"""A stream of datagrams between the host and a peer, which shows what a fault makes of them; see programs/stream.py."""
+"""A stream of datagrams between the host and a peer that shows a network fault at work; see programs/stream.py."""
 
 import json
 import shlex
 from dataclasses import dataclass
 from importlib.resources import files
+
+from fabric import Connection
 
 from firedrill.cluster import ssh
 from firedrill.inventories.read import Host
@@ -11,7 +13,7 @@ from firedrill.inventories.read import Host
 
 @dataclass(frozen=True)
 class Measured:
-    """What became of `sent` datagrams: `came` in all, of which `bad` in content, `twice`, or before earlier ones."""
+    """Of `sent` datagrams: how many `came`, with `bad` content, `twice`, or before earlier ones (`overtook`)."""
 
     sent: int
     came: int
@@ -27,7 +29,7 @@ class Measured:
 
     @property
     def bits_per_second(self) -> float:
-        """On the wire, without the first, whose arrival starts the clock."""
+        """On the wire, without the first datagram, whose arrival starts the clock."""
         return (self.came - 1) * (self.size + 42) * 8 / self.seconds if self.seconds else 0
 
     def share(self, part: int) -> str:
@@ -35,10 +37,10 @@ class Measured:
 
 
 def measure(
-    source: ssh.Connection, sink: ssh.Connection, to: Host, *,
+    source: Connection, sink: Connection, to: Host, *,
     port: int = 0, count: int = 300, size: int = 500, seconds: float = 0.5, quiet: float = 0.6,
 ) -> Measured:  # fmt: skip
-    """Send from `source` to `sink`, which is the host `to`; from and to `port` where it is about ports."""
+    """Send from `source` to `sink`, which is the host `to`; from and to `port` where one is given."""
     program = shlex.quote(files("firedrill.faults.programs").joinpath("stream.py").read_text())
     listening = ssh.Running(sink, f"python3 -c {program} listen 0 {size} {quiet}")
     arrival = listening.line()

@@ -1,4 +1,4 @@
-"""A whole host frozen from outside, its network silent, its clock going on; then resumed."""
+"""A whole host frozen from outside: its network is silent, its clock goes on; then it resumes."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Instant death of a host: the plug is pulled, nothing is flushed, nobody is told."""
+"""A host that loses its power: nothing is flushed, no connection is closed."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,8 +9,8 @@ from firedrill.faults.power import out_of_band
 from firedrill.faults.protocol import Refused, Strike, Target
 
 BY = ("auto", "command", "sysrq")
-# Not in a container, whatever was asked before: there it would be the machine's own. A tenth of a second later, so that
-# the answer comes before the end.
+# Never in a container, whatever was checked before: there it would hit the machine itself. After 0.1 s, so that
+# the answer arrives first.
 SYSRQ = (
     "systemd-detect-virt --quiet --container && exit 1\n"
     "nohup sh -c 'sleep 0.1; echo {key} > /proc/sysrq-trigger' >/dev/null 2>&1 &"
@@ -19,9 +19,9 @@ SYSRQ = (
 
 @dataclass(frozen=True)
 class PowerCut(out_of_band.OutOfBand):
-    """Cut the host's power `by` the inventory's command or, where it names none, sysrq; heal by switching it on again.
+    """Cut the host's power, `by` the inventory's command or, where it has none, sysrq; heal by switching it on again.
 
-    By sysrq the host's own kernel ends at once: off where the inventory can switch it on, with a new boot elsewhere.
+    By sysrq the host's own kernel stops instantly: off if the inventory can switch it on, otherwise with a reboot.
     """
 
     by: str = "auto"
@@ -31,7 +31,7 @@ class PowerCut(out_of_band.OutOfBand):
 
     def check(self) -> None:
         if self.by not in BY:
-            raise Refused(f"no way {self.by!r} to cut power", f"take one of {', '.join(BY)}")
+            raise Refused(f"{self.by!r} is no way to cut power", f"take one of {', '.join(BY)}")
 
     def _by_sysrq(self, target: Target) -> bool:
         return self.by == "sysrq" or (self.by == "auto" and not out_of_band.has(target, "power_off"))
@@ -67,7 +67,7 @@ class PowerCut(out_of_band.OutOfBand):
         return (
             out_of_band.prove_off(target, seconds=5)
             if self._stays_off(target)
-            else out_of_band.prove_anew(target, seconds=10)
+            else out_of_band.prove_rebooted(target, seconds=10)
         )
 
     def heal(self, target: Target) -> str:

@@ -1,4 +1,4 @@
-"""An orderly poweroff over SSH: services stop in order, so Patroni can hand its leadership over."""
+"""An orderly poweroff over SSH: services stop in order, so the leader can hand over."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,7 +7,7 @@ from firedrill.faults.on_host import Waiting
 from firedrill.faults.power import out_of_band
 from firedrill.faults.protocol import Strike, Target
 
-# Detached, so that the answer comes before the network goes: paramiko blocks on a host that dies under it.
+# Detached, so that the answer arrives before the network goes down: paramiko blocks on a host that vanishes.
 COMMAND = "systemd-run --quiet --no-block systemctl poweroff"
 
 

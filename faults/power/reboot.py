@@ -1,4 +1,4 @@
-"""A reboot over SSH, orderly or at once; the host comes back by itself."""
+"""A reboot over SSH, orderly or immediate; the host comes back by itself."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -21,10 +21,13 @@ class Reboot(out_of_band.OutOfBand):
     kind: ClassVar[str] = "power"
     default_limit_s: ClassVar[float] = 120
 
-    def refuse(self, target: Target) -> None:
+    def check(self) -> None:
         if self.how not in HOW:
-            raise Refused(f"no way to reboot called {self.how!r}", f"take one of {', '.join(HOW)}")
-        # Should it not come back, somebody has to be able to switch it on.
+            raise Refused(f"{self.how!r} is no way to reboot", f"take one of {', '.join(HOW)}")
+
+    def refuse(self, target: Target) -> None:
+        self.check()
+        # If it does not come back, it has to be switched on.
         out_of_band.command(target, "power_on")
 
     @property
@@ -38,7 +41,7 @@ class Reboot(out_of_band.OutOfBand):
         return Waiting(target, self._command)
 
     def prove(self, target: Target) -> str:
-        return out_of_band.prove_anew(target, SECONDS)
+        return out_of_band.prove_rebooted(target, SECONDS)
 
     def heal(self, target: Target) -> str:
         poll(lambda: ssh.answers(target.host), SECONDS)

@@ -1,35 +1,28 @@
 """A service that dies again and again."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from firedrill.cluster import ssh
-from firedrill.faults import processes, undo
-from firedrill.faults.on_host import OnHost
+from firedrill.faults import processes, undo, unit
+from firedrill.faults.process.of_process import OfProcess
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
-from firedrill.faults.resource import load
 
 PROVEN_KILLS = 2
 BACK_SECONDS = 30
+LEAST_S, MOST_S = 0.1, 3600
 
 
 @dataclass(frozen=True)
-class CrashLoop(OnHost):
+class CrashLoop(OfProcess):
     """Kill the main process of `process` (patroni, postgres, etcd, haproxy, app or a unit's name) every `every_s`."""
 
     process: str = "postgres"
     every_s: float = 2
 
-    kind: ClassVar[str] = "processes"
-    default_limit_s: ClassVar[float] = 60
-
     def check(self) -> None:
-        processes.refuse_vital(self.process)
-        if self.every_s < 0.1:
-            raise Refused(f"a kill every {self.every_s:g} s", "give at least 0.1")
-
-    def refuse_host(self, target: Target) -> None:
-        processes.refuse_absent(target, self.process)
+        super().check()
+        if not LEAST_S <= self.every_s <= MOST_S:
+            raise Refused(f"a kill every {self.every_s:g} s", f"give {LEAST_S} to {MOST_S} s")
 
     def files(self, target: Target) -> dict[str, str]:
         return {"sh": (
@@ -39,16 +32,16 @@ class CrashLoop(OnHost):
 
     def inject_text(self, target: Target) -> str:
         return (
-            f"systemd-run --quiet --collect --unit={load.unit(target)} --property=RuntimeMaxSec={target.limit_s:g} "
+            f"systemd-run --quiet --collect --unit={unit.name(target)} --property=RuntimeMaxSec={target.limit_s:g} "
             f"sh {undo.file(target, 'sh')}"
         )
 
     def undo_text(self, target: Target) -> str:
-        # A unit that died too often is not started again before that is forgotten.
-        unit = processes.unit(self.process, target.host)
+        # A unit that hit its start limit is not started before that is reset.
+        service = processes.unit(self.process, target.host)
         return (
-            f"systemctl stop {load.unit(target)} 2>/dev/null\nsystemctl reset-failed {unit} 2>/dev/null\n"
-            f"systemctl start {unit}"
+            f"systemctl stop {unit.name(target)} 2>/dev/null\nsystemctl reset-failed {service} 2>/dev/null\n"
+            f"systemctl start {service}"
         )
 
     def prove(self, target: Target) -> str:
@@ -57,7 +50,7 @@ class CrashLoop(OnHost):
             raise NotEffective(
                 f"{target.host.name}: {self._killed(target)} kills in {seconds:g} s", "does it come back?"
             )
-        return f"{target.host.name}: {self.process} was killed {self._killed(target)} times, another one each time"
+        return f"{target.host.name}: {self.process} was killed {self._killed(target)} times, a new process each time"
 
     def prove_clean(self, target: Target) -> str:
         if not poll(lambda: processes.running(target, self.process), BACK_SECONDS, step=0.2):
@@ -68,6 +61,6 @@ class CrashLoop(OnHost):
         return f"{self.process} was killed {self._killed(target)} times"
 
     def _killed(self, target: Target) -> int:
-        """Different processes, so that one that lives on is not counted twice."""
+        """Different processes, so that one that survived is not counted twice."""
         shown = ssh.sh(target.ssh, f"sort -u {undo.file(target, 'killed')} 2>/dev/null", check=False)
         return len(shown.split())

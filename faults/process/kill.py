@@ -1,13 +1,12 @@
-"""Kill a service's main process with a signal; the host's own supervisors, or we, bring it back."""
+"""A service's main process killed by a signal; the host's own supervisors, or the undo, bring it back."""
 
 from dataclasses import dataclass
-from signal import Signals
 from typing import Any, ClassVar
 
-from firedrill.faults import chaosblade, processes
-from firedrill.faults.on_host import OnHost
+from firedrill.faults import processes
+from firedrill.faults.by_backend import ByBackend
+from firedrill.faults.process.of_process import OfProcess
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
-from firedrill.faults.resource import load
 
 SIGNALS = ("KILL", "TERM", "INT", "QUIT", "ABRT", "SEGV", "HUP")
 GONE_SECONDS = 10
@@ -15,44 +14,29 @@ BACK_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Kill(OnHost):
+class Kill(OfProcess, ByBackend):
     """Send `signal` to the main process of `process`: patroni, postgres, etcd, haproxy, app, or a unit's name."""
 
     process: str = "postgres"
     signal: str = "KILL"
-    backend: str = load.BACKEND
+    backend: str = "own"
 
-    kind: ClassVar[str] = "processes"
-    default_limit_s: ClassVar[float] = 60
+    name: ClassVar[str] = "kill"
 
     def check(self) -> None:
-        chaosblade.check(self.backend, load.BACKEND)
+        super().check()
         if self.signal not in SIGNALS:
             raise Refused(f"no signal {self.signal!r}", f"take one of {', '.join(SIGNALS)}")
-
-    def refuse_host(self, target: Target) -> None:
-        processes.refuse_absent(target, self.process)
-        if self._by_blade:
-            chaosblade.need(target, "process kill")
-
-    @property
-    def _by_blade(self) -> bool:
-        return self.backend == chaosblade.NAME
 
     def note(self, target: Target) -> dict[str, Any]:
         pid = processes.pid(target, self.process)
         return {"pid": pid, "began": processes.began(target, pid)}
 
-    def inject_text(self, target: Target) -> str:
-        pid = f"$({processes.find(self.process, target.host)})"
-        if self._by_blade:  # by its id: a name is sought as part of any command line
-            words = f"process kill --pid {pid} --signal {Signals[f'SIG{self.signal}'].value}"
-            return chaosblade.create_text(target, words)
-        return f"kill -{self.signal} {pid}"
+    def own_inject(self, target: Target) -> str:
+        return f"kill -{self.signal} $({processes.find(self.process, target.host)})"
 
-    def undo_text(self, target: Target) -> str:
-        start = f"systemctl start {processes.unit(self.process, target.host)}"
-        return f"{chaosblade.destroy_text(target)}\n{start}" if self._by_blade else start
+    def own_undo(self, target: Target) -> str:
+        return f"systemctl start {processes.unit(self.process, target.host)}"
 
     def prove(self, target: Target) -> str:
         pid, began = target.before["pid"], target.before["began"]
@@ -72,6 +56,6 @@ class Kill(OnHost):
             )
         return f"{self.process} runs again (pid {processes.pid(target, self.process)})"
 
-    def status(self, target: Target) -> str:
+    def own_status(self, target: Target) -> str:
         pid = processes.pid(target, self.process)
         return f"{self.process} runs (pid {pid})" if processes.running(target, self.process) else f"no {self.process}"

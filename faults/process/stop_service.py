@@ -5,28 +5,25 @@ from typing import Any, ClassVar
 
 from firedrill.cluster import ssh
 from firedrill.faults import processes
-from firedrill.faults.on_host import HEAL_SECONDS, OnHost
+from firedrill.faults.on_host import HEAL_SECONDS
+from firedrill.faults.process.of_process import OfProcess
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
 SECONDS = 10
 
 
 @dataclass(frozen=True)
-class StopService(OnHost):
+class StopService(OfProcess):
     """Stop the service of `process` (patroni, etcd, haproxy, app or a unit's name); heal by starting it."""
 
     process: str = "patroni"
 
-    kind: ClassVar[str] = "processes"
     default_limit_s: ClassVar[float] = 120
 
     def unit(self, target: Target) -> str:
         return processes.unit(self.process, target.host)
 
-    def check(self) -> None:
-        processes.refuse_vital(self.process)
-
-    def refuse_host(self, target: Target) -> None:
+    def refuse_process(self, target: Target) -> None:
         if (state := self._state(target)) != "active":
             raise Refused(
                 f"{target.host.name}: {self.unit(target)} is {state or 'not there'}",
@@ -37,14 +34,14 @@ class StopService(OnHost):
         return {"stopped_at": self._stopped_at(target)}
 
     def inject_text(self, target: Target) -> str:
-        # Not waited for: Patroni takes its time, and the harm begins now.
+        # Without waiting: Patroni takes its time, and the injection is when the stop begins.
         return f"systemctl stop --no-block {self.unit(target)}"
 
     def undo_text(self, target: Target) -> str:
         return f"systemctl start {self.unit(target)}"
 
     def prove(self, target: Target) -> str:
-        """Wait until it is down, or was: a stop that lasts until the limit is undone at once, as systemd knows."""
+        """Wait until it is down, or was: the undo at the limit may end a slow stop, and systemd knows of it."""
         seconds = min(HEAL_SECONDS, target.limit_s)
         if not poll(lambda: self._was_down(target), seconds):
             raise NotEffective(
@@ -69,7 +66,7 @@ class StopService(OnHost):
         return f"{self.unit(target)} is {self._state(target)}"
 
     def _stopped_at(self, target: Target) -> str:
-        """When it last was down, as systemd has it; 0 for never since boot."""
+        """When it last became inactive, by systemd's clock; 0 for never since boot."""
         return ssh.sh(target.ssh, f"systemctl show -P InactiveEnterTimestampMonotonic {self.unit(target)}")
 
     def _state(self, target: Target) -> str:

@@ -1,9 +1,8 @@
 """Set the host's clock wrong, and right again.
 
-`clock.py jump FILE SECONDS`, `clock.py drift FILE PPM`, `clock.py undo FILE`. FILE keeps what the time was and how far
-the machine's own counter was then; that counter (CLOCK_MONOTONIC_RAW) is neither set nor slewed, so the right time is
-known later without asking anybody. After a reboot it is not, and the clock is left to whoever set it then. What keeps
-the clock right otherwise (NTP) is stopped meanwhile.
+`clock.py jump FILE SECONDS`, `clock.py drift FILE PPM`, `clock.py undo FILE`. FILE keeps the time and the
+machine's own counter of that moment. That counter (CLOCK_MONOTONIC_RAW) is neither set nor slewed, so the right time
+can be computed later. After a reboot it cannot, and the clock stays as the boot set it. Meanwhile NTP is stopped.
 """
 
 import ctypes

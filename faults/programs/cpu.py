@@ -8,11 +8,11 @@ PERIOD = 0.05
 
 
 def burn(percent: float) -> None:
-    """By the processor time that was had, not by the clock: what others took does not count as ours."""
+    """By the processor time that we got, not by the clock: time that other processes took does not count."""
     began, used = time.monotonic(), time.process_time()
     while True:
         owed = (time.monotonic() - began) * percent / 100 - (time.process_time() - used)
-        if owed > 1:  # others had the processor: what was not to be had is not caught up with
+        if owed > 1:  # other processes had the processor: that time is not caught up
             began, used = time.monotonic(), time.process_time()
         if owed <= 0:
             time.sleep(PERIOD * (1 - percent / 100) or 0.001)

@@ -1,7 +1,7 @@
-"""Hold memory: `memory.py mib N` that much, or `memory.py percent P` until so much of the whole is in use.
+"""Hold memory: `memory.py mib N` that much, or `memory.py percent P` until that share is in use.
 
-It gives way: what must stay available (MARGIN in MiB) does, and when the kernel is out of memory all the same, this is
-the first to be killed.
+It yields: MARGIN MiB always stay available, and if the kernel runs out of memory all the same, this process is
+killed first.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ def meminfo() -> dict[str, int]:
 
 
 def chunk() -> mmap.mmap:
-    """Memory that is really there, every page with something else in it."""
+    """Memory that is really allocated, every page with different content."""
     held = mmap.mmap(-1, CHUNK)
     for at in range(0, CHUNK, mmap.PAGESIZE):
         held[at : at + 8] = at.to_bytes(8, "little")
@@ -30,7 +30,7 @@ def chunk() -> mmap.mmap:
 
 def hold(how: str, amount: float, margin: int) -> None:
     libc = ctypes.CDLL(None)
-    libc.mlockall(3)  # where it may: what is swapped out is not held
+    libc.mlockall(3)  # if permitted: what is swapped out is not held
     held: list[mmap.mmap] = []
     while True:
         now = meminfo()

@@ -1,9 +1,10 @@
-"""Datagrams from one host to another, numbered and with known content: what becomes of them on the way.
+"""Datagrams from one host to another, numbered and with known content: what happens to them in transit.
 
 `stream.py send ADDRESS PORT FROM_PORT COUNT SIZE SECONDS` (FROM_PORT 0: any; spread over SECONDS)
-`stream.py listen PORT SIZE QUIET` (PORT 0: any) prints its port; after QUIET seconds without one, as JSON what came.
+`stream.py listen PORT SIZE QUIET` (PORT 0: any) prints its port, and after QUIET seconds without a datagram, as JSON,
+what arrived.
 
-They carry no checksum, so that a corrupted one arrives and is seen.
+They carry no checksum, so that corrupted ones arrive.
 """
 
 import contextlib
@@ -47,16 +48,16 @@ def listen(port: int, size: int, quiet: float) -> None:
             link.settimeout(quiet)
     except TimeoutError:
         pass
-    whole = [number for number, sound, _ in seen if sound]
-    # What overtook comes before one that was sent earlier.
+    intact = [number for number, good, _ in seen if good]
+    # A datagram that overtook another arrives before one that was sent earlier.
     lowest_to_come = float("inf")
     overtook = 0
-    for number in reversed(whole):
+    for number in reversed(intact):
         overtook += lowest_to_come < number
         lowest_to_come = min(lowest_to_come, number)
     print(json.dumps({
-        "came": len(seen), "bad": len(seen) - len(whole), "twice": len(whole) - len(set(whole)), "overtook": overtook,
-        "seconds": seen[-1][2] - seen[0][2] if seen else 0,
+        "came": len(seen), "bad": len(seen) - len(intact), "twice": len(intact) - len(set(intact)),
+        "overtook": overtook, "seconds": seen[-1][2] - seen[0][2] if seen else 0,
     }))  # fmt: skip
 
 

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from firedrill.cluster import ssh
-from firedrill.faults import chaosblade
+from firedrill.faults import unit
 from firedrill.faults.protocol import NotEffective, Refused, Target
 from firedrill.faults.resource import load
 
 SECONDS = 0.6
+MOST_CORES = 4096
 
 
 @dataclass(frozen=True)
@@ -19,27 +20,22 @@ class Cpu(load.Load):
     cores: int = 0
     backend: str = load.BACKEND
 
+    name: ClassVar[str] = "cpu"
     program: ClassVar[str] = "cpu"
 
     def check(self) -> None:
-        super().check()
         if not 0 < self.percent <= 100:
             raise Refused(f"{self.percent:g} % of a processor", "give more than 0 and at most 100")
-        if self.cores < 0:
-            raise Refused(f"{self.cores} processors", "give 0 for all, or more")
-        if self.by_blade:
-            chaosblade.whole(self.percent, "percent")
+        if not 0 <= self.cores <= MOST_CORES:
+            raise Refused(f"{self.cores} processors", f"give 0 for all, or up to {MOST_CORES}")
+        super().check()
 
     def arguments(self, target: Target) -> str:
         return f"{self.cores or '$(nproc)'} {self.percent:g}"
 
-    def blade(self, target: Target) -> str:
-        count = f" --cpu-count {self.cores}" if self.cores else ""
-        return f"cpu fullload --cpu-percent {chaosblade.whole(self.percent, 'percent')}{count}"
-
     def prove(self, target: Target) -> str:
-        """From the ticks that its processes were given; at least half of what was asked, since others work as well."""
-        ticks = load.each_process(target, "sed 's/.*) //' /proc/$pid/stat | cut -d' ' -f12,13")
+        """By the ticks that its processes got: at least half of what was asked, since other processes run as well."""
+        ticks = unit.each_process(target, "sed 's/.*) //' /proc/$pid/stat | cut -d' ' -f12,13")
         text = f"getconf CLK_TCK; nproc; cut -d' ' -f1 /proc/uptime; {ticks}"
         shown = ssh.script(target.ssh, f"sleep 0.1; {text}; echo; sleep {SECONDS}; {text}")
         first, second = (part.split() for part in shown.split("\n\n"))
@@ -48,7 +44,7 @@ class Cpu(load.Load):
         used = (sum(map(int, second[3:])) - sum(map(int, first[3:]))) / hertz / seconds * 100
         count = self.cores or nproc
         asked = self.percent * count
-        said = f"{target.host.name}: asked {self.percent:g} % of {count} processors, used {used / count:.0f} %"
+        evidence = f"{target.host.name}: asked {self.percent:g} % of {count} processors, used {used / count:.0f} %"
         if used < min(asked, 100 * nproc) / 2:
-            raise NotEffective(f"{said} in {seconds:.1f} s", "does a quota hold it back?")
-        return f"{said}; load average {ssh.sh(target.ssh, 'cat /proc/loadavg').split()[0]}"
+            raise NotEffective(f"{evidence} in {seconds:.1f} s", "does a quota limit it?")
+        return f"{evidence}; load average {ssh.sh(target.ssh, 'cat /proc/loadavg').split()[0]}"

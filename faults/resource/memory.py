@@ -4,24 +4,26 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from firedrill.cluster import ssh
-from firedrill.faults import capability
+from firedrill.faults import capability, unit
 from firedrill.faults.protocol import NotEffective, Refused, Target, poll
 from firedrill.faults.resource import load
 
 SECONDS = 20
 MOST_PERCENT = 95
-RATE_MIB_S = 200
+MOST_MIB = 1 << 30
+LEAST_MARGIN_MIB = 16
 
 
 @dataclass(frozen=True)
 class Memory(load.Load):
-    """Hold memory until `percent` of the whole is in use, or just `mib`; `margin_mib` always stays available."""
+    """Hold memory until `percent` of it is in use, or `mib` alone; `margin_mib` always stays available."""
 
     percent: float = 80
     mib: int = 0
     margin_mib: int = 48
     backend: str = load.BACKEND
 
+    name: ClassVar[str] = "memory"
     program: ClassVar[str] = "memory"
 
     def check(self) -> None:
@@ -30,8 +32,10 @@ class Memory(load.Load):
             raise Refused(
                 f"{self.percent:g} % of the memory", f"give at most {MOST_PERCENT}: more calls the OOM killer"
             )
-        if self.mib < 0 or self.margin_mib < 16:
-            raise Refused(f"{self.mib} MiB, {self.margin_mib} MiB left", "leave at least 16 MiB")
+        if not 0 <= self.mib <= MOST_MIB or not LEAST_MARGIN_MIB <= self.margin_mib <= MOST_MIB:
+            raise Refused(
+                f"{self.mib} MiB with a margin of {self.margin_mib} MiB", f"leave at least {LEAST_MARGIN_MIB} MiB"
+            )
 
     def refuse_host(self, target: Target) -> None:
         super().refuse_host(target)
@@ -42,7 +46,7 @@ class Memory(load.Load):
         available = self._meminfo(target)["MemAvailable"] >> 20
         if self.mib + self.margin_mib > available:
             raise Refused(
-                f"{target.host.name} has {available} MiB available, {self.mib} and a margin of {self.margin_mib} asked",
+                f"{target.host.name} has {available} MiB available, asked {self.mib} and a margin of {self.margin_mib}",
                 "ask for less",
             )
 
@@ -57,14 +61,8 @@ class Memory(load.Load):
     def arguments(self, target: Target) -> str:
         return (f"mib {self.mib}" if self.mib else f"percent {self.percent:g}") + f" {self.margin_mib}"
 
-    def blade(self, target: Target) -> str:
-        """Given what is to stay available: its own percentage knows of no margin."""
-        available = "awk '/^MemAvailable/ {print int($2 / 1024)}' /proc/meminfo"
-        wanted = target.before.get("wanted_mib", "MIB")
-        return f"mem load --mode ram --rate {RATE_MIB_S} --reserve $(( $({available}) - {wanted} ))"
-
     def prove(self, target: Target) -> str:
-        """What the program holds; a tenth less is for what others took meanwhile."""
+        """What its processes hold; up to a tenth less, since others may take memory meanwhile."""
         wanted = target.before["wanted_mib"]
         if not poll(lambda: self._held(target) >= wanted * 0.9 - 8, SECONDS):
             raise NotEffective(f"{target.host.name}: holds {self._held(target)} of {wanted} MiB after {SECONDS} s", "")
@@ -73,11 +71,11 @@ class Memory(load.Load):
         asked = f"{self.mib} MiB" if self.mib else f"{self.percent:g} % in use"
         return f"{target.host.name}: asked {asked}, holds {self._held(target)} MiB, {used:.0f} % in use"
 
-    def status(self, target: Target) -> str:
+    def own_status(self, target: Target) -> str:
         return f"holds {self._held(target)} MiB"
 
     def _held(self, target: Target) -> int:
-        text = load.each_process(target, "grep -E '^VmRSS' /proc/$pid/status")
+        text = unit.each_process(target, "grep -E '^VmRSS' /proc/$pid/status")
         shown = ssh.script(target.ssh, text + " 2>/dev/null", check=False)
         return sum(int(line.split()[1]) for line in shown.splitlines()) >> 10
 

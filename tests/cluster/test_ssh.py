@@ -61,8 +61,8 @@ def test_a_host_that_is_late_once_did_not_go_down(sshd, tmp_path):
     """Nor is a login that fails a boot."""
     host = sshd(lambda count: LATE if count == 1 else 0)
     ways = Access(Inventory(tmp_path / "x.py", (host,)), Secrets())
-    with pytest.raises(NotEffective, match="db1 runs on after 1 s"):
-        out_of_band.prove_anew(Target("0badcafe", "db1", host, ways, 60, before={"boot": "x"}), 1)
+    with pytest.raises(NotEffective, match="db1 still runs after 1 s"):
+        out_of_band.prove_rebooted(Target("0badcafe", "db1", host, ways, 60, before={"boot": "x"}), 1)
 
 
 def test_a_silent_host_is_down_since_its_first_miss(sshd):

@@ -4,22 +4,21 @@ import re
 
 import pytest
 
-from firedrill.faults import engine
 from firedrill.faults.catalogue import FAULTS
-from firedrill.faults.protocol import Refused
+from firedrill.faults.protocol import Refused, Target, check_options
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
 
 BLADE = {"backend": "chaosblade"}
 BAD = (
-    ("power_cut", {"by": "magic"}, "no way 'magic' to cut power"),
+    ("power_cut", {"by": "magic"}, "'magic' is no way to cut power"),
     ("corrupt", {"backend": "magic"}, "no backend 'magic': take tc or chaosblade"),
     ("corrupt", {"percent": 0.5, **BLADE}, "chaosblade takes no 0.5 percent"),
-    ("loss", {"direction": "both", **BLADE}, "what goes out, not direction both"),
+    ("loss", {"direction": "both", **BLADE}, "outgoing packets only, found direction both"),
     ("loss", {"by": "firewall", **BLADE}, "by the firewall"),
     ("delay", {"jitter_ms": 10, "distribution": "normal", **BLADE}, "knows no distribution normal"),
-    ("duplicate", {"direction": "in", **BLADE}, "what goes out, not direction in"),
+    ("duplicate", {"direction": "in", **BLADE}, "outgoing packets only, found direction in"),
     ("reorder", {"delay_ms": 0.5, **BLADE}, "chaosblade takes no 0.5 ms"),
     ("cpu", {"backend": "tc"}, "no backend 'tc': take own or chaosblade"),
     ("cpu", {"percent": 12.5, **BLADE}, "chaosblade takes no 12.5 percent"),
@@ -27,23 +26,28 @@ BAD = (
     ("disk_full", {"backend": "magic"}, "no backend 'magic'"),
     ("kill", {"backend": "magic"}, "no backend 'magic'"),
     ("freeze", {"backend": "magic"}, "no backend 'magic'"),
-    ("replication_break", {"how": "magic"}, "no way 'magic'"),
-    ("reboot", {"how": "gently"}, "no way to reboot"),
+    ("replication_break", {"how": "magic"}, "'magic' is no way"),
+    ("reboot", {"how": "gently"}, "is no way to reboot"),
     ("kill", {"signal": "FOO"}, "no signal 'FOO'"),
-    ("freeze", {"process": "ssh"}, "what the way in depends on"),
-    ("stop_service", {"process": "systemd-networkd.service"}, "what the way in depends on"),
+    ("kill", {"process": "x; touch /tmp/pwned"}, "no process 'x; touch /tmp/pwned'"),
+    ("freeze", {"process": "*"}, "no process '*'"),
+    ("stop_service", {"process": "../x"}, "no process '../x'"),
     ("crash_loop", {"every_s": 0}, "a kill every 0 s"),
-    ("crash_loop", {"process": "sshd"}, "what the way in depends on"),
-    ("fd_exhaust", {"process": "dbus"}, "what the way in depends on"),
+    ("crash_loop", {"every_s": float("nan")}, "--every-s is nan: give a finite number"),
+    ("crash_loop", {"process": "$(reboot)"}, "no process '$(reboot)'"),
+    ("fd_exhaust", {"process": ""}, "no process ''"),
     ("corrupt", {"percent": 0}, "0 % of the packets"),
     ("loss", {"percent": 101}, "101 % of the packets"),
-    ("loss", {"by": "magic"}, "no way 'magic'"),
+    ("loss", {"by": "magic"}, "'magic' is no means"),
     ("delay", {"ms": -1}, "-1 ms"),
     ("delay", {"ms": 10, "jitter_ms": 20}, "no more jitter"),
     ("delay", {"distribution": "zipf"}, "no distribution 'zipf'"),
     ("duplicate", {"direction": "up"}, "no direction 'up'"),
-    ("reorder", {"delay_ms": 0}, "what is overtaken has to wait"),
+    ("reorder", {"delay_ms": 0}, "so that packets can be overtaken"),
     ("rate", {"kbit": 1}, "1 kbit/s"),
+    ("rate", {"kbit": "fast"}, "--kbit is 'fast': give a value of type float"),
+    ("rate", {"kbit": True}, "--kbit is True"),
+    ("rate", {"backend": "chaosblade"}, "no backend 'chaosblade': take tc"),
     ("partition", {"shape": "star"}, "no shape 'star'"),
     ("partition", {"shape": "halves", "peers": "db2"}, "takes no peers"),
     ("partition", {"shape": "one_way", "direction": "both"}, "no direction 'both'"),
@@ -51,7 +55,8 @@ BAD = (
     ("drop", {"ports": "22"}, "port 22 is SSH"),
     ("reject", {"ports": "http"}, "no port 'http'"),
     ("reject", {"ports": "70000"}, "no port '70000'"),
-    ("dns", {"how": "lie"}, "no way 'lie'"),
+    ("reject", {"ports": "٣"}, "no port '٣'"),
+    ("dns", {"how": "lie"}, "'lie' is no way"),
     ("cpu", {"percent": 120}, "120 % of a processor"),
     ("cpu", {"cores": -1}, "-1 processors"),
     ("memory", {"percent": 99}, "OOM killer"),
@@ -59,6 +64,7 @@ BAD = (
     ("disk_io", {"workers": 0}, "0 workers"),
     ("disk_io", {"path": "var"}, "not absolute"),
     ("disk_full", {"percent": 0}, "0 % of a disk"),
+    ("disk_full", {"path": "/var\n/x"}, "is not absolute"),
     ("disk_full", {"margin_mib": 0}, "a margin of 0 MiB"),
     ("clock_jump", {"seconds": 0}, "a jump of 0 s"),
     ("clock_drift", {"ppm": 1e6}, "a drift of 1e+06 ppm"),
@@ -77,9 +83,11 @@ def ways() -> Access:
 @pytest.mark.parametrize(("name", "given", "said"), BAD, ids=[f"{name}-{said[:20]}" for name, _, said in BAD])
 def test_bad_arguments_are_refused(ways, name, given, said):
     host = ways.inventory["etcd1"]
-    target = engine.Target("00000000", "etcd1", host, ways, 60, None, together=(host,))
+    fault = FAULTS[name](**given)
     with pytest.raises(Refused, match=re.escape(said)):
-        FAULTS[name](**given).refuse(target)
+        check_options(fault)
+    with pytest.raises(Refused):
+        fault.refuse(Target("00000000", "etcd1", host, ways, 60, None, together=(host,)))
 
 
 def test_every_fault_with_options_has_bad_ones():

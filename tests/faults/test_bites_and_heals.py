@@ -75,9 +75,10 @@ CASES = (
     Case("disk_full", FULL, "full", "room", "in use"),
     Case(
         "fd_exhaust", KNOCK.format(address="127.0.0.1", port=7777) + "; " + TAKEN, "0\nnot taken", "0\ntaken",
-        "no further one", options={"process": "greeter.service"},
+        "no more", options={"process": "greeter.service"},
     ),
-    Case("crash_loop", LOAD, "1", "0", "another one each time", options={"process": "greeter.service", "every_s": 0.5}),
+    Case("crash_loop", LOAD, "1", "0", "a new process each time",
+         options={"process": "greeter.service", "every_s": 0.5}),
 )  # fmt: skip
 IDS = [f"{case.fault}{'-' if case.options else ''}{'-'.join(map(str, case.options.values()))}" for case in CASES]
 

@@ -80,7 +80,7 @@ def test_they_are_struck_together(cut, ways, told):
     while not spreads or (spreads[-1] > 20 and time.monotonic() < deadline):
         told.clear()
         cut("halves")
-        spreads.append(float(re.search(r"9 hosts struck within ([\d.]+) ms", told.of("effective")[0])[1]))
+        spreads.append(float(re.search(r"9 hosts within ([\d.]+) ms", told.of("effective")[0])[1]))
         healed(ways, told)
     print(f"spread over {COUNT} hosts: {spreads} ms")
     assert min(spreads) <= 20

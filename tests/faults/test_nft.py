@@ -35,7 +35,7 @@ def without_iptables(on):
 
 def test_the_doctor_tells_which(ways):
     assert doctor.firewalls(ways) == {"etcd1": "nft", "etcd2": "iptables", "etcd3": "iptables"}
-    assert doctor.check_up(ways)["etcd1"]["partition"] is None
+    assert doctor.check_up(ways)["etcd1"]["partition"].reason is None
 
 
 @pytest.mark.parametrize(("name", "given", "look", "sick", "well"), CASES)

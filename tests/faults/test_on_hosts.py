@@ -63,7 +63,7 @@ def test_power_faults_bite_and_heal(faults, command, inventory, fault):
     rows = json.loads(faults("status", "--json").stdout)
     assert [(row["fault"], row["host"], row["status"]) for row in rows] == [(fault, "db1", "off: does not answer SSH")]
     healed = faults("heal", rows[0]["id"])
-    assert "clean: db1 booted anew and answers SSH" in healed.stderr
+    assert "clean: db1 rebooted and answers SSH" in healed.stderr
     until(lambda: state(command, inventory) == "running", 30)
     assert json.loads(faults("status", "--json").stdout) == []
 
@@ -133,7 +133,7 @@ def test_kill_refuses_what_does_not_run(faults):
 def test_a_cluster_that_is_not_whole_is_left_alone(command, inventory):
     done = command("faults", "-i", inventory, "inject", "power_cut", "db1")
     assert done.returncode == 2
-    assert "the cluster is not whole (db1: " in done.stderr
+    assert "the cluster is not in its steady state (db1: " in done.stderr
     assert "say `--unsteady` to go on anyway" in done.stderr
     until(lambda: state(command, inventory) == "running", 30)
 

@@ -8,7 +8,8 @@ import pytest
 
 from firedrill.cluster import ssh
 from firedrill.cluster.patroni import coordinator
-from firedrill.faults import doctor, engine, ledger, undo
+from firedrill.faults import active, doctor, engine, ledger, undo
+from firedrill.faults.connections import connected
 from firedrill.faults.protocol import NotClean, NotEffective, Refused
 from firedrill.inventories.errors import Problem
 from tests.faults.conftest import journals, until
@@ -22,7 +23,7 @@ def test_one_injection_costs_little(inject, heal, told):
     for _ in range(5):
         told.clear()
         heal(inject("partition", "etcd1"))
-        costs.append(int(re.search(r"armed and struck in (\d+) ms", told.of("effective")[0])[1]))
+        costs.append(int(re.search(r"armed and injected in (\d+) ms", told.of("effective")[0])[1]))
     busy = max(1, os.getloadavg()[0] / os.cpu_count())
     print(f"arm and strike: {costs} ms, with {busy:.1f} processes for each processor")
     assert min(costs) <= 150 * busy
@@ -32,7 +33,7 @@ def test_one_injection_costs_little(inject, heal, told):
 def test_etcd_loses_its_quorum_and_gets_it_back(inject, heal, told, ways, means):
     entries = inject("etcd_quorum_loss", "etcd:majority", means=means)
     assert len(entries) == 2
-    assert all("no etcd member can decide" in detail for detail in told.of("effective"))
+    assert all("etcd has no quorum" in detail for detail in told.of("effective"))
     heal(entries)
     until(lambda: coordinator.has_quorum(ways), 20)
 
@@ -52,7 +53,7 @@ def test_a_host_reboots(inject, heal, told, ways, on, how):
     entries = inject("reboot", "etcd1", how=how)
     assert "etcd1 went down" in told.of("effective")[0]
     heal(entries)
-    assert "etcd1 booted anew and answers SSH" in told.of("clean")[0]
+    assert "etcd1 rebooted and answers SSH" in told.of("clean")[0]
     until(lambda: coordinator.has_quorum(ways), 20)
 
 
@@ -104,7 +105,7 @@ def test_without_a_new_login_it_is_healed_at_once(inject, on, told, monkeypatch)
 def test_a_cut_that_meets_no_packet_is_not_effective_and_healed(inject, on, told):
     """Its peers are silent already, by another fault: what is cut off from them is cut off from nobody."""
     inject("partition", "etcd2,etcd3")
-    with pytest.raises(NotEffective, match="etcd1: its rules met no packet"):
+    with pytest.raises(NotEffective, match="etcd1: its rules matched no packet"):
         inject("partition", "etcd1", shape="one_way")
     assert told[-1] == ("etcd1", "partition", "clean", "etcd1: all as before")
     assert journals(on, "etcd1") == ""
@@ -154,13 +155,14 @@ def test_another_machine_sees_and_heals(inject, ways, on, told, monkeypatch, tmp
     inject("disk_full", "etcd2")
     with monkeypatch.context() as patch:
         patch.setattr(ledger, "folder", lambda inventory: tmp_path)
-        rows = engine.status(ways)
+        rows, damaged = active.status(ways)
+        assert damaged == []
         assert [(row["fault"], row["host"], row["injected_from"]) for row in rows] == [
             ("disk_full", "etcd2", "elsewhere")
         ]
         assert "MiB filled" in rows[0]["status"]
-        with engine.connected(ways.inventory.hosts) as connections:
-            for entry in engine.active(ways, connections):
+        with connected(ways.inventory.hosts) as connections:
+            for entry in active.active(ways, connections):
                 engine.heal(entry, ways, told)
     assert "all as before" in told.of("clean")[0]
     assert on("etcd2", "ls -A /var/lib/postgresql | grep faults") == ""
@@ -186,7 +188,7 @@ def test_the_undo_outlives_a_reboot(inject, on, net, command, ways, heal):
     ("memory", {"mib": 9_000_000}, "MiB available"),
     ("disk_full", {"path": "/nowhere"}, "has no folder /nowhere"),
     ("disk_io", {"path": "/run"}, "held in memory"),
-    ("partition", {"shape": "halves"}, "etcd1 is 1 hosts, halves takes 2"),
+    ("partition", {"shape": "halves"}, "etcd1 is 1 hosts, halves wants 2"),
     ("partition", {"peers": "db7"}, "no target 'db7'"),
     ("power_cut", {"by": "sysrq"}, "cannot lose its power by sysrq: it is a container"),
     ("etcd_quorum_loss", {}, "1 of 3 etcd members is no majority"),
@@ -201,8 +203,9 @@ def test_the_doctor_asks_the_hosts(ways):
     found = doctor.check_up(ways)
     assert set(found) == {"etcd1", "etcd2", "etcd3"}
     row = found["etcd1"]
-    assert row["partition"] is None and row["loss"] is None and row["cpu"] is None
-    assert row["kill"] == "runs no postgres"
+    assert {row[name].short for name in ("partition", "loss", "cpu")} == {"can"}
+    assert row["kill"].short == "can with --process" and row["drop"].short == "can with --ports"
+    assert row["replication_break"].reason == "PostgreSQL does not answer"
 
 
 def test_a_host_made_anew_is_not_asked_for_what_it_never_had(inject, heal, on, told):
@@ -210,7 +213,7 @@ def test_a_host_made_anew_is_not_asked_for_what_it_never_had(inject, heal, on, t
     on("etcd1", "cp /etc/machine-id /etc/old; echo 0123456789abcdef0123456789abcdef > /etc/machine-id")
     try:
         heal(entries)
-        assert "was made anew" in told.of("clean")[0]
+        assert "was rebuilt" in told.of("clean")[0]
     finally:
         on(
             "etcd1",

@@ -72,11 +72,12 @@ def test_a_clock_that_does_not_drift_is_told(monkeypatch, target, clock, ppm):
 def test_a_process_that_dies_while_it_is_asked_has_no_figures(monkeypatch, target, shown):
     monkeypatch.setattr(fd_exhaust.ssh, "script", lambda *words, **more: shown)
     fault = fd_exhaust.FdExhaust()
-    with pytest.raises(NotEffective, match="db1: postgres died, and its limit with it"):
+    with pytest.raises(NotEffective, match="db1: postgres ended, and its limit with it"):
         fault.prove(target)
     assert "its limit is gone with it" in fault.prove_clean(target)
     assert fault.status(target) == "no postgres"
     monkeypatch.setattr(fd_exhaust.capability, "need", lambda *words: None)
     monkeypatch.setattr(fd_exhaust.processes, "refuse_absent", lambda *words: None)
-    with pytest.raises(Refused, match="db1: postgres dies just now"):
+    monkeypatch.setattr(fd_exhaust.processes, "refuse_vital", lambda *words: None)
+    with pytest.raises(Refused, match="db1: the limits of postgres cannot be read"):
         fault.refuse_host(target)

@@ -71,7 +71,7 @@ def test_a_random_sequence_leaves_every_host_clean(inject, heal, ways, told, see
             active += inject(name, host, **given)
         except Refused as problem:
             # What one has stopped, another cannot. What dies while it is struck was armed already, and is healed.
-            if "the harm failed" in str(problem):
+            if "the injection failed" in str(problem):
                 assert dies(name, host, active), problem
                 late += 1
         except NotEffective:

@@ -47,7 +47,7 @@ def test_it_bites_and_heals(replicated, inject, heal, told, on):
 
 def test_dropped_slots_end_the_stream_and_are_there_again(replicated, inject, heal, told, on):
     entries = inject("replication_break", "etcd1", how="drop_slots")
-    assert "slots standby dropped, their streams broke off" in told.of("effective")[0]
+    assert "slots standby dropped, their streams ended" in told.of("effective")[0]
     assert on("etcd1", SLOTS) == "0"
     assert on("etcd1", COUNT) == "0"
     heal(entries)

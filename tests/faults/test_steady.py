@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from firedrill.cluster import ssh
 from firedrill.cluster.patroni import rest, settings
 from firedrill.cluster.system import PRIMARY, REPLICA, STARTING, Member, View
-from firedrill.faults import engine, steady
+from firedrill.faults import ledger, steady
 from firedrill.faults.ledger import Entry
 from firedrill.faults.protocol import Refused
 from firedrill.inventories.access import Access
@@ -22,9 +23,9 @@ DOWN = {"state": "stopped", "role": STARTING, "healthy": False}
 @pytest.fixture
 def ways(monkeypatch) -> Access:
     """The lab's inventory, with no host asked for anything."""
-    monkeypatch.setattr(engine.ssh, "answers", lambda host, seconds=0: False)
+    monkeypatch.setattr(ssh, "answers", lambda host, seconds=0: False)
     monkeypatch.setattr(settings, "in_effect", lambda access: {"synchronous_mode": "quorum"})
-    monkeypatch.setattr(engine.ledger, "entries", lambda inventory: [])
+    monkeypatch.setattr(ledger, "read", lambda inventory: ([], []))
     return Access(read(), Secrets())
 
 
@@ -54,14 +55,14 @@ def test_a_whole_cluster_may_be_broken(ways, monkeypatch):
 )
 def test_what_is_missing_is_said(ways, monkeypatch, members, said):
     seen(monkeypatch, View(tuple(members), None))
-    with pytest.raises(Refused, match=f"the cluster is not whole .{said}.*--unsteady"):
+    with pytest.raises(Refused, match=f"the cluster is not in its steady state .{said}.*--unsteady"):
         steady.refuse_unsteady(ways)
 
 
 def test_what_is_active_already_is_named(ways, monkeypatch):
     seen(monkeypatch, View((), "db1: refused"))
     held = Entry("0badcafe", "power_cut", {}, "leader", "db1", "", 0, 0, {})
-    monkeypatch.setattr(engine.ledger, "entries", lambda inventory: [held])
+    monkeypatch.setattr(ledger, "read", lambda inventory: ([held], []))
     with pytest.raises(Refused, match=r"active already: power_cut 0badcafe on db1: `faults heal --all`"):
         steady.refuse_unsteady(ways)
 

@@ -10,6 +10,7 @@ from firedrill.experiments.run import fit, roles
 from firedrill.experiments.run.doctor.observers import NEEDED
 from firedrill.experiments.steps import Inject
 from firedrill.faults import engine
+from firedrill.faults.connections import Connections
 from firedrill.faults.protocol import Target, new_id
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
@@ -21,9 +22,7 @@ def begun(it: Experiment, now: dict[str, str]) -> Experiment:
     return replace(it, steps=tuple(steps))
 
 
-def possible(
-    it: Experiment, access: Access, checks: Sequence[Check], connections: engine.Connections
-) -> dict[str, Any]:
+def possible(it: Experiment, access: Access, checks: Sequence[Check], connections: Connections) -> dict[str, Any]:
     """Whether it can be run: `in full`, `inconclusive` at best, or `no`; and why."""
     fitted = fit.within(it, access)
     watched = {*NEEDED, "schema"} | ({"users"} if fitted.load.total else set())
@@ -33,7 +32,7 @@ def possible(
     return {"experiment": it.name, "can": can, "why": [*refused, *unobserved]}
 
 
-def _refusals(it: Experiment, access: Access, checks: Sequence[Check], connections: engine.Connections) -> list[str]:
+def _refusals(it: Experiment, access: Access, checks: Sequence[Check], connections: Connections) -> list[str]:
     may_change = any(check.what == "REST credentials" and check.ok for check in checks)
     found = ["it changes the cluster's settings, and may not"] if it.settings and not may_change else []
     for step in it.steps:
@@ -42,7 +41,7 @@ def _refusals(it: Experiment, access: Access, checks: Sequence[Check], connectio
     return list(dict.fromkeys(found))
 
 
-def _refusal(step: Inject, access: Access, connections: engine.Connections) -> list[str]:
+def _refusal(step: Inject, access: Access, connections: Connections) -> list[str]:
     try:
         plan = engine.plan(
             step.fault, step.target, access, max_hosts=len(access.inventory.hosts), allow_quorum_loss=True

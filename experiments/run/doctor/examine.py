@@ -8,7 +8,7 @@ from firedrill.cluster.systems import system_of
 from firedrill.experiments.catalogue import EXPERIMENTS
 from firedrill.experiments.run import roles
 from firedrill.experiments.run.doctor import drills, hosts, observers, users
-from firedrill.faults import engine
+from firedrill.faults.connections import connected
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 
@@ -19,7 +19,7 @@ def examine(access: Access) -> dict[str, list[dict[str, Any]]]:
     if not access.inventory.role(system.database_role):
         role = system.database_role
         raise Problem(f"{access.inventory.path} has no host with the role {role}", "add the database hosts to it")
-    with engine.connected(access.inventory.hosts) as connections:
+    with connected(access.inventory.hosts) as connections:
         looked = each(lambda host: hosts.checks(host, connections[host.name]), access.inventory.hosts)
         checks = [check for of_host in looked for check in of_host]
         checks += system.checks(access)

@@ -56,8 +56,8 @@ def records(on) -> list[dict]:
 
 def test_hosts_without_it_are_told_from_those_with_it(ways):
     rows = doctor.check_up(ways)["db1"]
-    assert rows["corrupt"] is None
-    assert "no chaosblade (/opt/chaosblade/blade does not answer)" in rows["corrupt --backend chaosblade"]
+    assert rows["corrupt"].reason is None
+    assert "no chaosblade (/opt/chaosblade/blade does not answer)" in rows["corrupt --backend chaosblade"].reason
     assert "rate --backend chaosblade" not in rows
 
 
@@ -184,7 +184,7 @@ def test_what_stands_in_its_place_by_now_is_left_alone(blade, inject, heal, on, 
     assert "pfifo 7:" in on("db1", "tc qdisc show dev host0")
     on("db1", "tc qdisc del dev host0 root")
     heal(entries)
-    assert f"its books have fd0d0000{entries[0].id} as active still" in told.of("clean")[0]
+    assert f"chaosblade still has fd0d0000{entries[0].id} on record as active" in told.of("clean")[0]
     on("db1", f"{BLADE} destroy fd0d0000{entries[0].id} --force-remove")
 
 

@@ -42,7 +42,7 @@ def test_sysrq_ends_the_host_at_once(powerless, told, on, verbs):
     assert ("no longer answers SSH" if len(verbs) == 1 else "went down") in said
     for entry in entries:
         engine.heal(entry, ways, told)
-    assert "db1 booted anew and answers SSH" in told.of("clean")[0]
+    assert "db1 rebooted and answers SSH" in told.of("clean")[0]
     assert on("db1", "cat /root/unsaved 2>/dev/null") == "", "the page cache went with it"
 
 
@@ -50,7 +50,7 @@ def test_sysrq_can_be_asked_for(ways, inject, heal, told):
     entries = inject("power_cut", "db1", by="sysrq")
     assert not ssh.answers(ways.inventory["db1"])
     heal(entries)
-    assert "db1 booted anew" in told.of("clean")[0]
+    assert "db1 rebooted" in told.of("clean")[0]
 
 
 def test_it_heals_by_itself_when_its_controller_is_killed(ways, controller, on):

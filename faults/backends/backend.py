@@ -1,0 +1,44 @@
+"""What a backend answers for a fault."""
+
+from typing import Any, ClassVar
+
+from firedrill.faults.protocol import Target
+
+
+class Backend:
+    """Carries a fault out on a host. `fault` holds the options; the proof of the effect stays with the fault.
+
+    A backend has to give `name`, `inject_text` and `undo_text`.
+    """
+
+    name: ClassVar[str]
+
+    def offers(self, name: str) -> bool:
+        """Whether it can carry out the fault of this name, apart from those whose default backend it is."""
+        return False
+
+    def check(self, fault: Any) -> None:
+        """Raise Refused where the options alone rule it out."""
+
+    def need(self, fault: Any, target: Target) -> None:
+        """Raise Refused where this host lacks what the backend needs; touch nothing."""
+
+    def files(self, fault: Any, target: Target) -> dict[str, str]:
+        """Files that it needs on the host, by suffix."""
+        return {}
+
+    def inject_text(self, fault: Any, target: Target) -> str:
+        """The shell text that injects the fault."""
+        raise NotImplementedError
+
+    def undo_text(self, fault: Any, target: Target) -> str:
+        """The shell text that undoes it, and fails while anything of it is left."""
+        raise NotImplementedError
+
+    def leftovers(self, fault: Any, target: Target) -> str:
+        """What is left after the undo and is harmless, in words; empty where nothing is."""
+        return ""
+
+    def status(self, fault: Any, target: Target) -> str:
+        """What the host shows of it now."""
+        return str(fault.own_status(target))
