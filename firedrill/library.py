@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from firedrill import package
-from firedrill.cluster import patroni
-from firedrill.cluster.steady import what_is_missing
-from firedrill.experiments import catalogue
+from firedrill.cluster.system import View
+from firedrill.cluster.systems import system_of
+from firedrill.experiments import lookup
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.run import folders
@@ -49,6 +49,7 @@ class Cluster:
     def __init__(self, inventory: str | Path | None = None) -> None:
         self.inventory = read(inventory)
         self.access = access(self.inventory)
+        self.system = system_of(self.inventory)
 
     def __repr__(self) -> str:
         return f"Cluster({str(self.inventory.path)!r})"
@@ -58,9 +59,9 @@ class Cluster:
         """All hosts, in the inventory's order."""
         return self.inventory.hosts
 
-    def view(self) -> patroni.View:
+    def view(self) -> View:
         """The database members with role and state, as the cluster reports them now."""
-        return patroni.view(self.access)
+        return self.system.view(self.access)
 
     @property
     def leader(self) -> str | None:
@@ -71,13 +72,13 @@ class Cluster:
     @property
     def sync_standbys(self) -> tuple[str, ...]:
         """The hosts that hold every acknowledged write now."""
-        return tuple(self.view().sync_standbys)
+        return self.view().sync_standbys
 
     @property
     def missing(self) -> str | None:
         """What is missing from the steady state now; None where nothing is."""
         view = self.view()
-        return view.error or what_is_missing(view, self.access)
+        return view.error or self.system.missing(self.access, view)
 
     def deploy(self) -> None:
         """Provision the cluster, as `pyinfra -y INVENTORY firedrill.deploy.cluster.deploy` does. Raises Problem."""
@@ -156,7 +157,7 @@ class Cluster:
         Events, verdict.json and the report go to `folder`, by default a new one below `reports`. Raises Problem where
         it could not begin; from then on every outcome is a verdict.
         """
-        it = experiment if isinstance(experiment, Experiment) else catalogue.find(experiment)
+        it = experiment if isinstance(experiment, Experiment) else lookup.find(experiment)
         place = Path(folder) if folder else folders.of_run(Path(reports), it.name)
         place.mkdir(parents=True, exist_ok=True)
         seed = random.SystemRandom().randrange(2**31) if seed is None else seed
