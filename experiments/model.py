@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
 
+from firedrill.cluster.system import System
 from firedrill.faults.protocol import Fault
 from firedrill.inventories.access import Access
 
@@ -35,6 +36,7 @@ class StepContext(Protocol):
     """What a step may use of its run. `first_fault` (ns) and `began_s` (seconds) count from the epoch."""
 
     access: Access
+    system: System
     seed: int
     random: Random
     profile: Mapping[str, Any]

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from firedrill.cluster.systems import leader_of, system_of
+from firedrill.cluster.systems import leader_of
 from firedrill.experiments.model import Bound, Step, StepContext
 from firedrill.faults.protocol import Fault, new_id
 from firedrill.inventories.errors import Problem
@@ -127,7 +127,7 @@ class Switchover:
         began, old = time.time_ns(), leader_of(run.access)
         run.record("fault", host=old, phase="inject", detail=f"POST /switchover {old}", t=began, **fields)
         run.first_fault = run.first_fault or began
-        old, new, message = system_of(run.access.inventory).switchover(run.access, self.within_s)
+        old, new, message = run.system.switchover(run.access, self.within_s)
         for phase, detail in (("effective", message), ("heal", "nothing to heal"), ("clean", f"{new} leads")):
             run.record("fault", host=old, phase=phase, detail=detail, **fields)
         run.tell(f"switchover from {old} to {new}: {message}")
@@ -144,7 +144,7 @@ class WriteLog:
 
     def carry_out(self, run: StepContext) -> None:
         try:
-            run.note(system_of(run.access.inventory).write_log(run.access, self.mib))
+            run.note(run.system.write_log(run.access, self.mib))
         except Problem as problem:  # some drills are about a primary that fails here
             run.note(str(problem))
 
@@ -160,7 +160,7 @@ class Reinitialize:
 
     def carry_out(self, run: StepContext) -> None:
         name = run.named(self.target)
-        run.note(f"{name}: {system_of(run.access.inventory).reinitialize(run.access, name)}")
+        run.note(f"{name}: {run.system.reinitialize(run.access, name)}")
 
 
 @dataclass(frozen=True)
@@ -191,11 +191,10 @@ class UntilCaughtUp:
 
     def carry_out(self, run: StepContext) -> None:
         name = run.named(self.target)
-        system = system_of(run.access.inventory)
-        took = system.until_caught_up(run.access, name, self.within_s)
+        took = run.system.until_caught_up(run.access, name, self.within_s)
         t, how = time.time_ns(), None
         if took is not None:
-            how = system.how_it_came_back(run.access, name, run.began_s)
+            how = run.system.how_it_came_back(run.access, name, run.began_s)
         run.record("caught_up", host=name, t=t, ok=took is not None, by=how)
         run.tell(f"{name}: has caught up by {how}" if how else f"{name}: has not caught up in {self.within_s:g} s")
 

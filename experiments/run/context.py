@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from firedrill.cluster.each import each
+from firedrill.cluster.systems import system_of
 from firedrill.experiments.observe.watching import until_writes
 from firedrill.experiments.observe.writer import Writer
 from firedrill.experiments.run import roles, steady_state
@@ -23,6 +24,7 @@ class Context:
 
     def __init__(self, access: Access, *, seed: int, parts: Path, tell: Tell) -> None:
         self.access = access
+        self.system = system_of(access.inventory)
         self.seed = seed
         self.random = random.Random(seed)
         self.profile: Mapping[str, Any] = access.profile
@@ -36,6 +38,13 @@ class Context:
     def note(self, text: str) -> None:
         self.record("note", text=text)
         self.tell(text)
+
+    def note_initial_roles(self) -> None:
+        """The hosts that `initial_leader` and the like name from now on."""
+        self.initial = roles.initial(self.system.view(self.access))
+        if role := self.system.coordinator_role:
+            leader = self.system.roles(self.access).coordinator_leader
+            self.record("note", text=f"{role}'s leader was {leader or 'not found'} when the run began")
 
     def named(self, target: str) -> str:
         return roles.named(target, self.initial)

@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from firedrill.cluster.systems import system_of
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.observe import logs, process, tables
 from firedrill.experiments.observe.watching import Watch
 from firedrill.experiments.observe.writer import Writer
-from firedrill.experiments.run import closing, fit, needs, opening, roles, settings
+from firedrill.experiments.run import closing, fit, needs, opening, settings
 from firedrill.experiments.run.context import Context
 from firedrill.experiments.run.guard import Guard
 from firedrill.faults import ledger
@@ -36,7 +35,6 @@ class Run:
     def __init__(self, experiment: Experiment, access: Access, *, seed: int, folder: Path, tell: Tell) -> None:
         self.experiment = fit.within(experiment, access)
         self.access = needs.without_vip(access) if experiment.one_proxy else access
-        self.system = system_of(access.inventory)
         self.folder = folder
         self.tell = tell
         self.opened = False
@@ -57,7 +55,7 @@ class Run:
             self._leave_nothing()
             raise
         with self.guard.part("the cluster's settings"):
-            wanted = self.experiment.settings_of(self.system.settings(self.access))
+            wanted = self.experiment.settings_of(self.context.system.settings(self.access))
             with settings.applied(self.access, wanted, self._note_settings):
                 self._open()
                 self._walk()
@@ -92,7 +90,7 @@ class Run:
             self.folder.rmdir()
 
     def _open(self) -> None:
-        self.context.profile = self.system.settings(self.access)
+        self.context.profile = self.context.system.settings(self.access)
         self.context.record("run", **opening.event(self.experiment, self.context))
         self.opened = True
 
@@ -124,9 +122,7 @@ class Run:
     def _look_before(self) -> None:
         if not self.context.wait_until_steady("before", STEADY_SECONDS):
             raise Problem("the cluster is not healthy before the run", "repair it first: `experiments doctor`")
-        self.context.initial = roles.initial(self.system.view(self.access))
-        name = self.system.roles(self.access).coordinator_leader
-        self.context.record("note", text=f"etcd's leader was {name or 'not to be found'} when the run began")
+        self.context.note_initial_roles()
         tables.prepare(self.access)
 
     def _heal_and_look(self) -> None:

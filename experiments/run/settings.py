@@ -1,61 +1,87 @@
-"""Patroni's dynamic configuration as an experiment needs it, and back again.
+"""The cluster's own settings, as an experiment needs them, and back again.
 
-The promise: what was there before is written down before anything is changed, and leaves that note only when it is
-there again; so a run that was killed is put right by the next one.
+The promise: the previous values are written to a file before anything is changed, and the file is removed only when
+they are verified to be in effect again; so the next run restores what a killed one left.
 """
 
 import contextlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from firedrill.cluster.systems import system_of
+from firedrill.experiments.run.guard import describe
 from firedrill.faults import ledger
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Inventory
 
-Tell = Callable[[str, Mapping[str, Any], Mapping[str, Any], str], None]
+RESTORE_SECONDS = 60  # a coordinator may need some of it to find its quorum again
+RETRY_S = 1.0
+Values = Mapping[str, Any]
+Note = Callable[[str, Values, Values, str], None]
 
 
 @contextlib.contextmanager
-def applied(access: Access, wanted: Mapping[str, Any], tell: Tell) -> Iterator[None]:
-    """Set `wanted` on every node, and restore what was there when it is over. Raises Problem."""
+def applied(access: Access, wanted: Values, note: Note) -> Iterator[None]:
+    """Set `wanted` on every node during the body, and restore the previous values. Raises Problem."""
     if not wanted:
         yield
         return
     system = system_of(access.inventory)
     before = pick(system.configuration(access), wanted)
-    _note(access.inventory, before)
+    _save(access.inventory, before)
     try:
         system.configure(access, wanted)
         waited = system.until_configured(access)
-        tell("set", before, pick(system.configuration(access), wanted), f"known to every node after {waited:.1f} s")
+        note("set", before, pick(system.configuration(access), wanted), f"applied on every node after {waited:.1f} s")
         yield
     finally:
-        restore(access, tell)
+        restore(access, note)
 
 
-def restore(access: Access, tell: Tell) -> bool:
-    """Restore what the note of this or of an earlier run says; whether there was one. Raises Problem."""
+def restore(access: Access, note: Note) -> bool:
+    """Restore what this or an earlier run changed; whether there was anything to restore.
+
+    Retried until a deadline, since the cluster may still be recovering. Raises Problem if it stays changed.
+    """
     file = _file(access.inventory)
     if not file.exists():
         return False
-    system = system_of(access.inventory)
-    before = json.loads(file.read_text())
-    found = pick(system.configuration(access), before)
-    system.configure(access, before)
-    if (now := pick(system.configuration(access), before)) != before:
-        raise Problem(f"Patroni's configuration is {now}, wanted {before} again", "set it by `patronictl edit-config`")
+    before = _saved(file)
+    found: dict[str, Any] = {}
+    deadline = time.monotonic() + RESTORE_SECONDS
+    while problem := _try(access, before, found):
+        if time.monotonic() > deadline:
+            note("not_restored", found, before, problem)
+            raise Problem(
+                f"the cluster's settings are left changed, wanted {json.dumps(before)} again ({problem})",
+                "the next run, or `experiments suite`, tries again",
+            )
+        time.sleep(RETRY_S)
     file.unlink()
-    tell("restored", found, now, "as before the run")
+    note("restored", found, before, "as before the run")
     return True
 
 
+def _try(access: Access, before: Values, found: dict[str, Any]) -> str | None:
+    """Restore once, and verify it; `found` gets the values from before the first success. None, or what is wrong."""
+    system = system_of(access.inventory)
+    try:
+        if not found:
+            found |= pick(system.configuration(access), before)
+        system.configure(access, before)
+        now = pick(system.configuration(access), before)
+    except Exception as error:  # noqa: BLE001 - whatever hinders it, it is tried again
+        return describe(error)
+    return None if now == before else f"it is {json.dumps(now)}"
+
+
 def pick(config: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a configuration the keys that `like` has; what is not set is null, which Patroni's PATCH takes for removal."""
+    """The part of a configuration whose keys `like` has. A key that is not set is null, which removes it when set."""
     return {
         key: pick(config.get(key) or {}, value) if isinstance(value, Mapping) else config.get(key)
         for key, value in like.items()
@@ -66,9 +92,20 @@ def _file(inventory: Inventory) -> Path:
     return ledger.folder(inventory) / "settings.note"
 
 
-def _note(inventory: Inventory, before: Mapping[str, Any]) -> None:
+def _save(inventory: Inventory, before: Mapping[str, Any]) -> None:
     file = _file(inventory)
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     new = file.with_suffix(".new")
     new.write_text(json.dumps(before))
     os.replace(new, file)
+
+
+def _saved(file: Path) -> dict[str, Any]:
+    try:
+        saved = json.loads(file.read_text())
+        if isinstance(saved, dict):
+            return saved
+        reason = f"wanted an object, found {type(saved).__name__}"
+    except ValueError as error:
+        reason = str(error)
+    raise Problem(f"{file} cannot be read ({reason})", "compare the cluster's settings by hand, then remove the file")

@@ -118,9 +118,11 @@ def test_what_a_killed_run_left_is_restored_by_the_next(ways, tell, told):
     killed.__exit__(None, None, None)
 
 
-def test_what_cannot_be_restored_stays_noted(ways, tell, monkeypatch):
-    with pytest.raises(Problem, match="503"), settings.applied(ways, WANTED, tell):
+def test_what_cannot_be_restored_is_reported_and_left_to_the_next_run(ways, tell, told, monkeypatch):
+    monkeypatch.setattr(settings, "RESTORE_SECONDS", 0.1)
+    with pytest.raises(Problem, match="left changed.*503"), settings.applied(ways, WANTED, tell):
         monkeypatch.setattr(Patroni, "broken", True)
+    assert told[-1] == ("not_restored", WANTED, BEFORE)
     monkeypatch.setattr(Patroni, "broken", False)
     assert Patroni.config["failsafe_mode"] is False
     assert settings.restore(ways, tell)
@@ -139,3 +141,39 @@ def test_nothing_wanted_is_nothing_asked(ways, tell, told, monkeypatch):
     monkeypatch.setattr(Patroni, "broken", True)
     with settings.applied(ways, {}, tell):
         assert told == []
+
+
+def test_restoring_is_tried_again_until_the_cluster_can(ways, tell, told, monkeypatch):
+    """A quorum that has just come back refuses changes for a moment."""
+    real, refused = Patroni.do_PATCH, []
+
+    def refuse_twice(it):
+        if Patroni.config.get("failsafe_mode") is False and len(refused) < 2:
+            refused.append(it.rfile.read(int(it.headers["Content-Length"])))
+            it.send_error(503)
+        else:
+            real(it)
+
+    monkeypatch.setattr(settings, "RETRY_S", 0.05)
+    monkeypatch.setattr(Patroni, "do_PATCH", refuse_twice)
+    with settings.applied(ways, WANTED, tell):
+        pass
+    assert len(refused) == 2
+    assert Patroni.config["failsafe_mode"] is True
+    assert told[-1] == ("restored", WANTED, BEFORE)
+
+
+def test_settings_that_are_accepted_and_not_taken_are_noticed(ways, tell, told, monkeypatch):
+    monkeypatch.setattr(settings, "RESTORE_SECONDS", 0.1)
+    with pytest.raises(Problem, match="left changed"), settings.applied(ways, WANTED, tell):
+        monkeypatch.setattr(Patroni, "do_PATCH", lambda it: it.reply(it.config))
+    assert told[-1][0] == "not_restored"
+
+
+def test_a_damaged_file_is_named(ways, tell):
+    file = settings._file(ways.inventory)
+    file.parent.mkdir(parents=True)
+    for content in ("{", "[]", ""):
+        file.write_text(content)
+        with pytest.raises(Problem, match=f"{file} cannot be read"):
+            settings.restore(ways, tell)
