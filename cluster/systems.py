@@ -1,5 +1,6 @@
 """Every database system that Firedrill can drill: one row each."""
 
+from firedrill.cluster import own
 from firedrill.cluster.patroni.system import Patroni
 from firedrill.cluster.system import System
 from firedrill.inventories.access import Access
@@ -13,6 +14,8 @@ SYSTEMS: dict[str, System] = {it.name: it for it in (Patroni(),)}
 def system_of(where: Inventory | Host) -> System:
     """The system that `system` in an inventory's data names. Raises InventoryProblem."""
     name = where.data.get("system", DEFAULT)
+    if name not in SYSTEMS and own.known(name):
+        return own.load(name)
     if name not in SYSTEMS:
         raise InventoryProblem(f"the inventory has the unknown system {name!r}", f"take one of {', '.join(SYSTEMS)}")
     return SYSTEMS[name]

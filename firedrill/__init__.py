@@ -14,6 +14,7 @@ Problem                   something a user can fix: has a cause and a remedy
 ├── Refused               refused before anything was touched
 ├── NotEffective          injected without the effect that it should have; healed already
 ├── NotClean              healed, and something differs from before
+├── Unhealed              some faults could not be healed; `problems` has the reasons
 └── Unreachable           a host does not answer SSH
 """
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from firedrill.faults.protocol import NotClean as NotClean
     from firedrill.faults.protocol import NotEffective as NotEffective
     from firedrill.faults.protocol import Refused as Refused
+    from firedrill.faults.protocol import Unhealed as Unhealed
     from firedrill.inventories.errors import InventoryProblem as InventoryProblem
     from firedrill.inventories.errors import Problem as Problem
     from firedrill.library import Cluster as Cluster
@@ -43,7 +45,7 @@ _MODULES = {
     "firedrill.experiments": ("steps",),
     "firedrill.experiments.judge.schema": ("Verdict",),
     "firedrill.experiments.model": ("Bound", "Expect", "Experiment", "Load", "Needs"),
-    "firedrill.faults.protocol": ("NotClean", "NotEffective", "Refused"),
+    "firedrill.faults.protocol": ("NotClean", "NotEffective", "Refused", "Unhealed"),
     "firedrill.inventories.errors": ("InventoryProblem", "Problem"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

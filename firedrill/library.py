@@ -105,7 +105,7 @@ class Cluster:
 
         It also heals by itself after `limit_s` (by default the fault's own limit), even if this process dies.
         `target` is a host's name, `leader`, `sync_standby`, ... as in `faults inject`. `unsteady`: inject although the
-        cluster is not in its steady state. Raises Refused, NotEffective, NotClean.
+        cluster is not in its steady state. Raises Refused, NotEffective, Unhealed.
         """
         plan = engine.plan(
             fault,
@@ -124,25 +124,12 @@ class Cluster:
             if phase == "effective":
                 found.ids[entry.host], found.evidence[entry.host] = entry.id, detail
 
-        entries = engine.inject(plan, self.access, tell)
-        try:
+        with engine.injected(plan, self.access, tell):
             yield found
-        finally:
-            self._heal(entries)
 
     def heal(self) -> None:
-        """Heal every fault that this machine injected into the cluster and that is still active. Raises Problem."""
-        self._heal(ledger.entries(self.inventory))
-
-    def _heal(self, entries: list[Entry]) -> None:
-        problems = []
-        for entry in entries:
-            try:
-                engine.heal(entry, self.access, _log)
-            except Problem as problem:
-                problems.append(problem)
-        if problems:
-            raise problems[0]
+        """Heal every fault that this machine injected into the cluster and that is still active. Raises Unhealed."""
+        engine.heal_all(ledger.entries(self.inventory), self.access, _log)
 
     def run(
         self,
