@@ -76,6 +76,7 @@ RUNNER = {
             ),
             "unobserved": Field(TEXTS, "Observers that the run does without."),
             "versions": Field(OBJECT, "Versions of the software on the hosts."),
+            "providers": Field(OBJECT, "What made each host: `nspawn` or `uml`, by host; existing machines have none."),
             "front": Field(TEXT, "The address that clients use."),
             "load": Field(
                 OBJECT, "`file`, `rates` (arrivals a second, by name), `users` (their sum), `timeout_s`, `text`."
@@ -152,8 +153,16 @@ RUNNER = {
         },
     ),
     "note": Kind("Something that a reader of the report should know.", {"text": Field(TEXT, "The note.")}),
+    "broken_off": Kind(
+        "A part of the run raised an error. The run goes on to heal, to observe the steady state, and to be judged.",
+        {
+            "part": Field(TEXT, "The part."),
+            "error": ERROR,
+            "traceback": Field(TEXT, "Of an unexpected error."),
+        },
+    ),
     "end": Kind(
-        "The last event.",
+        "The last event of the run itself.",
         {"ok": Field(BOOLEAN, "False where the run broke off.", True), "detail": Field(TEXT, "Why it broke off.")},
     ),
 }
@@ -302,8 +311,9 @@ def check_event(event: Any) -> None:
     if known is None:
         return
     check(event, known.fields, f"{source} {kind}")
-    for name in ("start", "due") if "start" in known.fields else ():
-        if (began := event.get(name)) and began > event["t"]:
+    for name in ("start", "due"):
+        began = event.get(name) if name in known.fields else None
+        if began is not None and began > event["t"]:
             raise ValueError(f"{name!r} is {began}, after it ended at {event['t']}")
     if further := FURTHER.get((source, kind)):
         further(event)

@@ -57,6 +57,7 @@ class Findings:
     before: Steady | None
     after: Steady | None
     end: End | None
+    broken_off: tuple[Note, ...]  # the errors that parts of the run raised
     # when
     began: int  # the first event
     ended: int  # the last event
@@ -133,6 +134,7 @@ def find(rec: Recording) -> Findings:
         before=known.before,
         after=known.after,
         end=recorded.end(rec),
+        broken_off=recorded.broken_off(rec),
         began=rec.events[0]["t"],
         ended=rec.events[-1]["t"],
         observed_from=next((event["t"] for event in rec.events if event["source"] not in NO_OBSERVERS), None),

@@ -58,6 +58,7 @@ def run(rec: Recording) -> Run:
         coordinators=tuple(event["coordinators"]),
         proxies=tuple(event["proxies"]),
         tiers=tuple(Tier(tier["title"], tuple(tier["hosts"])) for tier in event["tiers"]),
+        providers=event.get("providers") or {},
     )
 
 
@@ -107,6 +108,14 @@ def faults(events: Iterable[FaultEvent]) -> tuple[Fault, ...]:
 
 def notes(rec: Recording, kind: Literal["step", "note"]) -> tuple[Note, ...]:
     return tuple(Note(event["t"], event.get("text") or "") for event in rec.of("runner", kind))
+
+
+def broken_off(rec: Recording) -> tuple[Note, ...]:
+    """The errors that parts of the run raised."""
+    return tuple(
+        Note(e["t"], f"{e.get('part') or 'The run'}: {e.get('error') or 'an error that was not recorded'}")
+        for e in rec.of("runner", "broken_off")
+    )
 
 
 def end(rec: Recording) -> End | None:

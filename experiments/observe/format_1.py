@@ -4,7 +4,7 @@ Format 1 names what was asked (`etcd`, `patroni`, `haproxy`, `locust`, `ledger`)
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 FORMAT = 1
@@ -25,20 +25,10 @@ ACTIONS = ("snapshot", "put", "delete")
 def upgraded(event: Mapping[str, Any]) -> dict[str, Any]:
     """One event in format 2. ValueError where it is none of format 1."""
     source, kind = event.get("source"), event.get("kind")
-    new = dict(event)
-    if isinstance(source, str):
-        new["source"] = SOURCES.get(source, source)
-    change = {
-        ("runner", "run"): _run,
-        ("runner", "steady"): _epoch,
-        ("runner", "parts"): _roles,
-        ("runner", "observer"): _observer,
-        ("etcd", "key"): _key,
-        ("patroni", "member"): _member,
-        ("haproxy", "server"): _server,
-        ("node_probe", "write"): _epoch,
-    }.get((source, kind))  # type: ignore[arg-type]
-    return new | change(event) if change else new
+    if not isinstance(source, str) or not isinstance(kind, str):
+        return dict(event)
+    change = CHANGES.get((source, kind))
+    return {**event, "source": SOURCES.get(source, source)} | (change(event) if change else {})
 
 
 def upgrade(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -136,3 +126,15 @@ def _member(event: Mapping[str, Any]) -> dict[str, Any]:
 def _server(event: Mapping[str, Any]) -> dict[str, Any]:
     backend = event.get("backend")
     return {"purpose": PURPOSES.get(backend) if isinstance(backend, str) else None}
+
+
+CHANGES: Mapping[tuple[str, str], Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    ("runner", "run"): _run,
+    ("runner", "steady"): _epoch,
+    ("runner", "parts"): _roles,
+    ("runner", "observer"): _observer,
+    ("etcd", "key"): _key,
+    ("patroni", "member"): _member,
+    ("haproxy", "server"): _server,
+    ("node_probe", "write"): _epoch,
+}
