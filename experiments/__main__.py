@@ -7,14 +7,15 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from firedrill.experiments import printing
 from firedrill.experiments.catalogue import EXPERIMENTS, QUICK
-from firedrill.experiments.judge.recording import load_events
-from firedrill.experiments.judge.verdict import summarise
+from firedrill.experiments.judge.schema import Verdict
+from firedrill.experiments.judge.summary import Summary, summarise
+from firedrill.experiments.judge.verdict_2 import judge as verdict_of
 from firedrill.experiments.lookup import known
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.parameters import ExperimentName, ExperimentNames
@@ -32,6 +33,7 @@ from firedrill.inventories.command import console_script, group, tell
 from firedrill.inventories.errors import USAGE, Problem
 
 EXIT = {"pass": 0, "fail": 1, "unknown": 3}
+Found = TypeVar("Found")
 GetAccess = Callable[[], Access]
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -95,7 +97,7 @@ def run(get: GetAccess, experiment: Experiment, repeat: int, seed: int | None, r
     there = get()
     _end_in_good_order()
     first = _seed(seed)
-    done: list[tuple[dict[str, Any], Path]] = []
+    done: list[tuple[Verdict, Path]] = []
     try:
         with only_one(there.inventory):
             for number in range(repeat):
@@ -107,19 +109,19 @@ def run(get: GetAccess, experiment: Experiment, repeat: int, seed: int | None, r
     finally:
         summary = _show_runs(done, repeat, reports, as_json) if done else None
     assert summary, "one run or more is done, or an error was raised"
-    return EXIT[summary["verdict"]]
+    return EXIT[summary.verdict]
 
 
-def _show_runs(done: list[tuple[dict[str, Any], Path]], repeat: int, reports: Path, as_json: bool) -> dict[str, Any]:
+def _show_runs(done: list[tuple[Verdict, Path]], repeat: int, reports: Path, as_json: bool) -> Summary:
     """Show the verdicts, and for several runs write and show their summary."""
     verdicts = [verdict for verdict, _ in done]
     summary = summarise(verdicts)
-    place = folders.of_run(reports, f"{summary['experiment']}-x{len(done)}") if repeat > 1 else None
+    place = folders.of_run(reports, f"{summary.experiment}-x{len(done)}") if repeat > 1 else None
     if place:
         write_summary(verdicts, summary, place)
     if as_json:
-        rows = [verdict | {"report": str(folder)} for verdict, folder in done]
-        click.echo(json.dumps({"summary": summary, "runs": rows} if repeat > 1 else rows[0], indent=1))
+        rows = [verdict.to_json() | {"report": str(folder)} for verdict, folder in done]
+        click.echo(json.dumps({"summary": summary.to_json(), "runs": rows} if repeat > 1 else rows[0], indent=1))
         return summary
     for verdict, folder in done:
         printing.verdict(verdict, folder)
@@ -207,10 +209,10 @@ def judge(events: Path, report: Path | None, as_json: bool) -> int:
         report.mkdir(parents=True, exist_ok=True)
     verdict = _judged(events, report)
     if as_json:
-        click.echo(json.dumps(verdict, indent=1))
+        click.echo(json.dumps(verdict.to_json(), indent=1))
     else:
         printing.verdict(verdict, report)
-    return EXIT[verdict["verdict"]]
+    return EXIT[verdict.verdict]
 
 
 @cli.command()
@@ -252,16 +254,21 @@ def report(
 def journal(folder: Path, to: Path | None) -> None:
     """Export the run in FOLDER as a journal of the Chaos Toolkit."""
     events = folder / "events.jsonl"
-    verdict = _judged(events, None)
+    found = _read(events, lambda: again.findings_of(events))
     file = to or folder / "journal.json"
-    file.write_text(json.dumps(journal_of(load_events(events), verdict), indent=1) + "\n")
+    file.write_text(json.dumps(journal_of(found, verdict_of(found)), indent=1) + "\n")
     click.echo(file)
 
 
-def _judged(events: Path, folder: Path | None) -> dict[str, Any]:
+def _judged(events: Path, folder: Path | None) -> Verdict:
     """The verdict of recorded events; verdict and report are written to `folder`. Raises Problem."""
+    return _read(events, lambda: again.judge_file(events, folder, _show_crash))
+
+
+def _read(events: Path, reading: Callable[[], Found]) -> Found:
+    """What reading the events returns. Raises Problem if they are not those of a run."""
     try:
-        return again.judge_file(events, folder, _show_crash)
+        return reading()
     except (ValueError, OSError) as error:
         raise Problem(f"{events} cannot be judged ({error})", "is it the events.jsonl of a run?") from None
 

@@ -10,8 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from firedrill.experiments.judge.schema import Verdict
+from firedrill.experiments.judge.summary import Summary
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.report import suite_page
+from firedrill.experiments.report.render import printable
 from firedrill.experiments.report.suite import Suite
 
 COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow"}
@@ -40,34 +43,33 @@ def experiment(it: Experiment) -> None:
         click.echo(f"  - {expect.name}")
 
 
-def verdict(found: dict[str, Any], folder: Path | None) -> None:
+def verdict(found: Verdict, folder: Path | None) -> None:
     """A run's verdict."""
     console = Console(highlight=False)
-    colour = COLOURS[found["verdict"]]
-    console.print(f"\n[bold]{escape(found['title'])}[/]: [bold {colour}]{found['verdict'].upper()}[/]")
-    phases = found["phases"]
-    parts = ", ".join(f"{name} {_s(phases[f'{name}_ms'])}" for name in ("detect", "promote", "route"))
+    colour, phases = COLOURS[found.verdict], found.phases
+    console.print(f"\n[bold]{_safe(found.title)}[/]: [bold {colour}]{found.verdict.upper()}[/]")
+    parts = f"detect {_s(phases.detect_ms)}, promote {_s(phases.promote_ms)}, route {_s(phases.route_ms)}"
     console.print(
-        f"  write outage (RTO)  {_s(found['rto_ms'])}  ({parts}; 95 % of the load after {_s(phases['recover95_ms'])})"
+        f"  write outage (RTO)  {_s(found.rto_ms)}  ({parts}; 95 % of the load after {_s(phases.recover95_ms)})"
     )
     console.print(
-        f"  writes              {_n(found['acked'])} acked, {_n(found['lost'])} lost, "
-        f"{_n(found['ghost'])} ghost, {_n(found['unknown_writes'])} unknown"
+        f"  writes              {_n(found.acked)} acked, {_n(found.lost)} lost, "
+        f"{_n(found.ghost)} ghost, {_n(found.unknown_writes)} unknown"
     )
-    console.print(f"  two primaries       {_s(found['dual_primary_ms'])}")
-    console.print(f"  users               {_n(found['user_errors'])} errors in {_n(found['user_requests'])} requests")
-    for sentence in found["why"]:
-        console.print(f"  [{colour}]•[/] {escape(sentence)}")
+    console.print(f"  two primaries       {_s(found.dual_primary_ms)}")
+    console.print(f"  users               {_n(found.user_errors)} errors in {_n(found.user_requests)} requests")
+    for sentence in found.why:
+        console.print(f"  [{colour}]•[/] {_safe(sentence)}")
     if folder:
         console.print(f"  report              {folder / 'report.html'}")
 
 
-def summary(found: dict[str, Any], folder: Path) -> None:
+def summary(found: Summary, folder: Path) -> None:
     """The spread of a repeated run."""
-    Console(highlight=False).print(f"\n[bold]all runs[/]: {found['verdict'].upper()}")
-    rto = found["rto_ms"]
+    Console(highlight=False).print(f"\n[bold]all runs[/]: {found.verdict.upper()}")
+    rto = found.rto_ms
     click.echo(
-        f"  RTO  minimum {_s(rto['min'])}, median {_s(rto['median'])}, maximum {_s(rto['max'])}\n"
+        f"  RTO  minimum {_s(rto.min)}, median {_s(rto.median)}, maximum {_s(rto.max)}\n"
         f"  report {folder / 'summary.html'}"
     )
 
@@ -94,6 +96,11 @@ def examined(found: dict[str, Any]) -> None:
     console = Console(highlight=False)
     console.print(table)
     console.print(possible)
+
+
+def _safe(text: str) -> str:
+    """Text that a host or a file may have written: no markup, nothing that the terminal would obey."""
+    return escape(printable(text))
 
 
 def _s(ms: float | None) -> str:

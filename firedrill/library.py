@@ -149,7 +149,7 @@ class Cluster:
         place.mkdir(parents=True, exist_ok=True)
         seed = random.SystemRandom().randrange(2**31) if seed is None else seed
         with ledger.only_one(self.inventory):
-            return Verdict.from_json(Run(it, self.access, seed=seed, folder=place, tell=LOG.info).run())
+            return Run(it, self.access, seed=seed, folder=place, tell=LOG.info).run()
 
 
 def _log(entry: Entry, phase: str, detail: str, t: int | None) -> None:

@@ -4,12 +4,13 @@ Anything that was not observed makes the verdict *unknown*, never *pass*, and so
 """
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from firedrill.experiments.judge import reasons
 from firedrill.experiments.judge.findings import Findings, find
-from firedrill.experiments.judge.recording_2 import Event, Recording, record
+from firedrill.experiments.judge.recording_2 import Event, record
 from firedrill.experiments.judge.schema import Verdict as Verdict
 
 NO_FIGURES = ("format", "experiment", "title", "verdict", "why", "expectations", "alerts", "seed", "versions", "notes")
@@ -99,18 +100,18 @@ def assess(events: Iterable[Event]) -> Assessment:
         findings = find(rec)
         return Assessment(findings, judge(findings))
     except Exception as error:  # noqa: BLE001 - a crash of the judge is *unknown*
-        return Assessment(findings, crashed(rec, error))
+        return Assessment(findings, crashed(rec.of("runner", "run")[0], "The judge", error))
 
 
-def crashed(rec: Recording, error: Exception) -> Verdict:
-    """The verdict on a run that could not be judged."""
-    run = rec.of("runner", "run")[0]
+def crashed(run: Mapping[str, Any], part: str, error: BaseException) -> Verdict:
+    """The verdict on a run that could not be judged: `run` is its first event, as far as that is known."""
     found = f"{type(error).__name__}: {error}".removesuffix(": ")
+    name = run.get("experiment") or "unknown"
     return Verdict(
-        experiment=run["experiment"],
-        title=run["title"],
+        experiment=name,
+        title=run.get("title") or name,
         verdict="unknown",
-        why=(f"The judge: wanted a verdict, found {found}; this is a defect of Firedrill, please report it.",),
+        why=(f"{part}: wanted a verdict, found {found}; this is a defect of Firedrill, please report it.",),
         seed=run.get("seed"),
         versions=run.get("versions"),
         notes=("".join(traceback.format_exception(error)),),

@@ -1,10 +1,11 @@
-"""What the panels of a plot share: titles with a legend, labels inside bars, one row per host."""
+"""What plots share: titles with a legend, labels inside bars, one row per host, units of ticks."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 
+from firedrill.experiments.judge.schema import Prediction
 from firedrill.experiments.report.series import Band, View
 
 Look = dict[str, Any]  # properties of what Matplotlib draws
@@ -50,3 +51,15 @@ def rows_of(axes: Axes, names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+
+
+def seconds(x: float, _: Any = None) -> str:
+    """The label of a tick on an axis in seconds."""
+    return f"{x:g} s" if x >= 1 else f"{x * 1000:g} ms"
+
+
+def prediction(axes: Axes, row: int, predicted: Prediction | None, colour: str) -> None:
+    """A wide bar behind a row: the range that the timing model predicts."""
+    if predicted:
+        low, high = (end / 1000 for end in predicted.rto_ms)
+        axes.barh(row, high - low, 0.8, low, color=colour, alpha=0.5, zorder=1, label="predicted")

@@ -1,9 +1,9 @@
 """Compare a run with the timing model, and with the same experiment in an earlier suite."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from firedrill.experiments.judge.verdict import text_of
+from firedrill.experiments.judge.schema import Verdict
+from firedrill.experiments.judge.units import text_of
 from firedrill.experiments.report.suite import Row
 
 # A smaller change of the outage is noise: it depends on when in the leader's renewal loop the fault struck.
@@ -11,12 +11,11 @@ FAR_MS, FAR_SHARE = 500, 0.1
 ERRORS_SHARE, FEW_ERRORS = 0.2, 10
 
 
-def fit(figures: Mapping[str, Any]) -> str:
+def fit(figures: Verdict | None) -> str:
     """The outage against its prediction: `within`, `shorter`, `longer`, or empty if one of them is missing."""
-    found, predicted = figures.get("rto_ms"), figures.get("predicted")
-    if found is None or not predicted:
+    if figures is None or figures.rto_ms is None or figures.predicted is None:
         return ""
-    low, high = predicted["rto_ms"]
+    found, (low, high) = figures.rto_ms, figures.predicted.rto_ms
     return "shorter" if found < low else "longer" if found > high else "within"
 
 
@@ -30,15 +29,19 @@ def change(row: Row, before: Row | None) -> str:
 
 
 def _outage(before: Row, row: Row) -> str:
-    was, now = before.figures.get("rto_ms"), row.figures.get("rto_ms")
+    was, now = _figure(before, "rto_ms"), _figure(row, "rto_ms")
     if was is None or now is None or abs(now - was) <= max(FAR_MS, FAR_SHARE * was):
         return ""
     return f"write outage {text_of('_ms', abs(now - was))} {'longer' if now > was else 'shorter'}"
 
 
 def _count(before: Row, row: Row, key: str, word: str) -> str:
-    was, now = before.figures.get(key), row.figures.get(key)
+    was, now = _figure(before, key), _figure(row, key)
     if was is None or now is None or was == now:
         return ""
     few = key == "user_errors" and abs(now - was) <= ERRORS_SHARE * max(was, FEW_ERRORS)
     return "" if few else f"{word} {now - was:+,}".replace("-", "−")
+
+
+def _figure(row: Row, key: str) -> Any:
+    return getattr(row.figures, key) if row.figures else None

@@ -2,30 +2,38 @@
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any
 
-from firedrill.experiments.judge.recording import Recording
+from firedrill.experiments.judge.facts import LogLine, Logs
 from firedrill.experiments.report.clock import Clock, capital
 
 STAMP = re.compile(r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,]?\d*( UTC| GMT| ?[+-]\d\d:?\d\d)? ?")
 SHOWN_ELSEWHERE = ("ts", "caller", "level", "msg", "time")
 
 
-def excerpts(rec: Recording, clock: Clock) -> list[dict[str, Any]]:
+def excerpts(logs: Logs, clock: Clock, hosts: Collection[str]) -> list[dict[str, Any]]:
     """Log lines by turning point: [{"turn", "since", "lines": [...], "left": lines left out}]."""
-    names = {host["name"] for host in rec.run["topology"]}
     turns: dict[int, dict[str, Any]] = {}
-    for event in rec.of("logs", "line"):
-        turn = turns.setdefault(event["turn_t"], {"turn": capital(event["turn"], names), "lines": [], "left": 0})
-        turn["since"] = clock.since(event["turn_t"])
-        row = {"since": clock.since(event["t"]), "utc": clock.utc(event["t"]), "host": event["host"]}
-        times = f" (× {event['times']})" if event.get("times", 1) > 1 else ""
-        turn["lines"].append(row | {"unit": service(event["unit"]), "text": bare(event["text"]) + times})
-    for event in rec.of("logs", "left_out"):
-        near = min(turns, key=lambda t: abs(t - event["t"]), default=None)
+    for line in logs.lines:
+        empty = {"turn": capital(line.turn, hosts), "since": clock.since(line.turn_t), "lines": [], "left": 0}
+        turns.setdefault(line.turn_t, empty)["lines"].append(_row(line, clock))
+    for left in logs.left_out:
+        near = min(turns, key=lambda t: abs(t - left.t), default=None)
         if near is not None:
-            turns[near]["left"] += event["lines"]
+            turns[near]["left"] += left.lines
     return [turns[t] for t in sorted(turns)]
+
+
+def _row(line: LogLine, clock: Clock) -> dict[str, str]:
+    times = f" (× {line.times})" if line.times > 1 else ""
+    return {
+        "since": clock.since(line.t),
+        "utc": clock.utc(line.t),
+        "host": line.host,
+        "unit": service(line.unit),
+        "text": bare(line.text) + times,
+    }
 
 
 def service(unit: str) -> str:
@@ -45,17 +53,15 @@ def bare(text: str) -> str:
     return f"{known.get('level', '')}: {known['msg']}" + (f" ({', '.join(more)})" if more else "")
 
 
-def clocks(rec: Recording) -> str:
+def clocks(logs: Logs) -> str:
     """How the hosts' clocks compared with the controller's, and which hosts did not answer."""
-    samples = rec.of("logs", "clock")
-    off = [e for e in samples if abs(e["offset_ms"]) > e["error_ms"]]
-    within = max((e["error_ms"] for e in samples if e not in off), default=None)
-    found = ["Times are those of the controller’s clock"] if samples else []
+    off = [one for one in logs.clocks if abs(one.offset_ms) > one.error_ms]
+    within = max((one.error_ms for one in logs.clocks if one not in off), default=None)
+    found = ["Times are those of the controller’s clock"] if logs.clocks else []
     if within is not None:
         found.append(f"{'the other' if off else 'the'} hosts’ clocks agree with it within {within:.1f} ms")
     found += [
-        f"{e['host']}’s clock was off by {e['offset_ms']:+.1f} ms (± {e['error_ms']:.1f})".replace("-", "−")
-        for e in off
+        f"{one.host}’s clock was off by {one.offset_ms:+.1f} ms (± {one.error_ms:.1f})".replace("-", "−") for one in off
     ]
-    silent = [f" {e['host']} did not answer ({e['error']})." for e in rec.of("logs", "silent")]
+    silent = [f" {host} did not answer ({error})." for host, error in logs.silent]
     return ("; ".join(found) + "." if found else "") + "".join(silent)

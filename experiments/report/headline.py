@@ -1,10 +1,10 @@
 """The verdict in a word and in a few figures, and what each expectation wanted and found."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from firedrill.experiments.judge.verdict import text_of
+from firedrill.experiments.judge.schema import Expectation, Verdict
+from firedrill.experiments.judge.units import text_of
 
 OPS = {"<=": "≤ ", ">=": "≥ ", "!=": "not ", "==": "", "is": ""}
 WORDS = {"pass": "Pass", "fail": "Fail", "unknown": "Unknown"}
@@ -20,6 +20,7 @@ TILES = (
     ("Read outage", "read_outage_ms"),
     ("User errors", "user_errors"),
 )
+FIGURES = {field.name for field in fields(Verdict)}
 NEAR = 0.9  # an expectation that held with less margin than this is marked
 
 
@@ -32,56 +33,56 @@ class Tile:
     verdict: str
 
 
-def tiles(verdict: Mapping[str, Any]) -> list[Tile]:
+def tiles(verdict: Verdict) -> list[Tile]:
     """The figures for readers in a hurry."""
     return [Tile(label, headline(verdict, key), worst(verdict, key)) for label, key in TILES]
 
 
-def headline(verdict: Mapping[str, Any], metric: str) -> str:
+def headline(verdict: Verdict, metric: str) -> str:
     """A figure as text: `never` for no dual primary, `no end` for an outage that did not end."""
-    value = verdict[metric]
+    value = getattr(verdict, metric)
     if metric == "dual_primary_ms" and value == 0:
         return "never"
     if value is None and worst(verdict, metric) == "fail":
         return "no end"
-    if metric == "user_errors" and value is not None and verdict["user_requests"]:
-        return f"{value:,} ({100 * value / verdict['user_requests']:.1f} %)"
+    if metric == "user_errors" and value is not None and verdict.user_requests:
+        return f"{value:,} ({100 * value / verdict.user_requests:.1f} %)"
     return text_of(metric, value)
 
 
-def worst(verdict: Mapping[str, Any], metric: str) -> str:
+def worst(verdict: Verdict, metric: str) -> str:
     """The worst verdict of the expectations about a figure; empty if there is none."""
-    found = [e["verdict"] for e in verdict["expectations"] if e["metric"] == metric]
+    found = [entry.verdict for entry in verdict.expectations if entry.metric == metric]
     return next((v for v in ("fail", "unknown", "pass") if v in found), "")
 
 
-def expectation(entry: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict[str, Any]:
+def expectation(entry: Expectation, verdict: Verdict) -> dict[str, Any]:
     """One row of the expectations: name, wanted, found, share of the limit used, verdict."""
-    metric, wanted, share = str(entry["metric"]), entry["wanted"], used(entry)
-    if isinstance(wanted, str) and wanted in verdict:
-        wanted = verdict[wanted]
-    never = entry["found"] is None and entry["verdict"] == "fail"
+    wanted, share = entry.wanted, used(entry)
+    if isinstance(wanted, str) and wanted in FIGURES:
+        wanted = getattr(verdict, wanted)
+    never = entry.found is None and entry.verdict == "fail"
     return {
-        "name": str(entry["name"]),
-        "metric": metric,
-        "wanted": OPS.get(str(entry["op"]), f"{entry['op']} ") + text_of(metric, wanted),
-        "found": "no end" if never else text_of(metric, entry["found"]),
+        "name": entry.name,
+        "metric": entry.metric,
+        "wanted": OPS.get(entry.op, f"{entry.op} ") + text_of(entry.metric, wanted),
+        "found": "no end" if never else text_of(entry.metric, entry.found),
         "used": "" if share is None else f"{100 * share:.0f} %",
         "near": share is not None and NEAR <= share <= 1,
-        "verdict": entry["verdict"],
+        "verdict": entry.verdict,
     }
 
 
-def used(entry: Mapping[str, Any]) -> float | None:
-    """The share of a limit that was used: 1 is the limit itself; null for an expectation without a limit."""
-    found, wanted = entry["found"], entry["wanted"]
+def used(entry: Expectation) -> float | None:
+    """The share of a limit that was used: 1 is the limit itself; None for an expectation without a limit."""
+    found, wanted = entry.found, entry.wanted
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in (found, wanted)):
         return None
-    over, under = {"<=": (found, wanted), ">=": (wanted, found)}.get(entry["op"], (0, 0))
+    over, under = {"<=": (found, wanted), ">=": (wanted, found)}.get(entry.op, (0, 0))
     return over / under if under > 0 else None
 
 
-def closest(verdict: Mapping[str, Any]) -> tuple[float, Mapping[str, Any]] | None:
+def closest(verdict: Verdict) -> tuple[float, Expectation] | None:
     """The expectation that came closest to its limit, or went furthest past it, with the share that it used."""
-    found = [(share, entry) for entry in verdict["expectations"] if (share := used(entry)) is not None]
+    found = [(share, entry) for entry in verdict.expectations if (share := used(entry)) is not None]
     return max(found, key=lambda pair: pair[0], default=None)

@@ -5,92 +5,93 @@ afterwards. `deviated` means *fail*. A journal has no *unknown*: its status is t
 run broke off.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from firedrill.experiments.judge.recording import SECOND, Recording, record
+from firedrill.experiments.judge.facts import FaultEvent, Steady
+from firedrill.experiments.judge.findings import Findings
+from firedrill.experiments.judge.schema import Expectation, Verdict
+from firedrill.experiments.judge.spans import SECOND
 
 # The release of chaostoolkit-lib that defines these fields: the version of the format, not of what ran.
 FORMAT_OF = "1.44.0"
 
 
-def journal(events: list[dict], verdict: Mapping[str, Any]) -> dict[str, Any]:
-    """The journal of a judged run. ValueError on bad events."""
-    rec = record(events)
-    end = (rec.of("runner", "end") or rec.events)[-1]["t"]
-    steps = list(_runs(rec, "inject", ("effective", "not_effective")))
-    healed = list(_runs(rec, "heal", ("clean", "not_clean")))
+def journal(findings: Findings, verdict: Verdict) -> dict[str, Any]:
+    """The journal of a judged run."""
+    began, ended = findings.run.t, findings.end.t if findings.end else findings.ended
+    steps = list(_runs(findings, "inject", ("effective", "not_effective")))
+    healed = list(_runs(findings, "heal", ("clean", "not_clean")))
     return {
         "chaoslib-version": FORMAT_OF,
         "platform": "firedrill",
-        "node": rec.run.get("inventory") or "",
-        "experiment": _experiment(rec, verdict, steps, healed),
-        "start": _iso(rec.run["t"]),
-        "end": _iso(end),
-        "duration": (end - rec.run["t"]) / SECOND,
-        "status": _status(rec, verdict),
-        "deviated": verdict["verdict"] == "fail",
-        "steady_states": {"before": _before(rec), "after": _after(rec, verdict), "during": []},
+        "node": findings.run.inventory or "",
+        "experiment": _experiment(findings, verdict, steps, healed),
+        "start": _iso(began),
+        "end": _iso(ended),
+        "duration": (ended - began) / SECOND,
+        "status": _status(findings, verdict),
+        "deviated": verdict.verdict == "fail",
+        "steady_states": {"before": _before(findings), "after": _after(findings, verdict), "during": []},
         "run": steps,
         "rollbacks": healed,
     }
 
 
-def _status(rec: Recording, verdict: Mapping[str, Any]) -> str:
-    if not rec.ended:
+def _status(findings: Findings, verdict: Verdict) -> str:
+    if findings.end is None or not findings.end.ok:
         return "interrupted"
-    return "failed" if verdict["verdict"] == "unknown" else "completed"
+    return "failed" if verdict.verdict == "unknown" else "completed"
 
 
-def _experiment(rec: Recording, verdict: Mapping[str, Any], steps: list[dict], healed: list[dict]) -> dict[str, Any]:
-    probes = [_probe(item) for item in verdict["expectations"]]
+def _experiment(findings: Findings, verdict: Verdict, steps: list[dict], healed: list[dict]) -> dict[str, Any]:
+    run = findings.run
     return {
         "version": "1.0.0",
-        "title": rec.run["title"],
-        "description": " ".join(filter(None, (rec.run.get("question"), rec.run.get("hypothesis")))) or rec.run["title"],
-        "tags": ["firedrill", rec.run["experiment"]],
+        "title": run.title,
+        "description": " ".join(filter(None, (run.question, run.hypothesis))) or run.title,
+        "tags": ["firedrill", run.experiment],
         "steady-state-hypothesis": {
-            "title": rec.run.get("hypothesis") or rec.run["title"],
-            "probes": [_steady(), *probes],
+            "title": run.hypothesis or run.title,
+            "probes": [_steady(), *map(_probe, verdict.expectations)],
         },
         "method": [step["activity"] for step in steps],
         "rollbacks": [step["activity"] for step in healed],
         "extensions": [
-            {"name": "firedrill", "verdict": verdict["verdict"], "why": verdict["why"], "seed": verdict.get("seed")}
+            {"name": "firedrill", "verdict": verdict.verdict, "why": list(verdict.why), "seed": verdict.seed}
         ],
     }
 
 
-def _runs(rec: Recording, begin: str, ends: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def _runs(findings: Findings, begin: str, ends: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Each injection or healing of a fault: when it began and how it ended."""
-    recorded = rec.of("runner", "fault")
+    recorded = findings.fault_events
     for event in recorded:
-        if event["phase"] != begin:
+        if event.phase != begin:
             continue
-        after = next(
-            (e for e in recorded if e["id"] == event["id"] and e["phase"] in ends and e["t"] >= event["t"]), None
-        )
+        later = (e for e in recorded if e.id == event.id and e.phase in ends and e.t >= event.t)
+        after = next(later, None)
         done = after or event
         yield {
             "activity": _action(event, begin),
-            "output": "\n".join(e["detail"] for e in (event, after) if e and e.get("detail")),
-            "start": _iso(event["t"]),
-            "end": _iso(done["t"]),
-            "duration": (done["t"] - event["t"]) / SECOND,
-            "status": "succeeded" if after and not after["phase"].startswith("not_") else "failed",
+            "output": "\n".join(e.detail for e in (event, after) if e and e.detail),
+            "start": _iso(event.t),
+            "end": _iso(done.t),
+            "duration": (done.t - event.t) / SECOND,
+            "status": "succeeded" if after and not after.phase.startswith("not_") else "failed",
         }
 
 
-def _action(event: Mapping[str, Any], verb: str) -> dict[str, Any]:
-    target, options = str(event.get("target") or event.get("host")), []
-    for name, value in (event.get("args") or {}).items():
+def _action(event: FaultEvent, verb: str) -> dict[str, Any]:
+    target, options = str(event.target or event.host), []
+    for name, value in event.args.items():
         options += [f"--{name.replace('_', '-')}", str(value)]
-    words = ["inject", event["fault"], target, *options] if verb == "inject" else ["heal", str(event["id"])]
+    arguments = ["inject", event.fault, target, *options] if verb == "inject" else ["heal", str(event.id)]
     return {
         "type": "action",
-        "name": f"{verb} {event['fault'].replace('_', ' ')}: {event.get('host') or target}",
-        "provider": {"type": "process", "path": "faults", "arguments": words},
+        "name": f"{verb} {event.fault.replace('_', ' ')}: {event.host or target}",
+        "provider": {"type": "process", "path": "faults", "arguments": arguments},
     }
 
 
@@ -99,17 +100,17 @@ def _steady() -> dict[str, Any]:
     return {"type": "probe", "name": "the cluster is in its steady state", "tolerance": True, "provider": provider}
 
 
-def _probe(item: Mapping[str, Any]) -> dict[str, Any]:
-    words = ["judge", "events.jsonl", "--json"]
+def _probe(item: Expectation) -> dict[str, Any]:
+    arguments = ["judge", "events.jsonl", "--json"]
     return {
         "type": "probe",
-        "name": str(item["name"]),
-        "tolerance": {"type": "jsonpath", "path": f"$.{item['metric']}", "expect": [item["wanted"]]},
-        "provider": {"type": "process", "path": "experiments", "arguments": words},
+        "name": item.name,
+        "tolerance": {"type": "jsonpath", "path": f"$.{item.metric}", "expect": [item.wanted]},
+        "provider": {"type": "process", "path": "experiments", "arguments": arguments},
     }
 
 
-def _seen(activity: dict[str, Any], t: int, found: Any, met: bool) -> dict[str, Any]:
+def _probed(activity: dict[str, Any], t: int, found: Any, met: bool) -> dict[str, Any]:
     at = _iso(t)
     return {
         "activity": activity,
@@ -122,21 +123,21 @@ def _seen(activity: dict[str, Any], t: int, found: Any, met: bool) -> dict[str, 
     }
 
 
-def _before(rec: Recording) -> dict[str, Any] | None:
-    steady = rec.steady("before")
-    if steady is None:
-        return None
-    return {"steady_state_met": steady["ok"], "probes": [_seen(_steady(), steady["t"], steady["ok"], steady["ok"])]}
+def _checked(steady: Steady) -> dict[str, Any]:
+    return _probed(_steady(), steady.t, steady.ok, steady.ok)
 
 
-def _after(rec: Recording, verdict: Mapping[str, Any]) -> dict[str, Any] | None:
-    steady = rec.steady("after")
+def _before(findings: Findings) -> dict[str, Any] | None:
+    steady = findings.before
+    return {"steady_state_met": steady.ok, "probes": [_checked(steady)]} if steady else None
+
+
+def _after(findings: Findings, verdict: Verdict) -> dict[str, Any] | None:
+    steady = findings.after
     if steady is None:
         return None
-    probes = [_seen(_steady(), steady["t"], steady["ok"], steady["ok"])]
-    probes += [
-        _seen(_probe(item), steady["t"], item["found"], item["verdict"] == "pass") for item in verdict["expectations"]
-    ]
+    judged = [_probed(_probe(item), steady.t, item.found, item.verdict == "pass") for item in verdict.expectations]
+    probes = [_checked(steady), *judged]
     return {"steady_state_met": all(probe["tolerance_met"] for probe in probes), "probes": probes}
 
 

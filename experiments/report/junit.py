@@ -8,10 +8,12 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from firedrill.experiments.judge.verdict import text_of
+from firedrill.experiments.judge.schema import Verdict
+from firedrill.experiments.judge.units import text_of
 from firedrill.experiments.report.suite import Row, Suite
 
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+FIGURES = ("rto_ms", "lost", "dual_primary_ms", "user_errors")
 TAGS = {"fail": "failure", "unknown": "error", "error": "error", "skipped": "skipped"}
 
 
@@ -52,18 +54,14 @@ def _case(inner: ElementTree.Element, row: Row) -> None:
         else:
             ElementTree.SubElement(case, tag, {"message": why[0], "type": row.verdict}).text = "\n".join(why)
     if row.figures:
-        ElementTree.SubElement(case, "system-out").text = _text("\n".join(_lines(row)))
+        ElementTree.SubElement(case, "system-out").text = _text("\n".join(_lines(row, row.figures)))
 
 
-def _lines(row: Row) -> list[str]:
-    known = row.figures
-    shown = [f"{key}: {text_of(key, known.get(key))}" for key in ("rto_ms", "lost", "dual_primary_ms", "user_errors")]
-    judged = [
-        f"{item['verdict']}: {item['name']} (found {text_of(str(item['metric']), item['found'])})"
-        for item in known["expectations"]
-    ]
+def _lines(row: Row, known: Verdict) -> list[str]:
+    shown = [f"{key}: {text_of(key, getattr(known, key))}" for key in FIGURES]
+    judged = [f"{item.verdict}: {item.name} (found {text_of(item.metric, item.found)})" for item in known.expectations]
     return [
-        str(known.get("title") or row.experiment),
+        known.title or row.experiment,
         *shown,
         *judged,
         *([f"report: {row.folder}"] if row.folder else []),

@@ -1,6 +1,6 @@
 """Write the report of a run: report.md with its picture, and report.html, a single file that needs nothing else.
 
-Nothing is judged here: every sentence comes from the recording and the verdict, and what was not observed is
+Nothing is judged here: every sentence comes from the findings and the verdict, and what was not observed is
 called that. Times are seconds from the first fault's injection, and UTC.
 """
 
@@ -11,7 +11,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from firedrill.experiments.judge.recording import Recording, record
+from firedrill.experiments.judge.facts import FaultEvent, Note, Run
+from firedrill.experiments.judge.findings import Findings
+from firedrill.experiments.judge.schema import Level, Verdict
 from firedrill.experiments.report import other_plots, pictures, timeline_plot, turning_points
 from firedrill.experiments.report.clock import Clock
 from firedrill.experiments.report.excerpts import clocks, excerpts
@@ -19,69 +21,67 @@ from firedrill.experiments.report.figure_tables import level, users
 from firedrill.experiments.report.headline import SENTENCES, WORDS, expectation, tiles
 from firedrill.experiments.report.palette import DARK, LIGHT, THEMED, css
 from firedrill.experiments.report.render import render
-from firedrill.experiments.report.roles import stage
+from firedrill.experiments.report.roles import stages
 from firedrill.experiments.report.sentences import analysis, shares
 
 
-def write_report(events: list[dict], verdict: dict[str, Any], folder: Path) -> None:
+def write_report(findings: Findings, verdict: Verdict, folder: Path) -> None:
     """Write report.md, report.png and report.html of a judged run into a folder, which is created if missing."""
-    rec = record(events)
     folder.mkdir(parents=True, exist_ok=True)
-    page = content(rec, verdict) | {"commands": commands(rec.run, folder)}
-    pictures.png(timeline_plot.figure(rec), folder / "report.png")
-    drawn = {name: picture(rec, name, verdict["title"]) for name in ("wide", "narrow")}
-    levels = verdict.get("levels") or []
-    if levels:
-        pictures.png(other_plots.levels_plot(levels), folder / "levels.png")
+    page = content(findings, verdict) | {"commands": commands(findings.run, folder)}
+    pictures.png(timeline_plot.figure(findings), folder / "report.png")
+    drawn = {name: picture(findings, name) for name in ("wide", "narrow")}
+    if verdict.levels:
+        pictures.png(other_plots.levels_plot(verdict.levels), folder / "levels.png")
     for name in ("wide", "narrow"):
-        drawn[f"levels_{name}"] = curve(levels, name) if levels else Markup("")
+        drawn[f"levels_{name}"] = curve(verdict.levels, name) if verdict.levels else Markup("")
     palettes = {"light": css(LIGHT), "dark": css(DARK)}
     (folder / "report.md").write_text(render("report.md.j2", page), encoding="utf-8")
     (folder / "report.html").write_text(render("report.html.j2", page | drawn | palettes), encoding="utf-8")
 
 
-def picture(rec: Recording, name: str, title: str) -> Markup:
+def picture(findings: Findings, name: str) -> Markup:
     """The plot over time in the page's colours; `wide` or `narrow`."""
-    drawn = timeline_plot.figure(rec, THEMED, narrow=name == "narrow")
-    return Markup(pictures.svg(drawn, f"plot-{name}", str(Markup.escape(f"{title}: the run over time"))))
+    drawn = timeline_plot.figure(findings, THEMED, narrow=name == "narrow")
+    title = str(Markup.escape(f"{findings.run.title}: the run over time"))
+    return Markup(pictures.svg(drawn, f"plot-{name}", title))
 
 
-def curve(levels: Sequence[dict], name: str) -> Markup:
+def curve(levels: Sequence[Level], name: str) -> Markup:
     """The curve over levels in the page's colours; `wide` or `narrow`."""
     drawn = other_plots.levels_plot(levels, THEMED, narrow=name == "narrow")
     text = pictures.svg(drawn, f"levels-{name}", "Rates and latencies by level")
     return Markup(text.replace('class="levels-', 'class="plot-'))
 
 
-def content(rec: Recording, verdict: dict[str, Any]) -> dict[str, Any]:
+def content(findings: Findings, verdict: Verdict) -> dict[str, Any]:
     """Everything the templates show."""
-    clock = Clock(rec.fault_at or rec.events[0]["t"])
-    run = rec.run
-    names = {host["name"] for host in run["topology"]}
+    clock, run = Clock(findings.fault_at or findings.began), findings.run
+    names = {host.name for host in run.hosts}
     return {
         "verdict": verdict,
-        "word": WORDS[verdict["verdict"]],
-        "sentence": SENTENCES[verdict["verdict"]],
+        "word": WORDS[verdict.verdict],
+        "sentence": SENTENCES[verdict.verdict],
         "tiles": tiles(verdict),
-        "question": run.get("question"),
-        "hypothesis": run.get("hypothesis"),
-        "when": clock.day(run["t"]),
-        "stages": [("Before", stage(rec, "before")), ("After", stage(rec, "after"))],
-        "actions": actions(rec, clock),
-        "steps": run.get("steps") or [],
-        "expectations": [expectation(entry, verdict) for entry in verdict["expectations"]],
-        "levels": [level(entry) for entry in verdict.get("levels") or []],
+        "question": run.question,
+        "hypothesis": run.hypothesis,
+        "when": clock.day(run.t),
+        "stages": stages(findings),
+        "actions": actions(findings, clock),
+        "steps": run.steps,
+        "expectations": [expectation(entry, verdict) for entry in verdict.expectations],
+        "levels": [level(entry) for entry in verdict.levels],
         "users": users(verdict),
-        "excerpts": excerpts(rec, clock),
-        "clocks": clocks(rec),
-        "turns": turning_points.rows(turning_points.turns(rec, verdict), clock, names),
+        "excerpts": excerpts(findings.logs, clock, names),
+        "clocks": clocks(findings.logs),
+        "turns": turning_points.rows(turning_points.turns(findings), clock, names),
         "shares": shares(verdict),
-        "analysis": analysis(rec, verdict, clock),
-        "notes": [e["text"] for e in rec.of("runner", "note")],
-        "tables": [("Versions", table(run.get("versions"))), ("Settings", table(run.get("profile")))],
-        "seed": verdict.get("seed"),
-        "inventory": run.get("inventory"),
-        "load": load(run.get("load") or {}),
+        "analysis": analysis(findings, verdict, clock),
+        "notes": [*(note.text for note in findings.notes), *verdict.notes],
+        "tables": [("Versions", table(run.versions)), ("Settings", table(run.profile))],
+        "seed": verdict.seed,
+        "inventory": run.inventory,
+        "load": load(run.load),
     }
 
 
@@ -90,32 +90,34 @@ def load(known: Mapping[str, Any]) -> str:
     return known.get("text") or ", ".join(f"{key} {value}" for key, value in known.items()) or "none"
 
 
-def commands(run: Mapping[str, Any], folder: Path) -> list[str]:
+def commands(run: Run, folder: Path) -> list[str]:
     """The commands that repeat the run and that judge its events again, typed at the root of the repository."""
-    inventory, seed = run.get("inventory") or "", run.get("seed")
+    inventory = run.inventory or ""
     where = f"-i {inventory if '/' in inventory else f'inventories/{inventory}'} " if inventory else ""
-    chance = f" --seed {seed}" if seed is not None else ""
-    return [f"experiments {where}run {run['experiment']}{chance}", f"experiments judge {folder / 'events.jsonl'}"]
+    chance = f" --seed {run.seed}" if run.seed is not None else ""
+    return [f"experiments {where}run {run.experiment}{chance}", f"experiments judge {folder / 'events.jsonl'}"]
 
 
-def actions(rec: Recording, clock: Clock) -> list[dict[str, str]]:
+def actions(findings: Findings, clock: Clock) -> list[dict[str, str]]:
     """Every step, and every phase of a fault with its exact commands or its evidence."""
-    found = []
-    for event in rec.events:
-        if event["source"] != "runner" or event["kind"] not in ("fault", "step"):
-            continue
-        what = event.get("text") or ""
-        if event["kind"] == "fault":
-            what = f"{event['phase'].replace('_', ' ')}: {event['fault'].replace('_', ' ')} of {_whom(event)}"
-        detail = event.get("detail") or ""
-        found.append({"since": clock.since(event["t"]), "utc": clock.utc(event["t"]), "what": what, "detail": detail})
-    return found
+    recorded: list[Note | FaultEvent] = [*findings.steps, *findings.fault_events]
+    return [
+        {"since": clock.since(one.t), "utc": clock.utc(one.t)} | _action(one)
+        for one in sorted(recorded, key=lambda one: one.t)
+    ]
 
 
-def _whom(event: Mapping[str, Any]) -> str:
-    host, target = event.get("host"), event.get("target")
+def _action(one: Note | FaultEvent) -> dict[str, str]:
+    if isinstance(one, Note):
+        return {"what": one.text, "detail": ""}
+    what = f"{one.phase.replace('_', ' ')}: {one.fault.replace('_', ' ')} of {_whom(one)}"
+    return {"what": what, "detail": one.detail or ""}
+
+
+def _whom(event: FaultEvent) -> str:
+    host, target = event.host, event.target
     return f"{host} ({target})" if host and target and host != target else str(host or target)
 
 
-def table(values: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    return [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in (values or {}).items()]
+def table(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in values.items()]

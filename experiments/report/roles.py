@@ -1,18 +1,12 @@
-"""The picture of the cluster before and after the fault: tier by tier, each host with its role."""
+"""The picture of the cluster before and after the faults: tier by tier, each host with its role."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from firedrill.experiments.judge.recording import Recording
+from firedrill.experiments.judge.facts import Steady, Tier
+from firedrill.experiments.judge.findings import Findings
 
-TIERS = (
-    ("proxy", "HAProxy"),
-    ("postgres", "PostgreSQL"),
-    ("etcd", "etcd"),
-    ("app", "Application"),
-    ("monitor", "Monitor"),
-)
+RoleOf = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -25,35 +19,42 @@ class Box:
     hit: str
 
 
-def stage(rec: Recording, phase: str) -> list[tuple[str, list[Box]]]:
-    """The cluster before or after the fault. A host with several roles appears in several tiers."""
-    steady = rec.steady(phase) or {}
-    hits = {e["host"]: e["fault"].replace("_", " ") for e in rec.injected if phase == "before" and e.get("host")}
-    parts: dict[str, Any] = next((e for e in reversed(rec.of("runner", "parts")) if e["phase"] == phase), {})
-    special = {
-        "etcd": (parts.get("etcd_leader"), "coordinator leader"),
-        "proxy": (parts.get("address_holder"), "holds the address"),
-    }
-    found = []
-    for role, title in TIERS:
-        hosts = [host for host in rec.run["topology"] if role in (host.get("roles") or ())]
-        who, text = special.get(role, (None, ""))
-        named = {host["name"]: text if host["name"] == who else "" for host in hosts}
-        if role == "postgres":
-            named = {host["name"]: database_role(steady, host["name"]) for host in hosts}
-        boxes = [_box(host, named[host["name"]], hits) for host in hosts]
-        found += [(title, boxes)] if boxes else []
-    return found
+def stages(findings: Findings) -> list[tuple[str, list[tuple[str, list[Box]]]]]:
+    """The cluster before the faults, marked with what they hit, and after them."""
+    hits = {fault.host: fault.fault.replace("_", " ") for fault in findings.faults if fault.host}
+    return [
+        ("Before", _stage(findings, findings.before, hits)),
+        ("After", _stage(findings, findings.after, {})),
+    ]
 
 
-def _box(host: dict[str, Any], role: str, hits: Mapping[str, str]) -> Box:
-    return Box(host["name"], host.get("address") or "", role, hits.get(host["name"], ""))
+def _stage(findings: Findings, steady: Steady | None, hits: dict[str, str]) -> list[tuple[str, list[Box]]]:
+    addresses = {host.name: host.address for host in findings.run.hosts}
+    return [
+        (tier.title, [Box(name, addresses.get(name, ""), role(name), hits.get(name, "")) for name in tier.hosts])
+        for tier, role in _roles(findings, steady)
+    ]
 
 
-def database_role(steady: Mapping[str, Any], name: str) -> str:
+def _roles(findings: Findings, steady: Steady | None) -> Iterator[tuple[Tier, RoleOf]]:
+    """Each tier with what names the role of its hosts. A host with several roles appears in several tiers."""
+    run = findings.run
+    special: list[tuple[tuple[str, ...], RoleOf]] = [
+        (run.proxies, lambda name: "holds the address" if steady and name == steady.address_holder else ""),
+        (run.databases, lambda name: database_role(steady, name)),
+        (run.coordinators, lambda name: "coordinator leader" if steady and name == steady.coordinator_leader else ""),
+    ]
+    for tier in run.tiers:
+        match = next((item for item in special if item[0] and set(item[0]) == set(tier.hosts)), None)
+        if match:
+            special.remove(match)
+        yield tier, match[1] if match else lambda name: ""
+
+
+def database_role(steady: Steady | None, name: str) -> str:
     """The role of a database host in a steady state."""
-    if not steady:
+    if steady is None:
         return "not observed"
-    if name == steady.get("leader"):
+    if name == steady.leader:
         return "leader"
-    return "sync standby" if name in (steady.get("sync_standbys") or ()) else "replica" if steady["ok"] else "?"
+    return "sync standby" if name in steady.sync_standbys else "replica" if steady.ok else "?"

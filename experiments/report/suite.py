@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from firedrill.experiments.judge.schema import Verdict
+from firedrill.experiments.report.again import ends
 from firedrill.inventories.errors import Problem
 
 VERDICTS = ("fail", "error", "unknown", "skipped", "pass")  # the worst first
@@ -16,14 +18,14 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Row:
-    """One experiment of a suite: its result, and its run's verdict.json if there is one."""
+    """One experiment of a suite: its result, and the verdict of its run if there is one."""
 
     experiment: str
     verdict: str
     why: tuple[str, ...]
     folder: Path | None
     seconds: float | None
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    figures: Verdict | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,13 @@ def _json(file: Path) -> dict[str, Any]:
     return found
 
 
+def _verdict(file: Path) -> Verdict:
+    try:
+        return Verdict.from_json(_json(file))
+    except ValueError as error:
+        raise Problem(f"{file} is not a verdict ({error})", "it was written by another version") from None
+
+
 def _suite(folder: Path) -> Suite:
     known = _json(folder / "suite.json")
     try:
@@ -95,24 +104,18 @@ def _suite(folder: Path) -> Suite:
 def _row(folder: Path, row: Mapping[str, Any]) -> Row:
     place = folder / row["report"] if row.get("report") else None
     file = folder / row["verdict_file"] if row.get("verdict_file") else place / "verdict.json" if place else None
-    figures = _json(file) if file and file.is_file() else {}
+    figures = _verdict(file) if file and file.is_file() else None
     verdict = row["verdict"] if row["verdict"] in VERDICTS else "error"
     return Row(row["experiment"], verdict, tuple(row.get("why") or ()), place, row.get("seconds"), figures)
 
 
 def _single(folder: Path) -> Suite:
-    figures = _json(folder / "verdict.json")
-    run, end = _ends(folder / "events.jsonl")
+    found = _verdict(folder / "verdict.json")
+    run, end = ends(folder / "events.jsonl")
     seconds = (end["t"] - run["t"]) / 1e9 if run and end else None
-    row = Row(figures["experiment"], figures["verdict"], tuple(figures["why"]), folder, seconds, figures)
+    row = Row(found.experiment, found.verdict, found.why, folder, seconds, found)
     began, ended = (moment(event.get("t")) for event in (run, end))
-    return Suite(folder, (row,), began, ended, run.get("inventory") or "", figures.get("versions") or {})
-
-
-def _ends(events: Path) -> tuple[dict, dict]:
-    """The first and the last event of a run; empty if there is no file."""
-    lines = events.read_text().splitlines() if events.is_file() else []
-    return (json.loads(lines[0]), json.loads(lines[-1])) if lines else ({}, {})
+    return Suite(folder, (row,), began, ended, run.get("inventory") or "", found.versions or {})
 
 
 def moment(value: Any) -> str:

@@ -1,19 +1,20 @@
 """Many runs on one page: a row per experiment with verdict and figures, and what changed since an earlier suite."""
 
-from collections.abc import Mapping
 from os.path import relpath
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from firedrill.experiments.judge.verdict import text_of
-from firedrill.experiments.report import other_plots, pictures
+from firedrill.experiments.judge.schema import Verdict
+from firedrill.experiments.judge.units import text_of
+from firedrill.experiments.report import pictures
 from firedrill.experiments.report.comparison import change, fit
 from firedrill.experiments.report.headline import closest, expectation, headline
 from firedrill.experiments.report.palette import DARK, LIGHT, THEMED, css
 from firedrill.experiments.report.render import printable, render
 from firedrill.experiments.report.suite import Row, Suite
+from firedrill.experiments.report.suite_plot import suite_plot
 
 COLUMNS = ("rto_ms", "lost", "dual_primary_ms", "user_errors")
 TERMINAL_COLUMNS = ("experiment", "verdict", "RTO", "lost", "two primaries", "errors", "limit used", "time", "why")
@@ -25,7 +26,7 @@ def write(suite: Suite, since: Suite | None, place: Path) -> None:
     page = content(suite, since, place)
     drawn = [row for row in suite.rows if row.figures]
     if drawn:
-        pictures.png(other_plots.suite_plot(drawn), place / "suite.png")
+        pictures.png(suite_plot(drawn), place / "suite.png")
     plots = {name: _picture(drawn, name) if drawn else "" for name in ("wide", "narrow")}
     palettes = {"light": css(LIGHT), "dark": css(DARK)}
     (place / "suite.md").write_text(render("suite.md.j2", page), encoding="utf-8")
@@ -33,7 +34,7 @@ def write(suite: Suite, since: Suite | None, place: Path) -> None:
 
 
 def _picture(rows: list[Row], name: str) -> Markup:
-    drawn = other_plots.suite_plot(rows, THEMED, narrow=name == "narrow")
+    drawn = suite_plot(rows, THEMED, narrow=name == "narrow")
     return Markup(pictures.svg(drawn, f"plot-{name}", "Write outages"))
 
 
@@ -66,10 +67,10 @@ def _shown(row: Row, before: Row | None, compared: bool, place: Path) -> dict[st
     known = row.figures
     return {
         "experiment": row.experiment,
-        "title": known.get("title") or "",
+        "title": known.title if known else "",
         "verdict": row.verdict,
         "why": list(row.why) if row.verdict != "pass" else [],
-        "predicted": text_of("_ms", known["predicted"]["rto_ms"]) if known.get("predicted") else "",
+        "predicted": text_of("_ms", list(known.predicted.rto_ms)) if known and known.predicted else "",
         "fits": fit(known),
         "margin": margin(known),
         "seconds": f"{row.seconds:.0f} s" if row.seconds is not None else "",
@@ -83,10 +84,10 @@ def figures(row: Row) -> dict[str, str]:
     return {key: headline(row.figures, key) if row.figures else "" for key in COLUMNS}
 
 
-def margin(known: Mapping[str, Any]) -> dict[str, Any] | None:
+def margin(known: Verdict | None) -> dict[str, Any] | None:
     """The expectation that came closest to its limit: `97 %`, and `rto_ms 23.35 s, wanted ≤ 24.00 s`."""
     near = closest(known) if known else None
-    if near is None:
+    if known is None or near is None:
         return None
     row = expectation(near[1], known)
     return {"used": row["used"], "near": row["near"], "what": f"{row['metric']} {row['found']}, wanted {row['wanted']}"}

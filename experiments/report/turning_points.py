@@ -2,11 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-from firedrill.experiments.judge.figures import moments, write_outage
-from firedrill.experiments.judge.recording import Recording, leader_history
-from firedrill.experiments.report import series
+from firedrill.experiments.judge.findings import Findings
 from firedrill.experiments.report.clock import Clock, capital
 
 MOST_TURNS = 60
@@ -30,81 +29,78 @@ class Turn:
     main: bool = False
 
 
-def turns(rec: Recording, verdict: dict[str, Any]) -> list[Turn]:
+def turns(findings: Findings) -> list[Turn]:
     """The turning points after the first fault, in order; none without a fault."""
-    if rec.fault_at is None:
+    fault = findings.fault_at
+    if fault is None:
         return []
-    found = [*fault_turns(rec), *failover_turns(rec), *client_turns(rec, verdict), *node_turns(rec), *proxy_turns(rec)]
-    return sorted((turn for turn in found if turn.t >= rec.fault_at), key=lambda turn: turn.t)
+    found = [
+        *fault_turns(findings),
+        *failover_turns(findings),
+        *client_turns(findings),
+        *member_turns(findings),
+        *proxy_turns(findings),
+    ]
+    return sorted((turn for turn in found if turn.t >= fault), key=lambda turn: turn.t)
 
 
-def fault_turns(rec: Recording) -> list[Turn]:
+def fault_turns(findings: Findings) -> list[Turn]:
     """Each phase of each fault, and the steady state after them."""
     found = [
         Turn(
-            e["t"],
-            PHASES[e["phase"]].format(f"{e['fault'].replace('_', ' ')} of {e.get('host')}"),
+            event.t,
+            PHASES[event.phase].format(f"{event.fault.replace('_', ' ')} of {event.host}"),
             "runner",
-            e["phase"] in ("inject", "clean"),
+            event.phase in ("inject", "clean"),
         )
-        for e in rec.of("runner", "fault")
+        for event in findings.fault_events
     ]
-    steady = rec.steady("after")
-    text = "steady state reached" if steady and steady["ok"] else "steady state not reached"
-    return [*found, Turn(steady["t"], text, "runner", True)] if steady else found
+    if steady := findings.after:
+        text = "steady state reached" if steady.ok else "steady state not reached"
+        found.append(Turn(steady.t, text, "runner", True))
+    return found
 
 
-def failover_turns(rec: Recording) -> list[Turn]:
-    """Each change of leadership, and the first write on the new leader."""
-    history, when = leader_history(rec), moments(rec)
+def failover_turns(findings: Findings) -> list[Turn]:
+    """Each change of leadership after the fault, and the first write on the new leader."""
+    when = findings.failover
     found = [
-        Turn(t, f"leadership moved to {who}" if who else "leadership released", "etcd", True)
-        for t, who in history
-        if rec.fault_at and t > rec.fault_at
+        Turn(one.t, f"leadership moved to {one.holder}" if one.holder else "leadership released", "leadership", True)
+        for one in findings.leadership
+        if findings.fault_at is not None and one.t > findings.fault_at
     ]
     if when.promoted is not None and when.new_leader:
         found.append(Turn(when.promoted, f"{when.new_leader} accepted its first write", "node_probe", True))
     return found
 
 
-def client_turns(rec: Recording, verdict: dict[str, Any]) -> list[Turn]:
+def client_turns(findings: Findings) -> list[Turn]:
     """What clients saw: the bounds of the write outage, and user traffic at 95 %."""
     found: list[Turn] = []
-    outage, recovered = write_outage(rec), verdict["phases"]["recover95_ms"]
+    outage, recovered = findings.write_outage, findings.phases.recover95_ms
     if outage.span:
         found.append(Turn(outage.span.begin, "last acknowledged write before the outage", "write_probe"))
     if outage.span and outage.state == "seen":
         found.append(Turn(outage.span.end, "writes acknowledged again", "write_probe", True))
-    if recovered is not None and rec.fault_at is not None:
-        t = rec.fault_at + round(recovered * 1e6)
-        found.append(Turn(t, "user traffic back at 95 % of its baseline", "locust", True))
+    if recovered is not None and findings.fault_at is not None:
+        t = findings.fault_at + round(recovered * 1e6)
+        found.append(Turn(t, "user traffic back at 95 % of its baseline", "users", True))
     return found
 
 
-def node_turns(rec: Recording) -> list[Turn]:
+def member_turns(findings: Findings) -> list[Turn]:
     """Each change of a member's role."""
-    found: list[Turn] = []
-    last: dict[str, str] = {}
-    for event in rec.of("patroni", "member"):
-        now = series.role(event)
-        if last.get(event["host"], now) != now:
-            found.append(Turn(event["t"], f"{event['host']} changed from {last[event['host']]} to {now}", "patroni"))
-        last[event["host"]] = now
-    return found
+    return [
+        Turn(after.t, f"{host} changed from {before.state} to {after.state}", "members")
+        for host, samples in findings.members.items()
+        for before, after in pairwise(samples)
+        if before.state != after.state
+    ]
 
 
-def proxy_turns(rec: Recording) -> list[Turn]:
+def proxy_turns(findings: Findings) -> list[Turn]:
     """Each change of a server's state in a proxy's list of servers for writes."""
-    found: list[Turn] = []
-    last: dict[tuple[str, str], Any] = {}
-    for event in rec.of("haproxy", "server"):
-        if event.get("backend") != "postgres_write":
-            continue
-        key, now = (event["host"], event["server"]), event.get("status")
-        if last.get(key, now) != now:
-            found.append(Turn(event["t"], f"{event['host']} marked {event['server']} {now}", "haproxy"))
-        last[key] = now
-    return found
+    return [Turn(one.t, f"{one.proxy} marked {one.server} {one.status}", "proxy") for one in findings.server_changes]
 
 
 def rows(found: Sequence[Turn], clock: Clock, hosts: Collection[str]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.observe.writer import merge, so_far
 from firedrill.experiments.report import again
 from firedrill.experiments.run.guard import crash, describe
@@ -17,17 +18,18 @@ from firedrill.experiments.run.guard import crash, describe
 Tell = Callable[[str], None]
 
 
-def close(parts: Path, folder: Path, tell: Tell) -> dict[str, Any]:
+def close(parts: Path, folder: Path, tell: Tell) -> Verdict:
     """Merge the events of all `parts` into the folder, judge them, write the report; return the verdict."""
     events, ours = folder / "events.jsonl", so_far(parts / "runner.jsonl")
+    run = next((event for event in ours if event["kind"] == "run"), {})
 
     def note(part: str, error: BaseException) -> None:
         _append(events, crash(part, error))
         tell(f"{part} crashed: {describe(error)}")
 
-    def undecided(part: str, error: BaseException) -> dict[str, Any]:
+    def undecided(part: str, error: BaseException) -> Verdict:
         note(part, error)
-        return again.write(ours, again.undecided(ours, part, error), folder, note)
+        return again.undecided(run, part, error, folder)
 
     if failed := _merge(parts, events):
         return undecided("Merging the events", failed)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.observe import logs, process, tables
 from firedrill.experiments.observe.watching import Watch
@@ -43,7 +44,7 @@ class Run:
         self.context = Context(self.access, seed=seed, parts=self.parts, tell=tell)
         self.guard = Guard(self.context.record, tell)
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Verdict:
         """Run it, and return the verdict. Once it has begun, events, verdict and report are in the folder.
 
         Raises Refused if the inventory lacks what it needs, and whatever kept it from beginning. Ctrl-C and SIGTERM

@@ -74,7 +74,7 @@ def _row(experiment: Experiment, access: Access, seed: int, folder: Path, tell: 
         _explain(experiment, error, tell)
         return row | {"verdict": "error", "why": [f"It could not be run: {describe(error)}."]}, {}
     row |= {"report": experiment.name, "verdict_file": f"{experiment.name}/verdict.json"}
-    return row | {"verdict": verdict["verdict"], "why": verdict["why"]}, verdict["versions"] or {}
+    return row | {"verdict": verdict.verdict, "why": list(verdict.why)}, dict(verdict.versions or {})
 
 
 def _repaired(access: Access, tell: Tell) -> str | None:

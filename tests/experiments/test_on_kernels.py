@@ -125,7 +125,7 @@ def test_a_watchdog_that_is_off_behind_the_inventorys_back_is_found_out(ways, tm
     """The drill fails: the old leader's host lives on beside the new leader, though nothing was lost yet."""
     set_watchdog(ways, "off")
     try:
-        verdict = runner.Run(replace(EXPERIMENT), ways, seed=1, folder=tmp_path, tell=print).run()
+        verdict = runner.Run(replace(EXPERIMENT), ways, seed=1, folder=tmp_path, tell=print).run().to_json()
     finally:
         set_watchdog(ways, "required")
     assert verdict["verdict"] == "fail"

@@ -48,7 +48,7 @@ class Recorded:
         self.about = (experiment.name, seed, folder)
 
     def run(self):
-        return self.content | {"seed": self.about[1]}
+        return Verdict.from_json(self.content | {"seed": self.about[1]})
 
 
 def test_a_run_returns_the_typed_verdict(cluster, monkeypatch, tmp_path, verdict):

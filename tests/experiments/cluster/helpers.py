@@ -23,8 +23,8 @@ def on(ways: Access, name: str, text: str) -> str:
 
 
 def run(ways: Access, experiment: Experiment, folder: Path) -> tuple[dict, list[dict]]:
-    """Run it; its verdict and its events."""
-    verdict = runner.Run(experiment, ways, seed=1, folder=folder, tell=print).run()
+    """Run it; its verdict.json and its events."""
+    verdict = runner.Run(experiment, ways, seed=1, folder=folder, tell=print).run().to_json()
     return verdict, load_events(folder / "events.jsonl")
 
 

@@ -12,7 +12,7 @@ from firedrill.cluster import ssh
 from firedrill.cluster.patroni import rest
 from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
 from firedrill.experiments.judge.recording import load_events
-from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.judge.verdict_2 import judge_events
 from firedrill.experiments.run import runner
 from firedrill.experiments.steps import Wait
 from firedrill.faults import ledger as fault_ledger
@@ -72,8 +72,8 @@ def test_ctrl_c_heals_and_still_writes_a_report(sound, deployed, tmp_path):
     said = child.communicate(timeout=300)[1]
     assert child.returncode == 130, said
     assert fault_ledger.entries(sound.inventory) == []
-    verdict = judge(load_events(next(tmp_path.glob("*/events.jsonl"))))
-    assert verdict["verdict"] == "unknown"
+    verdict = judge_events(load_events(next(tmp_path.glob("*/events.jsonl"))))
+    assert verdict.verdict == "unknown"
 
 
 # Where the runs of a chain are killed, one after the other.

@@ -5,6 +5,7 @@ import pytest
 from firedrill.experiments.judge.recording import EVERY, record
 from firedrill.experiments.judge.tcp import tcp
 from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.judge.verdict_2 import assess
 from firedrill.experiments.report import timeline_plot
 
 CLEAN = 38.4
@@ -141,7 +142,7 @@ def test_an_expectation_of_it_can_fail(builder, words, bad, wanted):
 
 def test_a_picture_of_it_is_drawn_only_where_it_was_observed(builder, words):
     def titles(events: list[dict]) -> list[str]:
-        return [axes.get_title(loc="left") for axes in timeline_plot.figure(record(events)).axes]
+        return [axes.get_title(loc="left") for axes in timeline_plot.figure(assess(events).findings).axes]
 
     assert any(title.startswith("TCP segments") for title in titles(builder.power_cut_run() + words()))
     assert not any(title.startswith("TCP segments") for title in titles(builder.power_cut_run()))

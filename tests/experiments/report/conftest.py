@@ -1,10 +1,11 @@
 """Folders of suites for the tests of pages and exports."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.judge.verdict_2 import assess
 
 KNOBS = {"pass": {}, "fail": {"lost_probe": (11,)}, "unknown": {"without": ("etcd",)}}
 
@@ -28,9 +29,9 @@ def _row(builder, folder, experiment, verdict, rto_ms) -> dict:
     row = {"experiment": experiment, "verdict": verdict, "why": [f"{experiment} was {verdict} <because>\x08"]}
     if verdict not in KNOBS:
         return row | {"report": None, "seconds": None, "verdict_file": None}
-    found = judge(builder.power_cut_run(run={"experiment": experiment}, **KNOBS[verdict]))
-    assert found["verdict"] == verdict
-    found |= {} if rto_ms is None else {"rto_ms": rto_ms}
+    found = assess(builder.power_cut_run(run={"experiment": experiment}, **KNOBS[verdict])).verdict
+    assert found.verdict == verdict
+    found = found if rto_ms is None else replace(found, rto_ms=rto_ms)
     (folder / experiment).mkdir()
-    (folder / experiment / "verdict.json").write_text(json.dumps(found))
+    (folder / experiment / "verdict.json").write_text(json.dumps(found.to_json()))
     return row | {"report": experiment, "seconds": 61.5, "verdict_file": f"{experiment}/verdict.json"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.judge.verdict_2 import assess
 from firedrill.experiments.report.excerpts import bare
 from firedrill.experiments.report.page import write_report
 
@@ -38,7 +38,8 @@ def said(builder):
 
 def test_the_report_shows_them_at_their_turning_point(builder, tmp_path):
     events = sorted(builder.power_cut_run() + said(builder), key=lambda e: e["t"])
-    write_report(events, judge(events), tmp_path)
+    found = assess(events)
+    write_report(found.findings, found.verdict, tmp_path)
     page, text = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
     assert "INFO: promoted &lt;self&gt; to leader" in page
     assert "+18.90 s 11:06:58.900 db2 patroni: INFO: promoted <self> to leader" in text

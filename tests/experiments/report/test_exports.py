@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.judge.verdict_2 import assess
 from firedrill.experiments.report import suite
 from firedrill.experiments.report.journal import journal
 from firedrill.experiments.report.junit import tree_of, write
@@ -70,6 +70,11 @@ def test_the_check_of_the_schema_can_fail(made):
 # -- the Chaos Toolkit's journal ------------------------------------------------------------------------------
 
 
+def journal_of(events):
+    found = assess(events)
+    return journal(found.findings, found.verdict)
+
+
 @pytest.mark.parametrize(
     ("knobs", "status", "deviated"),
     [
@@ -80,15 +85,13 @@ def test_the_check_of_the_schema_can_fail(made):
     ],
 )
 def test_a_journal_says_what_became_of_it(builder, knobs, status, deviated):
-    events = builder.power_cut_run(**knobs)
-    found = journal(events, judge(events))
+    found = journal_of(builder.power_cut_run(**knobs))
     assert (found["status"], found["deviated"]) == (status, deviated)
     json.dumps(found)
 
 
 def test_a_journal_has_the_faults_and_what_was_expected(builder):
-    events = builder.power_cut_run(lost_probe=(11,))
-    found = journal(events, judge(events))
+    found = journal_of(builder.power_cut_run(lost_probe=(11,)))
     (step,), (healed,) = found["run"], found["rollbacks"]
     assert step["activity"]["provider"]["arguments"] == ["inject", "power_cut", "leader"]
     assert "lab cut db1" in step["output"]
@@ -102,5 +105,4 @@ def test_a_journal_has_the_faults_and_what_was_expected(builder):
 
 
 def test_a_fault_without_effect_failed(builder):
-    events = builder.power_cut_run(effective=False)
-    assert journal(events, judge(events))["run"][0]["status"] == "failed"
+    assert journal_of(builder.power_cut_run(effective=False))["run"][0]["status"] == "failed"

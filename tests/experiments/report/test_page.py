@@ -1,11 +1,14 @@
 """The pages of a run and of repeated runs: self-contained, escaped, and written for every run, however broken."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from firedrill.experiments.judge.verdict import judge, summarise
+from firedrill.experiments.judge.schema import Level
+from firedrill.experiments.judge.summary import summarise
+from firedrill.experiments.judge.verdict_2 import assess
 from firedrill.experiments.report.headline import tiles
 from firedrill.experiments.report.page import write_report
 from firedrill.experiments.report.palette import DARK, LIGHT, THEMED, css
@@ -23,8 +26,13 @@ def run(builder):
 def good(run, tmp_path_factory):
     """The folder of a passed run's report."""
     folder = tmp_path_factory.mktemp("reports") / "good"
-    write_report(run(), judge(run()), folder)
+    report(run(), folder)
     return folder
+
+
+def report(events, folder):
+    found = assess(events)
+    write_report(found.findings, found.verdict, folder)
 
 
 class Page(HTMLParser):
@@ -94,16 +102,16 @@ def test_both_reports_say_what_was_found(good):
 
 
 def test_the_same_run_gives_the_same_page(run, good, tmp_path):
-    write_report(run(), judge(run()), tmp_path)
+    report(run(), tmp_path)
     for name in ("report.html", "report.md"):
         again = (tmp_path / name).read_text().replace(str(tmp_path), str(good))
         assert again == (good / name).read_text()
 
 
-def test_text_from_the_run_is_escaped(run, tmp_path):
+def test_text_from_the_run_is_escaped(run, builder, tmp_path):
     events = run(run={"title": "<b>R&D | Co</b>", "question": "<script>alert(1)</script>"}, without=EVERYONE)
-    events += [{"t": 5, "source": "runner", "kind": "note", "host": None, "text": "a <i>note</i>"}]
-    write_report(events, judge(events), tmp_path)
+    events += [{"t": builder.at(-1), "source": "runner", "kind": "note", "host": None, "text": "a <i>note</i>"}]
+    report(events, tmp_path)
     text = (tmp_path / "report.html").read_text()
     assert not any(tag in text for tag in ("<script>", "<b>", "<i>"))
     assert "&lt;b&gt;R&amp;D | Co&lt;/b&gt;" in text
@@ -120,19 +128,19 @@ def test_text_from_the_run_is_escaped(run, tmp_path):
 )
 def test_a_broken_run_has_a_report_too(run, tmp_path, knobs, words):
     events = run(**knobs)
-    write_report(events, judge(events), tmp_path)
+    report(events, tmp_path)
     text = (tmp_path / "report.html").read_text()
     assert [word for word in words if word not in text] == []
 
 
 def test_a_run_without_a_fault_has_a_report_too(run, tmp_path):
     events = [e for e in run() if e["kind"] != "fault"]
-    write_report(events, judge(events), tmp_path)
+    report(events, tmp_path)
     assert "No fault was injected" in (tmp_path / "report.html").read_text()
 
 
 def test_tiles_carry_the_verdict_of_their_figure(run):
-    found = {tile.label: tile for tile in tiles(judge(run(lost_probe=(11,))))}
+    found = {tile.label: tile for tile in tiles(assess(run(lost_probe=(11,))).verdict)}
     assert (found["Lost acknowledged writes (RPO)"].value, found["Lost acknowledged writes (RPO)"].verdict) == (
         "1",
         "fail",
@@ -142,13 +150,13 @@ def test_tiles_carry_the_verdict_of_their_figure(run):
 
 
 def level(name, **figures):
-    row = {f"{kind}_{key}": None for kind in ("read", "write") for key in ("rate", "p50_ms", "p95_ms", "errors")}
-    return {"name": name, "from": 0, "to": 1} | row | figures
+    return Level(name=name, from_=0, to=1, **figures)
 
 
 def test_levels_are_a_curve_and_a_table(run, tmp_path):
-    levels = [level("1 % loss", write_rate=9.8, write_p50_ms=12.5, write_errors=3), level("30 % loss", write_rate=0.0)]
-    write_report(run(), judge(run()) | {"levels": levels}, tmp_path)
+    levels = (level("1 % loss", write_rate=9.8, write_p50_ms=12.5, write_errors=3), level("30 % loss", write_rate=0.0))
+    found = assess(run())
+    write_report(found.findings, replace(found.verdict, levels=levels), tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "| 1 % loss | not observed | not observed | not observed | not observed | 9.8/s | 12.5 ms |" in text
     assert "![Rates and latencies by level](levels.png)" in text
@@ -164,7 +172,7 @@ def test_the_coordinator_leader_and_the_address_holder_are_in_the_picture(run, b
         for seconds, phase, leader, holder in ((-16, "before", "etcd2", "lb1"), (47.1, "after", "etcd3", "lb2"))
     ]
     events = sorted(run() + parts, key=lambda e: e["t"])
-    write_report(events, judge(events), tmp_path)
+    report(events, tmp_path)
     text = (tmp_path / "report.md").read_text()
     for row in (
         "| etcd2 (etcd) | 10.77.0.12 | coordinator leader |  |",
@@ -177,7 +185,7 @@ def test_the_coordinator_leader_and_the_address_holder_are_in_the_picture(run, b
 
 
 def test_writes_a_summary(run, tmp_path):
-    verdicts = [judge(run(seed=seed)) for seed in (1, 2)] + [judge(run(without=EVERYONE))]
+    verdicts = [assess(run(seed=seed)).verdict for seed in (1, 2)] + [assess(run(without=EVERYONE)).verdict]
     write_summary(verdicts, summarise(verdicts), tmp_path)
     text = (tmp_path / "summary.md").read_text()
     assert "3 runs, unknown" in text

@@ -1,11 +1,12 @@
 """The sentences and turning points of a report: each comes from the figures."""
 
+from dataclasses import replace
+
 import pytest
 
-from firedrill.experiments.judge.recording import record
-from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.judge.verdict_2 import assess
 from firedrill.experiments.report.clock import Clock
-from firedrill.experiments.report.sentences import analysis
+from firedrill.experiments.report.sentences import analysis, prediction_sentence
 from firedrill.experiments.report.turning_points import turns
 
 
@@ -15,8 +16,8 @@ def run(builder):
 
 
 def said(events):
-    verdict = judge(events)
-    return " ".join(analysis(record(events), verdict, Clock(verdict["fault_at"])))
+    found = assess(events)
+    return " ".join(analysis(found.findings, found.verdict, Clock(found.verdict.fault_at)))
 
 
 def test_the_analysis_is_made_from_the_figures(run):
@@ -24,14 +25,21 @@ def test_the_analysis_is_made_from_the_figures(run):
     for words in (
         "Writes were unavailable for 21.10 s: the last write was acknowledged at +0.00 s, the next one at +21.10 s.",
         "detecting the failure took 18.62 s (88 %)",
-        "The timing model (ttl 20 s, loop_wait 2 s) predicts a write outage of 20.10 s to 23.40 s; "
-        "the measured 21.10 s is within this range.",
+        "The timing model predicts a write outage of 20.10 s to 23.40 s",
+        "; the measured 21.10 s is within this range.",
         "none is missing from the tables",
         "No two nodes accepted writes at the same time.",
         "did not succeed. The longest wait was 5.00 s, for a POST that was due at",
         "with db2 as leader",
     ):
         assert words in text
+
+
+def test_a_prediction_is_explained_by_its_terms(run):
+    found = assess(run())
+    terms = {"lease": (18_000.0, 20_000.0), "promotion": (100.0, 400.0)}
+    text = prediction_sentence(replace(found.findings, prediction_terms=terms), found.verdict)
+    assert "20.10 s to 23.40 s (lease 18.00 s to 20.00 s, promotion 100 ms to 400 ms); the measured" in text
 
 
 @pytest.mark.parametrize(
@@ -60,8 +68,7 @@ def test_a_fault_without_a_failover_is_reported_as_such(run):
 
 
 def test_turning_points_are_in_order(run):
-    events = run()
-    found = [turn.text for turn in turns(record(events), judge(events)) if turn.main]
+    found = [turn.text for turn in turns(assess(run()).findings) if turn.main]
     assert found == [
         "power cut of db1 injected",
         "leadership released",

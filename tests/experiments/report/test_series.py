@@ -2,8 +2,7 @@
 
 import pytest
 
-from firedrill.experiments.judge.recording import record
-from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.judge.verdict_2 import assess
 from firedrill.experiments.report.page import write_report
 from firedrill.experiments.report.palette import LIGHT
 from firedrill.experiments.report.series import View, counted, latencies, node_bands, proxy_bands, rates
@@ -15,27 +14,27 @@ def run(builder):
 
 
 def test_bands_follow_the_members(run):
-    found = node_bands(View(record(run()), LIGHT, False))
+    found = node_bands(View(assess(run()).findings, LIGHT, False))
     assert [band.state for band in found["db1"]] == ["primary", "unreachable", "starting", "replica"]
     assert [band.state for band in found["db2"]] == ["replica", "primary"]
     assert found["db2"][1].begin == pytest.approx(20.96)
 
 
 def test_a_state_that_is_not_reported_again_ends(run):
-    found = node_bands(View(record(run(silent=(("patroni", "db3", 0.0, 20.0),))), LIGHT, False))
+    found = node_bands(View(assess(run(silent=(("patroni", "db3", 0.0, 20.0),))).findings, LIGHT, False))
     first, second = found["db3"]
     assert first.end < 6
     assert second.begin >= 20
 
 
 def test_bands_follow_the_proxies(run):
-    found = proxy_bands(View(record(run()), LIGHT, False))
+    found = proxy_bands(View(assess(run()).findings, LIGHT, False))
     assert [band.state for band in found["lb2"]] == ["db1", "none", "db2"]
 
 
 def test_the_rates_add_up_to_the_requests(run):
     events = run()
-    view = View(record(events), LIGHT, False)
+    view = View(assess(events).findings, LIGHT, False)
     edges, counts = rates(view)
     inside = [e for e in events if e.get("method") and edges[0] <= view.at(e["t"]) < edges[-1] + 1]
     assert sum(map(sum, counts.values())) == pytest.approx(len(inside))
@@ -44,18 +43,19 @@ def test_the_rates_add_up_to_the_requests(run):
 
 def test_without_users_the_probe_is_shown(run, builder, tmp_path):
     events = run(without=("locust",), run={"load": {"users": 0}})
-    write_report(events, judge(events), tmp_path)
+    found = assess(events)
+    write_report(found.findings, found.verdict, tmp_path)
     page = (tmp_path / "report.html").read_text()
     assert "Probe writes per second" in page
-    _, counts = rates(View(record(events), LIGHT, False))
+    _, counts = rates(View(assess(events).findings, LIGHT, False))
     assert sum(counts["POST"]) > 1000
     assert sum(counts["error"]) > 100
 
 
 def test_a_request_counts_from_when_it_was_due(run):
     events = [e | {"due": e["start"] - 3_000_000_000} if e.get("method") else e for e in run()]
-    view = View(record(events), LIGHT, False)
-    _, took = latencies(view, view.rec.of("locust", "request"), 0.5)
+    view = View(assess(events).findings, LIGHT, False)
+    _, took = latencies(view, view.findings.requests, 0.5)
     assert min(took) > 3000
 
 
@@ -66,6 +66,7 @@ def test_retransmits_are_counted_by_host(run, builder, tmp_path):
 
     samples = [counters(2.0, "db2", 42), counters(3.0, "db2", 7), counters(2.0, "db1", 0)]
     events = sorted(run() + samples, key=lambda e: e["t"])
-    assert counted(View(record(events), LIGHT, False), "retransmits") == {"db2": ([1.5, 2.5], [42.0, 7.0])}
-    write_report(events, judge(events), tmp_path)
+    assert counted(View(assess(events).findings, LIGHT, False), "retransmits") == {"db2": ([1.5, 2.5], [42.0, 7.0])}
+    found = assess(events)
+    write_report(found.findings, found.verdict, tmp_path)
     assert "TCP segments per second" in (tmp_path / "report.html").read_text()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.judge.verdict_2 import assess
 from firedrill.experiments.report import suite, suite_page
 from firedrill.inventories.errors import Problem
 
@@ -78,7 +78,7 @@ def test_changes_since_an_earlier_suite_are_shown(made, before, after, words):
 def test_single_runs_make_a_suite_too(builder, tmp_path):
     events = builder.power_cut_run()
     (tmp_path / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
-    (tmp_path / "verdict.json").write_text(json.dumps(judge(events)))
+    (tmp_path / "verdict.json").write_text(json.dumps(assess(events).verdict.to_json()))
     found = suite.load([tmp_path])
     assert [row.verdict for row in found.rows] == ["pass"]
     assert found.rows[0].seconds == pytest.approx(71, abs=1)

@@ -10,6 +10,7 @@ import pytest
 
 from firedrill.experiments import steps
 from firedrill.experiments.drills.switchover import EXPERIMENT
+from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.model import StepContext
 from firedrill.experiments.report import again
 from firedrill.experiments.run import closing, context, runner
@@ -90,7 +91,7 @@ class Cluster:
     def run(self, *given: Any) -> dict[str, Any]:
         lab = Access(read(ROOT / "inventories/lab.py"), Secrets())
         experiment = replace(EXPERIMENT, steps=given or (steps.Wait(0),))
-        return runner.Run(experiment, lab, seed=1, folder=self.folder, tell=print).run()
+        return runner.Run(experiment, lab, seed=1, folder=self.folder, tell=print).run().to_json()
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -214,10 +215,10 @@ def test_in_the_report(cluster, monkeypatch, error):
 @pytest.mark.parametrize("given, found", [("pass", "unknown"), ("unknown", "unknown"), ("fail", "fail")])
 def test_a_report_that_crashes_passes_nothing_and_hides_no_failure(tmp_path, monkeypatch, given, found):
     monkeypatch.setattr(again, "write_report", raising(KeyError("x")))
-    verdict = {"title": "t", "verdict": given, "why": ["because"]}
-    after = again.write([], verdict, tmp_path, lambda part, error: None)
-    assert after["verdict"] == found
-    assert after["why"][1:] == ["because"]
+    verdict = Verdict(experiment="e", title="t", verdict=given, why=("because",))
+    after = again.write(None, verdict, tmp_path, lambda part, error: None)
+    assert after.verdict == found
+    assert after.why[1:] == ("because",)
 
 
 def test_in_the_merging(cluster, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 
 from firedrill.experiments.catalogue import EXPERIMENTS, QUICK
 from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
+from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.run import unattended
 from firedrill.faults.protocol import NotClean
 from firedrill.inventories.errors import Problem
@@ -37,7 +38,9 @@ class FakeRun:
     def run(self):
         if isinstance(self.end, BaseException):
             raise self.end
-        return {"verdict": self.end, "why": [f"seed {self.seed}"], "versions": {"patroni": "4"}}
+        return Verdict(
+            experiment="e", title="E", verdict=self.end, why=(f"seed {self.seed}",), versions={"patroni": "4"}
+        )
 
 
 def verdicts(found):
