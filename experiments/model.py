@@ -8,28 +8,34 @@ from typing import Any, Protocol
 from firedrill.cluster.system import System
 from firedrill.faults.protocol import Fault
 from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
 
-TIMINGS = ("ttl", "retry_timeout", "loop_wait")
 
-
-@dataclass(frozen=True)
 class Bound:
-    """A duration made of the cluster's timings: a multiple of each, plus `seconds`."""
+    """A duration made of the cluster's own timings: `seconds`, plus a multiple of each, as in Bound(4, ttl=1)."""
 
-    seconds: float = 0
-    ttl: float = 0
-    loop_wait: float = 0
-    retry_timeout: float = 0
+    def __init__(self, seconds: float = 0, **factors: float) -> None:
+        self.seconds = seconds
+        self.factors = factors
 
     def __str__(self) -> str:
-        factors = ((getattr(self, name), name) for name in TIMINGS)
-        terms = [name if factor == 1 else f"{factor:g} {name}" for factor, name in factors if factor]
+        terms = [name if factor == 1 else f"{factor:g} {name}" for name, factor in self.factors.items()]
         return " + ".join([*terms, f"{self.seconds:g} s"] if self.seconds or not terms else terms)
 
+    def __repr__(self) -> str:
+        return f"Bound({self})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bound) and (self.seconds, self.factors) == (other.seconds, other.factors)
+
+    def __hash__(self) -> int:
+        return hash((self.seconds, *sorted(self.factors.items())))
+
     def ms(self, profile: Mapping[str, Any]) -> float:
-        return 1000 * (
-            self.seconds + sum(getattr(self, name) * profile[name] for name in TIMINGS if getattr(self, name))
-        )
+        """For a cluster with these timings. Raises Problem if one is missing."""
+        if lacking := [name for name in self.factors if not isinstance(profile.get(name), int | float)]:
+            raise Problem(f"the cluster has no timing {', '.join(lacking)}", f"its timings are {', '.join(profile)}")
+        return 1000 * (self.seconds + sum(factor * profile[name] for name, factor in self.factors.items()))
 
 
 class StepContext(Protocol):
@@ -117,15 +123,16 @@ class Load:
 
 @dataclass(frozen=True)
 class Needs:
-    """What an inventory must provide: hosts of a role, a floating address, power commands, kernel features.
+    """What an inventory must provide: hosts, a floating address, power commands, kernel features.
 
-    `kernel` names checks of faults/capability.py; every database host must pass them.
+    `coordinators` counts where the system has a coordinator. `kernel` names checks of faults/capability.py, which every
+    database host must pass.
     """
 
-    etcd: int = 1
-    postgres: int = 2
-    proxy: int = 0
-    app: int = 0
+    databases: int = 2
+    coordinators: int = 1
+    proxies: int = 0
+    apps: int = 0
     vip: bool = False
     power: tuple[str, ...] = ()
     kernel: tuple[str, ...] = ()

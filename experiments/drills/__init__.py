@@ -1,1 +1,1 @@
-"""The drills, one a file, as data."""
+"""The drills as data, one subject per file."""

@@ -7,11 +7,11 @@ from firedrill.faults.network.delay import Delay
 from firedrill.faults.network.loss import Loss
 
 SECONDS = 8
-_KEEPS_UP = Expect("a fifth of the writes go on at the least", "during.write_ratio", ">=", 0.2)
+_KEEPS_UP = Expect("at least a fifth of the writes go on", "during.write_ratio", ">=", 0.2)
 
 
 def _curve(points: dict) -> tuple:
-    """Calm first, then each point of the curve by itself."""
+    """First without a fault, then each point of the curve."""
     steps: list = [Wait(4), Level("calm", SECONDS)]
     for name, fault in points.items():
         steps += [Inject(fault, "leader", limit_s=60), Level(name, SECONDS), Heal()]
@@ -20,11 +20,11 @@ def _curve(points: dict) -> tuple:
 
 LOSSY = Experiment(
     name="lossy_network",
-    title="The leader's network loses 1, 5, 30 % of the packets",
-    question="How do writes and reads slow down when packets are lost, and does it cost a failover?",
+    title="The leader's network loses 1, 5, 30 % of its packets",
+    question="How much do writes and reads slow down when packets are lost, and does it cause a failover?",
     hypothesis=(
-        "TCP sends again what was lost, after 200 ms and more: 1 % is hardly noticed, at 5 % the slowest writes take "
-        "longer, at 30 % most do. Either the leader stays or a standby takes over; nothing is lost."
+        "TCP retransmits after 200 ms or more: 1 % is hardly noticed, at 5 % the slowest writes take longer, at 30 % "
+        "most do. Either the leader stays or a standby takes over; no write is lost."
     ),
     steps=_curve({f"{percent} % loss": Loss(percent=percent) for percent in (1, 5, 30)}),
     expectations=(_KEEPS_UP, *SAFE),
@@ -34,7 +34,7 @@ LOSSY = Experiment(
 SLOW = Experiment(
     name="slow_network",
     title="The leader's network is slow: 10, 100, 500 ms",
-    question="What does each millisecond of network add to a write?",
+    question="What does each millisecond of network delay add to a write?",
     hypothesis=(
         "A commit waits for one round trip to the standby, and its client for a few more. At 500 ms Patroni's own "
         "calls to etcd still end within retry_timeout: no failover."

@@ -8,8 +8,8 @@ from firedrill.faults.clock.clock_jump import ClockJump
 EXPERIMENT = Experiment(
     name="clock_jump",
     title="The leader's clock jumps by ten minutes",
-    question="Does a clock that is suddenly wrong cost a failover, or worse?",
-    hypothesis="Leases are etcd's to count, and timeouts go by clocks that do not jump: nobody notices.",
+    question="Does a sudden clock error cause a failover, or worse?",
+    hypothesis="etcd counts the leases, and timeouts use monotonic clocks: nothing happens.",
     steps=(
         Wait(8),
         Inject(ClockJump(seconds=600), "leader"),

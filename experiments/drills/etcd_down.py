@@ -1,6 +1,4 @@
-"""etcd loses one member, its majority, or all: what Patroni may still decide."""
-
-from dataclasses import replace
+"""etcd loses one member, its majority, or all members: what Patroni can still decide."""
 
 from firedrill.experiments.drills.common import SAFE, STAYS
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
@@ -10,9 +8,9 @@ from firedrill.faults.power.power_cut import PowerCut
 
 ONE = Experiment(
     name="etcd_one_down",
-    title="One etcd member of three, its leader, loses its power",
-    question="Does the database feel the loss of a member of etcd?",
-    hypothesis="The other two elect a leader within a second or two, long before retry_timeout; nobody notices.",
+    title="One etcd member of three, its leader, loses power",
+    question="Does losing an etcd member affect the database?",
+    hypothesis="The other two elect a leader within seconds, well before retry_timeout; users notice nothing.",
     steps=(Wait(8), Inject(PowerCut(), "etcd_leader"), Wait(12), Heal(), UntilSteady(within_s=60), Wait(2)),
     expectations=(
         Expect("writes go on", "rto_ms", "<=", Bound(seconds=2)),
@@ -21,24 +19,25 @@ ONE = Experiment(
         *SAFE,
     ),
     cost_s=50,
-    needs=Needs(etcd=3, power=("power_on", "power_off")),
+    needs=Needs(coordinators=3, power=("power_on", "power_off")),
 )
 
-# A primary that has just renewed its lease when the quorum goes tries for a loop_wait and twice the retry_timeout: most
-# of a usual ttl. With a longer one there is a moment when it must have stopped, and its lease still lives.
-STOPPED = Bound(retry_timeout=2, loop_wait=1, seconds=2)
-HEALED = UntilAfterFault(replace(STOPPED, seconds=6))
-TTL = replace(STOPPED, seconds=22)
-LIMIT_S = 180  # beyond that moment on slow timings, too
+# A primary that renewed its lease just before the quorum was lost keeps trying for loop_wait + 2 retry_timeout, most
+# of a usual ttl. With a longer ttl there is a moment when it must have stopped while its lease is still valid.
+_TRIES = {"retry_timeout": 2, "loop_wait": 1}
+STOPPED = Bound(2, **_TRIES)
+HEALED = UntilAfterFault(Bound(6, **_TRIES))
+TTL = Bound(22, **_TRIES)
+LIMIT_S = 180  # later than that moment with slow timings, too
 
 TWO = Experiment(
     name="etcd_two_down",
     title="etcd loses its majority, without failsafe mode",
-    question="How long does the primary go on without a quorum, and when is it back after the quorum is?",
+    question="How long does the primary go on without a quorum, and how soon do writes return once the quorum does?",
     hypothesis=(
-        "The primary cannot renew its lease, and demotes itself, read-only, lest another lead beside it: as a rule "
-        "after retry_timeout and a loop_wait, after another retry_timeout where it had just renewed. When the quorum "
-        "is back within ttl, a longer one here, the same node leads again within seconds."
+        "The primary cannot renew its lease and demotes itself to read-only, so that there are never two primaries: "
+        "usually after retry_timeout and a loop_wait, or another retry_timeout later if it had just renewed. When the "
+        "quorum returns within ttl (longer in this drill), the same node leads again within seconds."
     ),
     settings={"failsafe_mode": False, "ttl": TTL},
     steps=(
@@ -56,21 +55,21 @@ TWO = Experiment(
             "<=",
             STOPPED,
         ),
-        Expect("the primary stops while nobody can say that it leads", "rto_ms", ">=", Bound(seconds=2)),
+        Expect("the primary stops while it cannot renew its lease", "rto_ms", ">=", Bound(seconds=2)),
         Expect("writes are back within 10 s of healing", "back_after_heal_ms", "<=", Bound(seconds=10)),
         Expect("reads go on", "during.read_ratio", ">=", 0.9),
         Expect("the same node leads again", "leader_after", "==", "leader_before"),
         *SAFE,
     ),
     cost_s=70,
-    needs=Needs(etcd=3),
+    needs=Needs(coordinators=3),
 )
 
 TWO_FAILSAFE = Experiment(
     name="etcd_two_down_failsafe",
     title="etcd loses its majority, with failsafe mode",
-    question="Does failsafe mode keep the primary writable while nothing can be decided?",
-    hypothesis="The primary asks all members instead of etcd, they all answer, and it goes on; nobody notices.",
+    question="Does failsafe mode keep the primary writable without a quorum?",
+    hypothesis="The primary asks all members instead of etcd, they answer, and it stays primary; users notice nothing.",
     settings={"failsafe_mode": True, "ttl": TTL},
     steps=TWO.steps,
     expectations=(
@@ -80,14 +79,14 @@ TWO_FAILSAFE = Experiment(
         *SAFE,
     ),
     cost_s=65,
-    needs=Needs(etcd=3),
+    needs=Needs(coordinators=3),
 )
 
 ALL = Experiment(
     name="etcd_all_down",
-    title="All of etcd falls silent, with failsafe mode",
-    question="Can the database do without etcd altogether for a while?",
-    hypothesis="As without a majority: the primary hears from all members and goes on, until etcd is back.",
+    title="All etcd members hang, with failsafe mode",
+    question="Can the database run without etcd for a while?",
+    hypothesis="As without a majority: all members answer the primary, and it goes on until etcd is back.",
     settings={"failsafe_mode": True, "ttl": TTL},
     steps=(
         Wait(8),
@@ -99,7 +98,7 @@ ALL = Experiment(
     ),
     expectations=TWO_FAILSAFE.expectations,
     cost_s=65,
-    needs=Needs(etcd=3),
+    needs=Needs(coordinators=3),
 )
 
 EXPERIMENTS = (ONE, TWO, TWO_FAILSAFE, ALL)

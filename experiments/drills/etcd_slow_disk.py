@@ -1,4 +1,4 @@
-"""The disks of all etcd members are busy, so that each of its writes is slow."""
+"""The disks of all etcd members are busy, so that etcd's writes are slow."""
 
 from firedrill.experiments.drills.common import SAFE, STAYS
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
@@ -8,8 +8,8 @@ from firedrill.faults.resource.disk_io import DiskIo
 EXPERIMENT = Experiment(
     name="etcd_slow_disk",
     title="etcd's disks are busy",
-    question="Does a slow disk under etcd cost the database its leader?",
-    hypothesis="etcd's writes take longer, elections may be held, and yet each answer comes within retry_timeout.",
+    question="Does a slow disk under etcd cause a failover of the database?",
+    hypothesis="etcd's writes take longer and elections may follow, but all answers come within retry_timeout.",
     steps=(
         Wait(8),
         Inject(DiskIo(path="/var/lib/etcd", workers=2, mib=32), "group:etcd", max_hosts=9, allow_quorum_loss=True),
@@ -24,5 +24,5 @@ EXPERIMENT = Experiment(
         *SAFE,
     ),
     cost_s=50,
-    needs=Needs(etcd=3),
+    needs=Needs(coordinators=3),
 )

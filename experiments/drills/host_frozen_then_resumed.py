@@ -1,4 +1,4 @@
-"""The leader's whole host stands still, as a hypervisor makes it, and wakes up after another was elected."""
+"""The leader's host is paused, as by a hypervisor, and resumed after another leader was elected."""
 
 from firedrill.experiments.drills.common import SAFE
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
@@ -7,11 +7,11 @@ from firedrill.faults.power.pause import Pause
 
 EXPERIMENT = Experiment(
     name="host_frozen_then_resumed",
-    title="The leader's host freezes, and wakes up when another leads",
-    question="Does an old leader that wakes up take writes, believing that no time has passed?",
+    title="The leader's host freezes, and resumes when another node leads",
+    question="Does an old leader that resumes accept writes as if no time had passed?",
     hypothesis=(
-        "Its lease expires and a standby leads within ttl + 4 s. The old leader wakes up with its PostgreSQL open for "
-        "writes, but no synchronous standby follows it any more: it acknowledges none, and Patroni demotes it at once."
+        "Its lease expires and a standby leads within ttl + 4 s. The old leader resumes with PostgreSQL open for "
+        "writes, but no sync standby follows it any more: it acknowledges none, and Patroni demotes it immediately."
     ),
     steps=(
         Wait(8, jitter="loop_wait"),
@@ -26,7 +26,7 @@ EXPERIMENT = Experiment(
     expectations=(
         Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4)),
         Expect("one failover, and none back", "leader_changes", "==", 1),
-        Expect("the old leader rejoins within 40 s of waking up", "rejoin_ms", "<=", Bound(seconds=40)),
+        Expect("the old leader rejoins within 40 s of resuming", "rejoin_ms", "<=", Bound(seconds=40)),
         *SAFE,
     ),
     cost_s=60,

@@ -1,4 +1,4 @@
-"""Leader after leader loses its power, until nobody is left, and the leader together with etcd's."""
+"""One leader after the other loses power, down to the last node; the leader and etcd's leader together."""
 
 from firedrill.experiments.drills.common import SAFE, STAYS, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
@@ -6,16 +6,16 @@ from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, 
 from firedrill.faults.power.power_cut import PowerCut
 
 _POWER = ("power_on", "power_off")
-_LIMIT_S = 240  # the first one stays dark until the last step
+_LIMIT_S = 240  # the first one stays off until the last step
 _CUT = Inject(PowerCut(), "leader", limit_s=_LIMIT_S)
 
 TWICE = Experiment(
     name="leader_power_cut_twice",
-    title="The leader loses its power, and then the next one",
-    question="Does the last of three nodes lead when the other two are dead?",
+    title="The leader loses power, and then the next one",
+    question="Does the last of three nodes lead when the other two are down?",
     hypothesis=(
-        "Each time a standby that has every acknowledged write leads within ttl + 4 s. The last one's commits wait "
-        "for a round or two more, until Patroni no longer counts on the dead as standbys."
+        "Each time a standby that has every acknowledged write leads within ttl + 4 s. On the last one, commits wait "
+        "for one or two loop_wait more, until Patroni no longer counts the other two as standbys."
     ),
     steps=(
         Wait(8, jitter="loop_wait"),
@@ -35,16 +35,16 @@ TWICE = Experiment(
         *SAFE,
     ),
     cost_s=95,
-    needs=Needs(postgres=3, power=_POWER),
+    needs=Needs(databases=3, power=_POWER),
 )
 
 LAST = Experiment(
     name="last_node_standing",
-    title="Both standbys lose their power, then the last node too",
-    question="Does the last node go on alone, and what is lost when it dies as well and all return?",
+    title="Both standbys lose power, then the last node too",
+    question="Does the last node go on alone, and what is lost when it fails too and all return?",
     hypothesis=(
-        "Patroni takes the dead standbys off the list of those to wait for: the last node goes on alone. When it dies, "
-        "nobody leads until it is back, because it alone has everything; nothing is lost."
+        "Patroni removes the failed standbys from the sync list: the last node goes on alone. When it fails, no node "
+        "leads until it is back, because only it has every write; nothing is lost."
     ),
     steps=(
         Wait(8),
@@ -62,13 +62,13 @@ LAST = Experiment(
         *SAFE,
     ),
     cost_s=75,
-    needs=Needs(postgres=3, power=_POWER),
+    needs=Needs(databases=3, power=_POWER),
 )
 
 LAST_STRICT = Experiment(
     name="last_node_strict",
-    title="Both standbys lose their power, in strict synchronous mode",
-    question="Does strict mode keep its word, that nothing is acknowledged which only one node has?",
+    title="Both standbys lose power, in strict synchronous mode",
+    question="Does strict mode refuse to acknowledge what only one node has?",
     hypothesis="Every commit waits until a standby is back; reads go on.",
     settings={"synchronous_mode_strict": True},
     steps=(
@@ -80,22 +80,22 @@ LAST_STRICT = Experiment(
         Wait(3),
     ),
     expectations=(
-        Expect("hardly a write is acknowledged meanwhile", "during.write_ratio", "<=", 0.1),
+        Expect("almost no write is acknowledged meanwhile", "during.write_ratio", "<=", 0.1),
         Expect("writes are back within 40 s of switching them on", "back_after_heal_ms", "<=", Bound(seconds=40)),
         STAYS,
         *SAFE,
     ),
     cost_s=60,
-    needs=Needs(postgres=3, power=_POWER),
+    needs=Needs(databases=3, power=_POWER),
 )
 
 WITH_ETCD = Experiment(
     name="leader_and_etcd_leader",
-    title="The leader and etcd's leader lose their power at once",
+    title="The leader and etcd's leader lose power simultaneously",
     question="How much longer does a failover take when etcd has to elect first?",
     hypothesis=(
-        "etcd's next leader gives every lease its full ttl again, so that it is ttl + 2.4 s until the leader is "
-        "missed, whatever the moment: writes return within ttl + 6 s."
+        "etcd's next leader renews every lease to its full ttl, so that it always takes ttl + 2.4 s until the leader "
+        "key expires: writes return within ttl + 6 s."
     ),
     steps=until_back(Inject(PowerCut(), "leader,etcd_leader"), jitter="loop_wait", writes_s=90),
     expectations=(
@@ -104,7 +104,7 @@ WITH_ETCD = Experiment(
         *SAFE,
     ),
     cost_s=65,
-    needs=Needs(etcd=3, power=_POWER),
+    needs=Needs(coordinators=3, power=_POWER),
 )
 
 EXPERIMENTS = (TWICE, LAST, LAST_STRICT, WITH_ETCD)

@@ -1,4 +1,4 @@
-"""The leader's power is cut in the middle of writes."""
+"""The leader loses power while clients write."""
 
 from firedrill.experiments.drills.common import SAFE
 from firedrill.experiments.model import Bound, Expect, Experiment
@@ -7,12 +7,12 @@ from firedrill.faults.power.power_cut import PowerCut
 
 EXPERIMENT = Experiment(
     name="leader_power_cut",
-    title="The leader loses its power",
-    question="How long are writes down when the primary dies without a word, and is an acknowledged write lost?",
+    title="The leader loses power",
+    question="How long is the write outage when the primary dies without warning, and is an acknowledged write lost?",
     hypothesis=(
-        "The leader key expires after at most ttl; a synchronous standby is promoted and takes writes within ttl + 4 s "
-        "of the cut (ttl + 6 s where the dead host led etcd too). No acknowledged write is lost, no two nodes ever "
-        "take writes at once, and the old leader rejoins as a replica by itself."
+        "The leader key expires within ttl; a sync standby is promoted and accepts writes within ttl + 4 s of the "
+        "power cut (ttl + 6 s if the host also led etcd). No acknowledged write is lost, two primaries never coexist, "
+        "and the old leader rejoins as a replica without help."
     ),
     steps=(
         Wait(8, jitter="loop_wait"),

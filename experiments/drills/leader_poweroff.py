@@ -1,4 +1,4 @@
-"""The leader is shut down in good order, as for maintenance by someone who forgot to switch over."""
+"""The leader is shut down cleanly, as for maintenance without a switchover."""
 
 from firedrill.experiments.drills.common import SAFE, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment
@@ -7,11 +7,11 @@ from firedrill.faults.power.poweroff import Poweroff
 
 EXPERIMENT = Experiment(
     name="leader_poweroff",
-    title="The leader is powered off in good order",
-    question="Does an orderly poweroff of the primary hand the leadership over, or is it found dead?",
+    title="The leader is shut down cleanly",
+    question="Does a clean shutdown of the primary hand the leadership over, or must the lease expire?",
     hypothesis=(
-        "Patroni stops PostgreSQL, releases the leader key, and a synchronous standby takes over within 5 s; no "
-        "acknowledged write is lost, and the old leader comes back as a replica without an error for anyone."
+        "Patroni stops PostgreSQL, releases the leader key, and a sync standby takes over within 5 s; no acknowledged "
+        "write is lost, and the old leader returns as a replica without an error for any user."
     ),
     steps=until_back(Inject(Poweroff(), "leader")),
     expectations=(

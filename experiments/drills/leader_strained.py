@@ -1,4 +1,4 @@
-"""The leader's host is short of a resource: processors, disk bandwidth, memory, disk space."""
+"""The leader's host runs short of a resource: CPU, disk bandwidth, memory, disk space."""
 
 from firedrill.experiments.drills.common import SAFE, STAYS
 from firedrill.experiments.model import Bound, Expect, Experiment
@@ -22,9 +22,9 @@ def _strain(fault) -> tuple:
 
 CPU = Experiment(
     name="leader_cpu",
-    title="The leader's processors are busy",
-    question="Does a busy processor cost a needless failover, and how much slower are writes and reads?",
-    hypothesis="Patroni needs little and gets it: the leader stays, and commits take a few times as long.",
+    title="The leader's CPUs are busy",
+    question="Does a busy CPU cause a needless failover, and how much slower are writes and reads?",
+    hypothesis="Patroni needs little CPU and gets it: the leader stays, and commits take a few times as long.",
     steps=_strain(Cpu(percent=80)),
     expectations=_CALM,
     cost_s=45,
@@ -33,8 +33,8 @@ CPU = Experiment(
 DISK_IO = Experiment(
     name="leader_disk_io",
     title="The leader's disk is busy",
-    question="Does a busy disk cost a needless failover, and how much slower are commits?",
-    hypothesis="Each commit waits for its turn to be flushed; the leader stays.",
+    question="Does a busy disk cause a needless failover, and how much slower are commits?",
+    hypothesis="Each commit waits longer for its flush; the leader stays.",
     steps=_strain(DiskIo(workers=2, mib=32)),
     expectations=_CALM,
     cost_s=45,
@@ -42,9 +42,9 @@ DISK_IO = Experiment(
 
 MEMORY = Experiment(
     name="leader_memory",
-    title="The leader's memory is held by others",
-    question="Does a host that is short of memory cost a failover?",
-    hypothesis="PostgreSQL's own memory is fixed and small: nobody notices.",
+    title="The leader's memory is used up by other processes",
+    question="Does a memory shortage on the host cause a failover?",
+    hypothesis="PostgreSQL's own memory is allocated and small: users notice nothing.",
     steps=_strain(Memory(mib=192)),
     expectations=_CALM,
     cost_s=45,
@@ -53,10 +53,10 @@ MEMORY = Experiment(
 DISK_FULL = Experiment(
     name="disk_full",
     title="The leader's disk is full",
-    question="What becomes of a primary that cannot write its WAL any more?",
+    question="What happens to a primary that can no longer write its WAL?",
     hypothesis=(
-        "It goes on while it can reuse old segments, then it stops rather than acknowledge what it cannot keep; where "
-        "primary_start_timeout is 0 a standby leads at once. With room again it rejoins."
+        "It goes on while it can reuse old segments, then it stops rather than acknowledge what it cannot store; if "
+        "primary_start_timeout is 0 a standby leads immediately. Once there is space it rejoins."
     ),
     steps=(
         Wait(8),

@@ -1,4 +1,4 @@
-"""A standby comes back after a long time: by its slot, by pg_rewind, by a new base copy."""
+"""A node rejoins after a long isolation: through its slot, by pg_rewind, by a new base copy."""
 
 from firedrill.experiments.drills.common import SAFE, STAYS
 from firedrill.experiments.model import EVENT_LOG, EVENTS, Bound, Expect, Experiment, Load, Needs
@@ -17,7 +17,7 @@ from firedrill.faults.power.power_cut import PowerCut
 from firedrill.faults.process.stop_service import StopService
 
 _MIB = 192  # more than wal_keep_size
-# WAL goes with a checkpoint, which comes when there is much WAL.
+# WAL is removed at checkpoints, which these settings make frequent.
 _KEEP_LITTLE = {
     "max_slot_wal_keep_size": "32MB",
     "wal_keep_size": "16MB",
@@ -26,7 +26,7 @@ _KEEP_LITTLE = {
     "checkpoint_completion_target": "0.1",
 }
 _LOG = Load(file=EVENT_LOG, rates=EVENTS)
-_REJOINS = Expect("it has caught up within 60 s", "caught_up_ms", "<=", Bound(seconds=60))
+_REJOINS = Expect("it catches up within 60 s", "caught_up_ms", "<=", Bound(seconds=60))
 
 
 def _by(how: str) -> Expect:
@@ -37,9 +37,9 @@ _UNNOTICED = Expect("commits wait for 5 s and a loop_wait at most", "rto_ms", "<
 
 SLOT = Experiment(
     name="long_isolation_slot",
-    title="A standby is away while much WAL is written, and its slot keeps it",
-    question="What does a standby need that comes back after hours?",
-    hypothesis="Its replication slot on the leader held all WAL back: it streams from where it was, without help.",
+    title="A standby is isolated while much WAL is written, and its slot retains it",
+    question="What does a standby need to rejoin after hours?",
+    hypothesis="Its replication slot on the leader retained all WAL: it resumes streaming without help.",
     steps=(
         Wait(5),
         Inject(Partition(), "initial_replica:1", limit_s=120),
@@ -53,16 +53,16 @@ SLOT = Experiment(
     expectations=(_REJOINS, _by("its WAL alone"), _UNNOTICED, STAYS, *SAFE),
     cost_s=60,
     load=_LOG,
-    needs=Needs(postgres=3),
+    needs=Needs(databases=3),
 )
 
 REWIND = Experiment(
     name="long_isolation_rewind",
-    title="A leader comes back after another has written much",
-    question="Does an old leader find its way back by itself when history went on without it?",
+    title="A leader returns after its successor has written much",
+    question="Does an old leader rejoin without help after the timeline has moved on?",
     hypothesis=(
-        "Where it has WAL that the new timeline does not, Patroni runs pg_rewind; else it just follows. Either way it "
-        "streams again by itself."
+        "If it has WAL that the new timeline lacks, Patroni runs pg_rewind; otherwise it just follows. Either way it "
+        "streams again without help."
     ),
     steps=(
         Wait(5),
@@ -87,11 +87,11 @@ REWIND = Experiment(
 
 COPY = Experiment(
     name="long_isolation_copy",
-    title="A standby is away for longer than its WAL is kept",
-    question="What does a standby need when the WAL that it lacks is gone?",
+    title="A standby is isolated for longer than its WAL is retained",
+    question="What does a standby need when the WAL that it lacks has been removed?",
     hypothesis=(
-        "Its slot is invalidated rather than the leader's disk filled. It cannot stream, whatever it tries; somebody "
-        "has to make it anew from a base copy, which takes seconds here and hours elsewhere."
+        "Its slot is invalidated, so that the leader's disk does not fill up. It can no longer stream; an operator has "
+        "to reinitialize it from a base copy, which takes seconds here and hours elsewhere."
     ),
     settings={"postgresql": {"parameters": _KEEP_LITTLE}},
     steps=(
@@ -111,7 +111,7 @@ COPY = Experiment(
     expectations=(_REJOINS, _by("a new base copy"), _UNNOTICED, STAYS, *SAFE),
     cost_s=75,
     load=_LOG,
-    needs=Needs(postgres=3),
+    needs=Needs(databases=3),
 )
 
 EXPERIMENTS = (SLOT, REWIND, COPY)

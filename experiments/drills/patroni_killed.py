@@ -1,4 +1,4 @@
-"""The leader's Patroni is killed and restarted by systemd, while its PostgreSQL goes on."""
+"""The leader's Patroni is killed and restarted by systemd while its PostgreSQL runs on."""
 
 from firedrill.experiments.drills.common import SAFE, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment
@@ -8,10 +8,10 @@ from firedrill.faults.process.kill import Kill
 EXPERIMENT = Experiment(
     name="patroni_killed",
     title="The leader's Patroni is killed",
-    question="Does a crash of the agent cost an outage of the database that it looks after?",
+    question="Does a crash of the agent cause an outage of the database that it manages?",
     hypothesis=(
-        "systemd restarts Patroni at once, it finds its PostgreSQL running and its leader key unexpired, and keeps "
-        "both. HAProxy may miss it for as long as it takes to start; there is no failover."
+        "systemd restarts Patroni immediately; it finds PostgreSQL running and the leader key still valid, and keeps "
+        "both. HAProxy may mark it down until it has started; there is no failover."
     ),
     steps=until_back(Inject(Kill(process="patroni"), "leader"), then_s=8),
     expectations=(

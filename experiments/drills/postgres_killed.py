@@ -1,4 +1,4 @@
-"""The primary's postmaster is killed; its host, its Patroni and everything else live on."""
+"""The primary's postmaster is killed; its host, its Patroni and everything else run on."""
 
 from firedrill.experiments.drills.common import SAFE, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment
@@ -8,11 +8,10 @@ from firedrill.faults.process.kill import Kill
 EXPERIMENT = Experiment(
     name="postgres_killed",
     title="The primary's PostgreSQL is killed",
-    question="Does Patroni restart a crashed primary, or fail over, and how long does either take?",
+    question="Does Patroni restart a crashed primary or fail over, and how long does it take?",
     hypothesis=(
-        "Patroni notices within loop_wait. Where primary_start_timeout is 0 it gives the leadership away at once; "
-        "else it starts PostgreSQL again on the same node. Writes are back within loop_wait + 6 s, and no "
-        "acknowledged write is lost."
+        "Patroni notices within loop_wait. If primary_start_timeout is 0 it fails over immediately; otherwise it "
+        "restarts PostgreSQL on the same node. Writes return within loop_wait + 6 s, and no acknowledged write is lost."
     ),
     steps=until_back(Inject(Kill(process="postgres"), "leader"), jitter="loop_wait"),
     expectations=(

@@ -1,4 +1,4 @@
-"""The proxy that clients use loses its power, with a floating address and without."""
+"""The proxy that clients use loses power, with and without a floating address."""
 
 from firedrill.experiments.drills.common import SAFE, STAYS, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
@@ -9,10 +9,10 @@ _POWER = ("power_on", "power_off")
 
 PAIR = Experiment(
     name="proxy_killed",
-    title="The proxy that holds the floating address loses its power",
-    question="How long is everything out of reach until the other proxy has the address?",
-    hypothesis="keepalived on the other proxy misses three advertisements and takes the address: 1 s, 4 s at most.",
-    steps=until_back(Inject(PowerCut(), "vip_holder"), then_s=8, whole_s=60),
+    title="The proxy that holds the floating address loses power",
+    question="How long is everything unreachable until the other proxy takes over the address?",
+    hypothesis="keepalived on the other proxy misses three advertisements and takes over the address within 4 s.",
+    steps=until_back(Inject(PowerCut(), "vip_holder"), then_s=8, steady_s=60),
     expectations=(
         Expect("writes return within 4 s", "rto_ms", "<=", Bound(seconds=4)),
         Expect("reads return within 6 s", "read_outage_ms", "<=", Bound(seconds=6)),
@@ -20,14 +20,14 @@ PAIR = Experiment(
         *SAFE,
     ),
     cost_s=45,
-    needs=Needs(proxy=2, vip=True, power=_POWER),
+    needs=Needs(proxies=2, vip=True, power=_POWER),
 )
 
 SINGLE = Experiment(
     name="proxy_single_killed",
-    title="The only proxy loses its power",
-    question="What is a single proxy worth to a cluster of three?",
-    hypothesis="Nothing is reachable until the proxy is: a healthy database that nobody can use.",
+    title="The only proxy loses power",
+    question="What does a single proxy mean for a cluster of three?",
+    hypothesis="Nothing is reachable until the proxy is: a healthy database that no client can use.",
     one_proxy=True,
     steps=(Wait(8), Inject(PowerCut(), "vip_holder"), Wait(10), Heal(), UntilSteady(within_s=60), Wait(4)),
     expectations=(
@@ -38,7 +38,7 @@ SINGLE = Experiment(
         *SAFE,
     ),
     cost_s=50,
-    needs=Needs(proxy=1, power=_POWER),
+    needs=Needs(proxies=1, power=_POWER),
 )
 
 EXPERIMENTS = (PAIR, SINGLE)

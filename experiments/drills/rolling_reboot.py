@@ -13,13 +13,13 @@ def _reboot(target: str) -> tuple:
 EXPERIMENT = Experiment(
     name="rolling_reboot",
     title="All database hosts are rebooted one after the other",
-    question="What does a rolling reboot cost the users?",
-    hypothesis="Only the switchover is felt, for 5 s at most; no acknowledged write is lost.",
+    question="What do users notice of a rolling reboot?",
+    hypothesis="Only the switchover, for 5 s at most; no acknowledged write is lost.",
     steps=(
         Wait(6),
         *_reboot("initial_replica:1"),
         *_reboot("initial_replica:2"),
-        Wait(4),  # both standbys are synchronous again: a new primary without one makes its clients wait
+        Wait(4),  # until both standbys are synchronous again; without one, a new primary makes its clients wait
         Switchover(),
         UntilSteady(within_s=60),
         *_reboot("initial_leader"),
@@ -32,5 +32,5 @@ EXPERIMENT = Experiment(
         *SAFE,
     ),
     cost_s=90,
-    needs=Needs(postgres=3, power=("power_on",)),
+    needs=Needs(databases=3, power=("power_on",)),
 )

@@ -1,4 +1,4 @@
-"""Partitions that tempt a cluster into two primaries."""
+"""Partitions that could lead to two primaries."""
 
 from firedrill.experiments.drills.common import SAFE, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
@@ -19,39 +19,39 @@ def _steps(shape: str):
 
 ISOLATED = Experiment(
     name="split_brain_leader_isolated",
-    title="The leader is cut off from everyone",
-    question="Does an isolated leader stop before another one starts?",
+    title="The leader is cut off from all other hosts",
+    question="Does an isolated leader stop before another node takes over?",
     hypothesis=(
-        "Its commits wait for standbys that do not hear it. It demotes itself after retry_timeout and a loop_wait, "
-        "long before its lease expires and a standby is promoted; healed, it rejoins as a replica."
+        "Its commits wait for standbys that it cannot reach. It demotes itself after retry_timeout and a loop_wait, "
+        "well before its lease expires and a standby is promoted; after healing it rejoins as a replica."
     ),
     steps=_steps("isolate"),
     expectations=_FAILOVER,
     cost_s=60,
-    needs=Needs(postgres=3, etcd=3),
+    needs=Needs(databases=3, coordinators=3),
 )
 
 FOLLOW = Experiment(
     name="split_brain_clients_follow",
     title="The leader is cut off from etcd and its peers, and clients still reach it",
-    question="Is anything acknowledged by a leader that has its clients and no cluster?",
+    question="Does a leader acknowledge writes while clients reach it and its peers do not?",
     hypothesis=(
-        "Nothing: the clients' commits wait for synchronous standbys until the leader demotes itself; then a standby "
-        "is promoted, and the proxies lead clients there."
+        "No: the clients' commits wait for sync standbys until the leader demotes itself; then a standby is promoted, "
+        "and the proxies reroute the clients."
     ),
     steps=_steps("clients_only"),
     expectations=_FAILOVER,
     cost_s=60,
-    needs=Needs(postgres=3, etcd=3),
+    needs=Needs(databases=3, coordinators=3),
 )
 
 ALL_WAYS = Experiment(
     name="split_brain_all_ways",
     title="Every database node is cut off from etcd and from its peers",
-    question="Does any node believe itself primary when all are alone with their clients?",
+    question="Does any node act as primary when each can reach only its clients?",
     hypothesis=(
-        "None does: without etcd nobody leads and nobody is promoted. Clients wait until the network is back, and then "
-        "one node leads within seconds; nothing is lost."
+        "None does: without etcd no node leads and none is promoted. Clients wait until the network is back, and then "
+        "one node leads within seconds; no write is lost."
     ),
     steps=(
         Wait(8),
@@ -62,12 +62,12 @@ ALL_WAYS = Experiment(
         Wait(3),
     ),
     expectations=(
-        Expect("hardly a write is acknowledged meanwhile", "during.write_ratio", "<=", 0.1),
+        Expect("almost no write is acknowledged meanwhile", "during.write_ratio", "<=", 0.1),
         Expect("writes are back within 15 s of healing", "back_after_heal_ms", "<=", Bound(seconds=15)),
         *SAFE,
     ),
     cost_s=65,
-    needs=Needs(postgres=3, etcd=3),
+    needs=Needs(databases=3, coordinators=3),
 )
 
 EXPERIMENTS = (ISOLATED, FOLLOW, ALL_WAYS)

@@ -1,4 +1,4 @@
-"""A synchronous standby's power is cut: the primary's commits wait for it, or for another."""
+"""A sync standby loses power: the primary's commits wait for it, or for another."""
 
 from firedrill.experiments.drills.common import SAFE, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment
@@ -7,12 +7,11 @@ from firedrill.faults.power.power_cut import PowerCut
 
 EXPERIMENT = Experiment(
     name="standby_power_cut",
-    title="A synchronous standby loses its power",
-    question="How long do commits wait when a synchronous standby dies without a word?",
+    title="A sync standby loses power",
+    question="How long do commits wait when a sync standby dies without warning?",
     hypothesis=(
-        "With quorum commit another standby answers in its place, and nobody notices. With one synchronous standby "
-        "by name commits wait until the primary has given it up (wal_sender_timeout, 5 s) and Patroni has named "
-        "another."
+        "With quorum commit another standby confirms in its place, and users notice nothing. With a single sync "
+        "standby, commits wait until the primary drops it (wal_sender_timeout, 5 s) and Patroni appoints another."
     ),
     steps=until_back(Inject(PowerCut(), "sync_standby"), then_s=10),
     expectations=(

@@ -1,4 +1,4 @@
-"""Planned work: the leadership is handed over under load."""
+"""Planned work: a switchover under load."""
 
 from firedrill.experiments.drills.common import SAFE
 from firedrill.experiments.model import Bound, Expect, Experiment
@@ -7,10 +7,10 @@ from firedrill.experiments.steps import Switchover, UntilSteady, Wait
 EXPERIMENT = Experiment(
     name="switchover",
     title="A planned switchover",
-    question="What does planned work on the primary cost its users?",
+    question="What do users notice of a planned switchover?",
     hypothesis=(
-        "The old primary shuts down in good order and passes its last WAL on; a standby leads within 5 s. Reads go on, "
-        "no acknowledged write is lost."
+        "The old primary shuts down cleanly and ships its last WAL; a standby leads within 5 s. Reads go on, and no "
+        "acknowledged write is lost."
     ),
     steps=(Wait(8), Switchover(), Wait(8), UntilSteady(within_s=60), Wait(2)),
     expectations=(

@@ -3,12 +3,11 @@
 from dataclasses import replace
 
 from firedrill.cluster import ssh
+from firedrill.cluster.systems import system_of
 from firedrill.experiments.model import Experiment, Needs
 from firedrill.faults import capability
 from firedrill.faults.protocol import Target
 from firedrill.inventories.access import Access
-
-ROLES = ("etcd", "postgres", "proxy", "app")
 
 
 def missing(experiment: Experiment, access: Access) -> list[str]:
@@ -18,8 +17,8 @@ def missing(experiment: Experiment, access: Access) -> list[str]:
 
 def _of_inventory(needs: Needs, access: Access) -> list[str]:
     found = []
-    for role in ROLES:
-        wanted, there = getattr(needs, role), len(access.inventory.role(role))
+    for role, wanted in _hosts(needs, access):
+        there = len(access.inventory.role(role))
         if there < wanted:
             found.append(f"it needs {wanted} hosts with the role {role}, the inventory has {there}")
     if needs.vip and not access.inventory.data.get("vip"):
@@ -31,10 +30,18 @@ def _of_inventory(needs: Needs, access: Access) -> list[str]:
     return found
 
 
+def _hosts(needs: Needs, access: Access) -> list[tuple[str, int]]:
+    """The roles of the cluster's system, and how many hosts of each are needed."""
+    system = system_of(access.inventory)
+    coordinators = [(system.coordinator_role, needs.coordinators)] if system.coordinator_role else []
+    return [*coordinators, (system.database_role, needs.databases), ("proxy", needs.proxies), ("app", needs.apps)]
+
+
 def _of_kernels(needs: Needs, access: Access) -> list[str]:
     """Tried on every database host that answers; the run itself deals with one that does not."""
     found = []
-    for host in access.inventory.role("postgres") if needs.kernel else ():
+    role = system_of(access.inventory).database_role
+    for host in access.inventory.role(role) if needs.kernel else ():
         if not ssh.answers(host):
             continue
         with ssh.connect(host) as connection:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,10 +36,10 @@ def test_the_full_lab_has_the_hosts_for_every_drill(lab):
 
 
 def test_what_a_smaller_one_lacks_is_said(compact):
-    assert lacking(compact, postgres=2, etcd=3) == []
-    assert lacking(compact, postgres=3) == ["it needs 3 hosts with the role postgres, the inventory has 2"]
+    assert lacking(compact, databases=2, coordinators=3) == []
+    assert lacking(compact, databases=3) == ["it needs 3 hosts with the role postgres, the inventory has 2"]
     assert "floating address" in lacking(compact, vip=True)[0]
-    assert lacking(compact, proxy=2, vip=True, app=2) != lacking(compact, vip=True)
+    assert lacking(compact, proxies=2, vip=True, apps=2) != lacking(compact, vip=True)
 
 
 def test_a_power_command_that_is_missing_is_named(lab):
@@ -64,3 +65,10 @@ def test_every_drill_has_a_question_a_hypothesis_and_expectations():
         assert it.question.endswith("?") and it.hypothesis and it.steps and it.expectations, it.name
         assert {"lost", "dual_primary_ms"} <= {expect.metric for expect in it.expectations}, it.name
         assert it.cost_s > 0 and Path(ROOT / it.load.file).is_file(), it.name
+
+
+def test_a_system_without_a_coordinator_needs_no_hosts_for_it(lab, monkeypatch):
+    own = SimpleNamespace(coordinator_role=None, database_role="postgres")
+    monkeypatch.setattr(needs, "system_of", lambda inventory: own)
+    assert lacking(lab, coordinators=9) == []
+    assert lacking(lab, databases=9) == ["it needs 9 hosts with the role postgres, the inventory has 3"]
