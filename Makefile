@@ -1,6 +1,8 @@
 # make demo: from a fresh machine to a measured leader power cut. make test: everything CI runs.
 # Both need root, Debian 12+ or Ubuntu 24.04+, git, make and Python 3.11+. They install everything else.
 PYTHON ?= python3
+WORKERS ?= 4
+SOAK_MINUTES ?= 120
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PACKAGES := mmdebstrap debian-archive-keyring systemd-container nftables iproute2 e2fsprogs openssh-client util-linux
@@ -8,7 +10,7 @@ PACKAGES := mmdebstrap debian-archive-keyring systemd-container nftables iproute
 WITH_US := setpriv --pdeathsig KILL
 LOG := .venv/setup.log
 
-.PHONY: demo suite test unit bench lint prepare setup tools image clean
+.PHONY: demo suite test unit soak bench lint prepare setup tools image clean
 
 demo: prepare
 	@$(WITH_US) lab up
@@ -22,11 +24,17 @@ suite: prepare
 	@$(WITH_US) pyinfra -y inventories/lab.py deploy/cluster.py
 	@$(WITH_US) experiments suite $(QUICK)
 
-test: tools
-	@$(WITH_US) pytest
+# The labs of the tests mostly wait, so more of them than processors run at the same time (tests/README.md).
+test: .venv/packages
+	@$(WITH_US) $(MAKE) --no-print-directory --jobs=2 .venv/tools image
+	@$(WITH_US) pytest -n $(WORKERS) --durations=25
 
 unit: tools
-	@pytest -m "not lab"
+	@$(WITH_US) pytest -n 2 -m "not lab"
+
+# Before a release: what takes hours, for SOAK_MINUTES per test at most.
+soak: tools
+	@$(WITH_US) env SOAK_MINUTES=$(SOAK_MINUTES) pytest -n 2 -m soak --durations=25
 
 bench: setup
 	@$(WITH_US) python -m firedrill.lab.bench

@@ -16,7 +16,7 @@ from firedrill.experiments.judge.recording import load_events
 from firedrill.experiments.observe import logs
 from firedrill.inventories.access import access
 from firedrill.inventories.read import read
-from tests.experiments.cluster.helpers import under_way
+from tests.experiments.cluster.helpers import missed_times, under_way
 from tests.labs import ROOT, place
 
 pytestmark = pytest.mark.lab("foreign")
@@ -212,7 +212,7 @@ def test_a_power_cut_of_its_leader_is_drilled_to_a_verdict(foreign, command, tmp
     assert verdict["verdict"] in ("pass", "fail")
     judged = {item["metric"]: item["verdict"] for item in verdict["expectations"]}
     assert [judged[metric] for metric in ("lost", "dual_primary_ms", "steady_after")] == ["pass"] * 3, verdict["why"]
-    assert {judged["rto_ms"], judged["phases.recover95_ms"]} <= {"pass", "fail"}, "those hang on this machine's speed"
+    assert missed_times(verdict) == [], verdict["why"]
     assert verdict["user_requests"] > 200, "of an event log, there being no app"
     assert None not in [verdict["phases"][f"{name}_ms"] for name in ("detect", "promote", "route")]
     assert verdict["leader_before"] != verdict["leader_after"]

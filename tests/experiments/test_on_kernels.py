@@ -1,6 +1,6 @@
 """The compact five with kernels of their own: what only those can show, measured, and found out when it is broken.
 
-Nothing here is about this machine's speed: how long writes were out is in the verdicts, and not asserted.
+How long writes were out hangs on this machine's speed: it has a ceiling of a few times the bound.
 """
 
 import json
@@ -20,6 +20,7 @@ from firedrill.faults import engine
 from firedrill.faults.catalogue import FAULTS
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.read import read
+from tests.experiments.cluster.helpers import missed
 from tests.labs import place
 
 pytestmark = pytest.mark.lab("kern")
@@ -36,11 +37,6 @@ class Drill:
     verdict: dict
     rec: Recording
     said: str
-
-    def fell_short(self) -> set[str]:
-        """The figures of which more was expected, but for those in seconds: this machine may be slow."""
-        bad = {e["metric"] for e in self.verdict["expectations"] if e["verdict"] != "pass"}
-        return {metric for metric in bad if not metric.endswith("_ms") or metric == "dual_primary_ms"}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +68,7 @@ def drill(ways, inventory, command, tmp_path):
         assert done.returncode in (0, 1), done.stderr
         verdict = json.loads(done.stdout)
         found = Drill(done.returncode, verdict, record(load_events(events_of(verdict["report"]))), done.stderr)
-        assert found.fell_short() == set(), verdict["why"]
+        assert missed(verdict) == [], verdict["why"]
         assert (verdict["lost"], verdict["dual_primary_ms"], verdict["steady_after"]) == (0, 0, True)
         assert verdict["acked"] > 100
         return found

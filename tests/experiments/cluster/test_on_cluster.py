@@ -22,7 +22,7 @@ from firedrill.experiments.observe import tables
 from firedrill.experiments.observe.writer import Writer
 from firedrill.experiments.run import runner
 from firedrill.experiments.steps import Level, Switchover, UntilSteady, UntilWrites, Wait
-from tests.experiments.cluster.helpers import on, run
+from tests.experiments.cluster.helpers import missed_times, on, run
 
 pytestmark = pytest.mark.lab("cluster")
 
@@ -86,11 +86,11 @@ def test_passwords_lie_on_no_command_line_and_in_no_readable_file(sound, name):
 
 
 def test_a_power_cut_of_the_leader_is_measured_and_held(drill):
-    """All that does not hang on this machine's speed must hold; the times must have been measured."""
+    """What does not depend on this machine's speed must hold; times have a ceiling."""
     done, verdict, folder = drill
     judged = {item["metric"]: item["verdict"] for item in verdict["expectations"]}
     assert [judged[metric] for metric in ("lost", "dual_primary_ms", "steady_after")] == ["pass"] * 3, verdict["why"]
-    assert {judged["rto_ms"], judged["phases.recover95_ms"]} <= {"pass", "fail"}, verdict["why"]
+    assert missed_times(verdict) == [], verdict["why"]
     assert done.returncode == {"pass": 0, "fail": 1}[verdict["verdict"]]
     assert verdict["leader_before"] != verdict["leader_after"]
     assert verdict["timeline_after"] == verdict["timeline_before"] + 1
