@@ -81,7 +81,7 @@ def test_a_power_cut_heals_by_itself_when_its_controller_is_killed_at_any_step(c
             [
                 sys.executable,
                 "-m",
-                "faults",
+                "firedrill.faults",
                 "-i",
                 str(inventory),
                 "inject",
