@@ -334,8 +334,8 @@ def test_a_build_killed_in_the_middle_is_swept_by_the_next(tmp_path):
     while b"mmdebstrap" in b"".join(_command_lines(partial[0])):
         assert time.monotonic() < deadline, "the build outlived the lab command that ran it"
         time.sleep(0.1)
-    sweep = f"from firedrill.lab import image, paths; from pathlib import Path; paths.CACHE = Path({str(tmp_path)!r}); image.sweep()"
-    subprocess.run([sys.executable, "-c", sweep], cwd=ROOT, check=True)
+    sweep = [sys.executable, "-c", "from firedrill.lab import image; image.sweep()"]
+    subprocess.run(sweep, cwd=ROOT, env=environment, check=True)
     assert not partial[0].exists()
 
 
