@@ -1,13 +1,14 @@
-"""Read an inventory file the way pyinfra does, and refuse one that cannot make a cluster.
+"""Read an inventory file the way pyinfra does, and refuse one that cannot describe a working cluster.
 
-pyinfra itself is asked (in a process of its own, since importing its command line patches the process
-with gevent), so group data and overrides mean here what they mean in a deploy.
+pyinfra itself reads the file, so that group data and overrides mean here what they mean in a deploy. It runs in a
+separate process, because importing its command line patches the process with gevent.
 """
 
 import ast
 import ipaddress
 import json
 import os
+import re
 import runpy
 import subprocess
 from collections import Counter
@@ -16,18 +17,24 @@ from pathlib import Path
 from typing import Any
 
 from firedrill import package
+from firedrill.inventories import keys
 from firedrill.inventories.errors import InventoryProblem
 
 ROLES = ("etcd", "postgres", "proxy", "app", "monitor")
 DEFAULT = "inventories/lab.py"
 GROUP_DATA = package.file("inventories/group_data/all.py")
-# Of these an inventory may name the entries alone that differ.
+# Dictionaries merged entry by entry: an inventory sets only the entries that differ.
 MERGED = ("ports", "units", "credentials", "haproxy_backends")
+# A host's name is part of paths and commands; a local host's is its host name, too.
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+LAB_NAME = re.compile(r"[a-z][a-z0-9-]{0,20}")
+BRIDGE = re.compile(r"[a-z][a-z0-9_-]{0,14}")  # the kernel takes 15 characters
 
 
 @dataclass(frozen=True)
 class Host:
-    """One host of an inventory: its name, its address, its roles and all its data."""
+    """A host of an inventory: its name, address, roles and data."""
 
     name: str
     address: str
@@ -37,7 +44,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Inventory:
-    """The hosts of one inventory file, in the file's order."""
+    """The hosts of an inventory file, in the order of the file."""
 
     path: Path
     hosts: tuple[Host, ...]
@@ -47,15 +54,15 @@ class Inventory:
             if host.name == name:
                 return host
         names = ", ".join(host.name for host in self.hosts)
-        raise InventoryProblem(f"no host {name!r} in {self.path}", f"it names {names}")
+        raise InventoryProblem(f"no host {name!r} in {self.path}", f"its hosts are {names}")
 
     def role(self, role: str) -> tuple[Host, ...]:
-        """The hosts with this role, in the file's order."""
+        """The hosts with this role, in the order of the file."""
         return tuple(host for host in self.hosts if role in host.roles)
 
     @property
     def data(self) -> dict[str, Any]:
-        """The data of the first host: for settings that all hosts share."""
+        """The data of the first host, for settings that all hosts share."""
         return self.hosts[0].data
 
 
@@ -79,7 +86,7 @@ def read(path: str | Path | None = None) -> Inventory:
 
 
 def defaults() -> dict[str, Any]:
-    """The group data of every inventory, which pyinfra finds only for one that lies beside it."""
+    """The defaults of every inventory. pyinfra itself finds them only next to an inventory."""
     return {key: value for key, value in runpy.run_path(str(GROUP_DATA)).items() if not key.startswith("_")}
 
 
@@ -114,7 +121,7 @@ def _keys_of_all(path: Path) -> set[str]:
 
 
 def with_defaults(data: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """A host's data, and below it the defaults; of MERGED entry by entry."""
+    """A host's data on top of the defaults; MERGED entry by entry."""
     merged = {key: {**known[key], **(data.get(key) or {})} for key in MERGED}
     return known | data | merged
 
@@ -125,7 +132,7 @@ def _ask_pyinfra(path: Path) -> list[dict[str, Any]]:
     if done.returncode == 0 and done.stdout.startswith("["):
         return json.loads(done.stdout)
     last = (done.stderr.strip() or done.stdout.strip() or "no answer").splitlines()[-1].strip()
-    raise InventoryProblem(f"{path} cannot be read ({last})", "mend the file; pyinfra reads it as Python")
+    raise InventoryProblem(f"{path} cannot be read ({last})", "fix the file; pyinfra reads it as Python")
 
 
 def _host(path: Path, item: dict[str, Any]) -> Host:
@@ -136,25 +143,33 @@ def _host(path: Path, item: dict[str, Any]) -> Host:
     if unknown := sorted(groups - set(ROLES)):
         raise InventoryProblem(
             f"{item['name']} in {path} has the unknown role {unknown[0]!r}",
-            f"the roles are {', '.join(ROLES)}; begin the names of helpers with an underscore",
+            f"the roles are {', '.join(ROLES)}; prefix the names of helper variables with an underscore",
         )
     return Host(item["name"].removeprefix("@fake/"), address, roles, data)
 
 
 def check(path: Path, hosts: tuple[Host, ...]) -> None:
-    """Refuse what cannot work: no hosts, a host in no role, a shared address, an even etcd."""
+    """Refuse what cannot work: unknown keys, no hosts, a host without a role, a shared address, an even etcd."""
     if not hosts:
-        raise InventoryProblem(f"{path} names no hosts", "add them to groups named after roles")
+        raise InventoryProblem(f"{path} has no hosts", "add them to groups named after roles")
+    known = defaults()
     for host in hosts:
+        _check_name(path, host.name, NAME, "letters, digits, dots, dashes and underscores")
         if not host.roles:
             raise InventoryProblem(f"{host.name} in {path} has no role", f"add it to one of {', '.join(ROLES)}")
+        keys.check(path, host.name, host.data, known)
     _check_addresses(path, hosts)
     members = [host.name for host in hosts if "etcd" in host.roles]
     if members and len(members) % 2 == 0:
         raise InventoryProblem(
             f"{path} has {len(members)} etcd members ({', '.join(members)})",
-            "make it an odd number: an even one tolerates no more losses than one member fewer",
+            "use an odd number: an even one tolerates no more failures than one member fewer",
         )
+
+
+def _check_name(path: Path, name: str, pattern: re.Pattern[str], allowed: str) -> None:
+    if not pattern.fullmatch(name):
+        raise InventoryProblem(f"{path}: {name!r} is not a valid host name", f"use {allowed}, at most 63 characters")
 
 
 def _check_addresses(path: Path, hosts: tuple[Host, ...]) -> None:
@@ -164,17 +179,29 @@ def _check_addresses(path: Path, hosts: tuple[Host, ...]) -> None:
         names = ", ".join(host.name for host in hosts if host.address == shared)
         raise InventoryProblem(f"{names} in {path} share the address {shared}", "give each host its own")
     if (vip := hosts[0].data.get("vip")) in counted:
-        raise InventoryProblem(f"the floating address {vip} in {path} is a host's too", "choose a free one")
+        raise InventoryProblem(f"the floating address {vip} in {path} is also a host's", "choose an unused one")
     if lab := hosts[0].data.get("lab"):
         _check_lab(path, hosts, lab)
 
 
 def _check_lab(path: Path, hosts: tuple[Host, ...], lab: dict[str, Any]) -> None:
-    bridge = ipaddress.ip_interface(lab["address"])
+    for key, pattern in (("name", LAB_NAME), ("bridge", BRIDGE)):
+        if not pattern.fullmatch(str(lab.get(key, ""))):
+            raise InventoryProblem(
+                f"{path}: `lab` has the {key} {lab.get(key)!r}",
+                f"it must match {pattern.pattern}",
+            )
+    try:
+        bridge = ipaddress.IPv4Interface(lab.get("address", ""))
+    except ValueError as error:
+        raise InventoryProblem(
+            f"{path}: `lab` has the address {lab.get('address')!r} ({error})", "set the bridge's, such as 10.77.0.1/24"
+        ) from None
     for host in hosts:
+        _check_name(path, host.name, LABEL, "lower-case letters, digits and dashes: it is the host name, too")
         address = ipaddress.ip_address(host.address)
         if address not in bridge.network or address == bridge.ip:
             raise InventoryProblem(
                 f"{host.name} in {path} has the address {host.address}, which is not a free one of {bridge.network}",
-                "take an address of the lab's network other than the bridge's",
+                "choose an address of the lab's network other than the bridge's",
             )

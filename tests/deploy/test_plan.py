@@ -153,7 +153,7 @@ BAD = {
     ),
     "no role": ('stray = None\nall[0].append(_host("stray", 77))', r"stray in .* has no role: add it to one of etcd"),
     "unknown role": ('postgrse = [_host("db4", 24)]\nall[0].extend(postgrse)', r"db4 in .* unknown role 'postgrse': "),
-    "even etcd": ("etcd.pop()", r"2 etcd members \(etcd1, etcd2\): make it an odd number"),
+    "even etcd": ("etcd.pop()", r"2 etcd members \(etcd1, etcd2\): use an odd number"),
     "name for an address": (
         'app[1] = ("@fake/app2", {**app[1][1], "ssh_hostname": "app2.example"})',
         r"app2 has the address 'app2\.example': set ssh_hostname to the IP address",

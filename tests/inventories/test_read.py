@@ -28,6 +28,17 @@ def test_helpers_are_no_roles(inventory_file):
     assert len(read(inventory_file(GOOD)).hosts) == 2
 
 
+def data(**given: object) -> str:
+    """GOOD with data of each host."""
+    return GOOD + f"for _name, _data in etcd + postgres: _data |= {given!r}\n"
+
+
+def lab(**changed: object) -> str:
+    """GOOD as a local lab."""
+    settings = {"name": "x", "provider": "nspawn", "bridge": "x", "address": "10.1.0.9/24"} | changed
+    return GOOD + f"all = (etcd + postgres, {{'lab': {settings!r}}})\n"
+
+
 @pytest.mark.parametrize(
     ("text", "cause", "remedy"),
     [
@@ -37,23 +48,51 @@ def test_helpers_are_no_roles(inventory_file):
         (
             GOOD + 'etcd += [("e2", {"ssh_hostname": "10.1.0.3"})]',
             r"2 etcd members \(e1, e2\)",
-            "make it an odd number",
+            "use an odd number",
         ),
-        ("", "names no hosts", "add them to groups"),
-        (GOOD + "1 / 0", "cannot be read .*ZeroDivisionError", "mend the file"),
+        ("", "has no hosts", "add them to groups"),
+        (GOOD + "1 / 0", "cannot be read .*ZeroDivisionError", "fix the file"),
         (
             GOOD + 'all = (etcd + postgres, {"vip": "10.1.0.2"})',
-            "the floating address 10.1.0.2 .* is a host's too",
-            "choose a free one",
+            "the floating address 10.1.0.2 .* is also a host's",
+            "choose an unused one",
         ),
         (
             GOOD + 'all = (etcd + postgres, {"lab": {"name": "x", "bridge": "x", "address": "10.2.0.1/24"}})',
             "e1 .* 10.1.0.1, which is not a free one of 10.2.0.0/24",
-            "take an address",
+            "choose an address",
         ),
+        (
+            GOOD.replace('"d1"', '"d 1; reboot"'),
+            "'d 1; reboot' is not a valid host name",
+            "use letters, digits, dots, dashes and underscores",
+        ),
+        (lab(), None, None),
+        (lab(name=".."), "`lab` has the name '..'", r"it must match [a-z][a-z0-9-]{0,20}"),
+        (lab(name=""), "`lab` has the name ''", "it must match"),
+        (lab(bridge="a-bridge-of-16-c"), "`lab` has the bridge 'a-bridge-of-16-c'", "it must match"),
+        (lab(bridge="x y"), "`lab` has the bridge 'x y'", "it must match"),
+        (lab(address="10.1.0"), "`lab` has the address '10.1.0'", "such as 10.77.0.1/24"),
+        (lab(bridgee="x"), "lab of e1 in .* unknown key 'bridgee'", "did you mean 'bridge'?"),
+        (lab().replace('"d1"', '"pg_beta"'), "'pg_beta' is not a valid host name", "use lower-case letters"),
+        (data(patroni_tsl=None), "e1 in .* unknown key 'patroni_tsl'", "did you mean 'patroni_tls'?"),
+        (data(timings={"foo": 1}), "timings of e1 .* unknown key 'foo'", "known are downinter, "),
+        (data(ports={"postgress": 1}), "ports of e1 .* unknown key 'postgress'", "did you mean 'postgres'?"),
+        (data(power={"poweron": "x"}), "power of e1 .* unknown key 'poweron'", "did you mean 'power_on'?"),
+        (
+            data(credentials={"sql": {"user": "x", "pasword": "y"}}),
+            r"credentials\['sql'\] of e1 .* unknown key 'pasword'",
+            "did you mean 'password'?",
+        ),
+        (data(profiles={"mine": {"tll": 1}}), r"profiles\['mine'\] of e1 .* unknown key 'tll'", "did you mean 'ttl'?"),
+        (data(x_backup_host="nas"), None, None),
+        (data(ssh_port=2222), None, None),
     ],
 )
 def test_bad_inventories_are_refused(inventory_file, text, cause, remedy):
+    if cause is None:
+        assert len(read(inventory_file(text)).hosts) == 2
+        return
     with pytest.raises(InventoryProblem, match=cause) as refused:
         read(inventory_file(text))
     assert remedy in str(refused.value)

@@ -1,0 +1,61 @@
+"""The keys that an inventory may set. Any other is refused with the nearest known one: a typo must not pass unnoticed.
+
+Top-level keys are those of group_data/all.py and OPTIONAL. Keys of your own, for deploys of your own, begin with `x_`.
+"""
+
+import difflib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from firedrill.inventories.errors import InventoryProblem
+
+OWN = "x_"
+# Keys without a default; docs/own-machines.md explains them. What begins with `ssh_` is for pyinfra's SSH connector.
+SSH = (
+    "ssh_hostname", "ssh_port", "ssh_user", "ssh_key", "ssh_key_password", "ssh_password", "ssh_known_hosts_file",
+    "ssh_allow_agent", "ssh_look_for_keys", "ssh_forward_agent", "ssh_config_file", "ssh_strict_host_key_checking",
+    "ssh_paramiko_connect_kwargs", "ssh_connect_retries", "ssh_connect_retry_min_delay", "ssh_connect_retry_max_delay",
+    "ssh_file_transfer_protocol",
+)  # fmt: skip
+FAKE = ("fake_delay", "fake_delay_jitter", "fake_responses")
+OPTIONAL = (
+    *SSH, *FAKE, "system", "vip", "chaos_allowed", "power", "lab", "provider", "patroni_name", "timings", "unobserved",
+)  # fmt: skip
+# The entries of a key whose value is a dictionary with fixed entries.
+ENTRIES: dict[str, tuple[str, ...]] = {
+    "lab": ("name", "provider", "bridge", "address"),
+    "power": ("power_on", "power_off", "pause", "resume"),
+    "patroni_tls": ("ca",),
+    "etcd_tls": ("ca", "cert", "key"),
+    # Of an existing cluster: Patroni's, where Patroni does not set them, and the proxies'.
+    "timings": (
+        "ttl", "loop_wait", "retry_timeout", "primary_start_timeout", "synchronous_mode", "failsafe_mode",
+        "maximum_lag_on_failover", "downinter", "fastinter", "rise",
+    ),
+}  # fmt: skip
+# Keys whose entries are those of their default in group_data/all.py.
+LIKE_DEFAULT = ("ports", "credentials", "haproxy_backends", "units", "watchdog", "packages", "deadlines")
+CREDENTIAL = ("user", "secret", "password", "password_file", "password_env")
+
+
+def check(path: Path, host: str, data: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Refuse unknown keys in a host's data. Raises InventoryProblem."""
+    where = f"{host} in {path}"
+    known = {key for key in data if key.startswith((OWN, "_"))} | defaults.keys() | set(OPTIONAL)
+    _refuse_unknown(where, data, known, f"; begin keys of your own with {OWN!r}")
+    entries = ENTRIES | {key: tuple(defaults[key]) for key in LIKE_DEFAULT}
+    for key, names in entries.items():
+        _refuse_unknown(f"{key} of {where}", data.get(key) or {}, names)
+    for name, credential in data["credentials"].items():
+        _refuse_unknown(f"credentials[{name!r}] of {where}", credential or {}, CREDENTIAL)
+    for name, profile in data["profiles"].items():
+        _refuse_unknown(f"profiles[{name!r}] of {where}", profile, defaults["profiles"]["default"])
+
+
+def _refuse_unknown(where: str, found: Collection[str], known: Collection[str], hint: str = "") -> None:
+    for key in found:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+            raise InventoryProblem(f"{where} has the unknown key {key!r}", remedy + hint)
