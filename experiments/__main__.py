@@ -27,9 +27,9 @@ from firedrill.experiments.report.summary import write_summary
 from firedrill.experiments.run import folders, unattended
 from firedrill.experiments.run.doctor import examine
 from firedrill.experiments.run.runner import Run
-from firedrill.faults.ledger import only_one
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.command import console_script, group, tell
+from firedrill.inventories.drill_lock import only_one
 from firedrill.inventories.errors import USAGE, Problem
 
 EXIT = {"pass": 0, "fail": 1, "unknown": 3}

@@ -3,17 +3,15 @@
 A file that cannot be read is never trusted and never stops the others: `damaged` names it, `set_aside` moves it away.
 """
 
-import contextlib
-import fcntl
 import json
 import math
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from firedrill.faults.protocol import ID, Damaged
+from firedrill.inventories.drill_lock import folder
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Inventory
 
@@ -76,30 +74,6 @@ def parse(text: bytes, identity: str, where: str, remedy: str) -> Entry:
         return entry_of(json.loads(text), identity)
     except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, not an entry
         raise Damaged(where, str(error) or type(error).__name__, remedy) from None
-
-
-def folder(inventory: Inventory) -> Path:
-    """Next to the secrets, a folder for each cluster."""
-    data = inventory.data
-    return Path(data["secrets_file"]).expanduser().parent / "faults" / f"{data['cluster']}-{inventory.path.stem}"
-
-
-@contextlib.contextmanager
-def only_one(inventory: Inventory) -> Iterator[None]:
-    """Hold the lock of this cluster's drills: two at a time would measure each other. Raises Problem."""
-    file = folder(inventory) / "lock"
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with open(file, "a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            raise Problem(f"another drill runs on this cluster (process {holder})", "wait until it is over") from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
 
 
 def write(inventory: Inventory, entry: Entry) -> None:

@@ -104,8 +104,9 @@ def refuse_unheard(path: Path) -> None:
 
 def _assigned(file: Path) -> set[str]:
     """The names that a file assigns at its top."""
-    assignments = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.Assign)]
-    return {ast.unparse(target) for node in assignments for target in node.targets}
+    body = ast.parse(file.read_text()).body
+    plain = {ast.unparse(target) for node in body if isinstance(node, ast.Assign) for target in node.targets}
+    return plain | {ast.unparse(node.target) for node in body if isinstance(node, ast.AnnAssign)}
 
 
 def _keys_of_all(path: Path) -> set[str]:

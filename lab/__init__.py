@@ -1,1 +1,1 @@
-"""Hosts on this machine, made from an inventory: image, network, disks, and systemd containers that boot them."""
+"""Local hosts of an inventory: image, network, disks, and the containers or user-mode kernels that boot from them."""

@@ -1,4 +1,4 @@
-"""The `lab` command: hosts on this machine, driven by the inventory alone."""
+"""The `lab` command: create and control the local hosts of an inventory."""
 
 import os
 
@@ -15,30 +15,33 @@ _COLOURS = {"running": "green", "booting": "yellow", "paused": "yellow", "off": 
 
 @group(core.Lab)
 def cli() -> None:
-    """Hosts on this machine, as an inventory names them."""
+    """Create and control the local hosts of an inventory."""
 
 
 @cli.command()
-@click.option("--bare", is_flag=True, help="Hosts with nothing but sshd and Python; the deploy installs the rest.")
+@click.option(
+    "--bare", is_flag=True, help="Hosts with only sshd, Python and python3-apt; the deploy installs the rest."
+)
 @click.pass_obj
 def up(lab, bare: bool) -> None:
-    """Make and boot the hosts; repair what a dead run left; change nothing on those that run."""
+    """Create and boot the hosts. Running hosts are not changed; leftovers of an interrupted run are repaired."""
     core.need_root()
     lab().up(bare=bare, tell=tell)
 
 
 @cli.command()
+@click.option("--force", is_flag=True, help="Even while a drill is running on them.")
 @click.pass_obj
-def down(lab) -> None:
+def down(lab, force: bool) -> None:
     """Remove the hosts, their disks and their network. The image stays cached."""
-    lab().down(tell)
+    lab().down(tell, force=force)
 
 
 @cli.command()
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
 def status(lab, as_json: bool) -> None:
-    """Show each host's state."""
+    """Show the state of each host."""
     rows = lab().status()
     if as_json:
         click.echo(core.as_json(rows))
@@ -61,42 +64,35 @@ def _verb(name: str, help_text: str, act) -> None:
         for host in hosts:
             it[host]
         for host in hosts:
-            if said := act(it, host):
-                click.echo(f"{host}: {name} at {said}")
+            if moment := act(it, host):
+                click.echo(f"{host}: {name} at {moment}")
 
 
 _verb("start", "Power hosts on.", lambda lab, host: lab.start(host, tell))
-_verb("stop", "Power hosts off in good order.", lambda lab, host: lab.stop(host))
-_verb("cut", "Cut hosts' power: instant death.", lambda lab, host: lab.cut(host))
-_verb("pause", "Freeze whole hosts.", lambda lab, host: lab.pause(host))
-_verb("resume", "Thaw paused hosts.", lambda lab, host: lab.resume(host))
+_verb("stop", "Shut hosts down in an orderly way.", lambda lab, host: lab.stop(host))
+_verb("cut", "Cut the power of hosts: instant, without shutdown.", lambda lab, host: lab.cut(host))
+_verb("pause", "Freeze hosts.", lambda lab, host: lab.pause(host))
+_verb("resume", "Resume frozen hosts.", lambda lab, host: lab.resume(host))
 
 
-@cli.command()
+# Options after HOST belong to COMMAND: `lab shell db1 df -i /`.
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("host")
-@click.argument("command", nargs=-1)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def shell(lab, host: str, command: tuple[str, ...]) -> None:
     """Open a root shell on a host over SSH, or run COMMAND there."""
     it = lab()
-    target, folder = it[host], it.folder
-    options = [
-        "-i",
-        str(folder / "ssh_key"),
-        "-o",
-        f"UserKnownHostsFile={folder / 'known_hosts'}",
-        "-o",
-        "LogLevel=ERROR",
-    ]
-    os.execvp("ssh", ["ssh", *options, f"root@{target.address}", *command])
+    arguments = command[1:] if command[:1] == ("--",) else command
+    os.execvp("ssh", [*it.ssh(host), *arguments])
 
 
 @cli.command("image")
-@click.option("--rebuild", is_flag=True, help="Build it anew.")
-@click.option("--bare", is_flag=True, help="The one with nothing but sshd and Python.")
+@click.option("--rebuild", is_flag=True, help="Build it again.")
+@click.option("--bare", is_flag=True, help="The image with only sshd, Python and python3-apt.")
 @click.option("--json", "as_json", is_flag=True)
 def image_(rebuild: bool, bare: bool, as_json: bool) -> None:
-    """Build the host image if it is not there, and list what is cached."""
+    """Build the host image if it is missing, and list the cached ones."""
     core.need_root()
     image.ensure(bare=bare, rebuild=rebuild, tell=tell)
     rows = image.listing()
@@ -106,7 +102,7 @@ def image_(rebuild: bool, bare: bool, as_json: bool) -> None:
 @cli.command("doctor")
 @click.option("--json", "as_json", is_flag=True)
 def doctor_(as_json: bool) -> None:
-    """Say which kinds of hosts this machine can run, and why not. Exit 2 when none can."""
+    """Show which kinds of hosts this machine can run, and what is missing. Exit 2 if it can run none."""
     rows = doctor.report(doctor.look(ask_apt=True))
     if as_json:
         click.echo(core.as_json(rows))

@@ -1,7 +1,7 @@
-"""Containers and user-mode kernels side by side on this machine: boot, memory, pgbench. `make bench`.
+"""Compare containers and user-mode kernels on this machine: boot, memory, pgbench. `make bench`.
 
-One host of each kind, in a lab of its own that is removed at the end, also by Ctrl-C. Figures are this machine's of
-this minute; the ratios are what to take away.
+One host of each kind, in a separate lab that is removed at the end, also after Ctrl-C. The figures depend on this
+machine and its load; the ratios are the result.
 """
 
 import re
@@ -23,7 +23,7 @@ from firedrill.lab.guest import Guest, Tell
 
 NAME, BRIDGE, SUBNET = "bench", "firedrillbench", "10.76.0"
 SECONDS = 600
-# A throw-away cluster in memory-sized settings, reached by its socket alone.
+# A temporary PostgreSQL that listens on its socket only.
 PGBENCH = """
 set -e
 bin=$(ls -d /usr/lib/postgresql/*/bin)
@@ -53,7 +53,7 @@ FIGURES = {
 
 
 def inventory(provider: str) -> Inventory:
-    """One host of this kind, sized as the local lab's."""
+    """One host of this kind, of the same size as in the local lab."""
     shared = read(package.file(DEFAULT)).data
     lab = {"name": NAME, "provider": provider, "bridge": BRIDGE, "address": f"{SUBNET}.1/24"}
     host = Host(provider, f"{SUBNET}.11", ("postgres",), shared | {"lab": lab})
@@ -61,10 +61,10 @@ def inventory(provider: str) -> Inventory:
 
 
 def measure(provider: str, tell: Tell) -> dict[str, float]:
-    """All figures of one kind of host. Raises Problem when it cannot be made."""
+    """All figures of one kind of host. Raises Problem if it cannot be created."""
     lab = core.Lab(inventory(provider))
     try:
-        lab.up(bare=False, tell=tell)  # builds what is missing
+        lab.up(bare=False, tell=tell)  # builds the image if it is missing
         lab.down(_quiet)
         figures = {"boot to SSH": _timed(lambda: lab.up(bare=False, tell=_quiet))}
         time.sleep(3)
@@ -80,7 +80,7 @@ def measure(provider: str, tell: Tell) -> dict[str, float]:
 
 
 def _quiet(text: str) -> None:
-    """Say nothing: what is timed is not talked over."""
+    """Print nothing while a figure is measured."""
 
 
 def _timed(act: Callable[[], None]) -> float:
@@ -90,9 +90,9 @@ def _timed(act: Callable[[], None]) -> float:
 
 
 def memory_mib(guest: Guest) -> float:
-    """What the host's processes hold of this machine's memory, shared pages counted by their share.
+    """The proportional set size (PSS) of the host's processes.
 
-    A kernel of its own keeps its page cache in there; a container's is this machine's, and not counted.
+    For a user-mode kernel it includes the guest's page cache; a container's page cache is this machine's and excluded.
     """
     return sum(_share_kib(pid) for pid in guest.processes) / 1024
 
@@ -102,23 +102,22 @@ def _share_kib(pid: int) -> int:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    return int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1])
+    return sum(int(kib) for kib in re.findall(r"^Pss:\s+(\d+)", text, re.MULTILINE))
 
 
 def _pgbench(lab: core.Lab, host: str) -> dict[str, float]:
-    said = dict(line.split() for line in _ssh(lab, host, PGBENCH).splitlines())
-    return {"initdb": float(said["initdb"]), "pgbench load": float(said["load"]), "pgbench": float(said["tps"])}
+    found = dict(line.split() for line in _ssh(lab, host, PGBENCH).splitlines())
+    return {"initdb": float(found["initdb"]), "pgbench load": float(found["load"]), "pgbench": float(found["tps"])}
 
 
 def _ssh(lab: core.Lab, host: str, text: str) -> str:
-    command = [
-        "ssh", "-i", str(lab.folder / "ssh_key"), "-o", f"UserKnownHostsFile={lab.folder / 'known_hosts'}",
-        "-o", "LogLevel=ERROR", "-o", "BatchMode=yes", f"root@{lab[host].address}", text,
-    ]  # fmt: skip
+    command = [*lab.ssh(host, "-o", "BatchMode=yes"), text]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS / 4, check=False)
     except subprocess.TimeoutExpired:
-        raise Problem(f"{host}: pgbench did not end within {SECONDS / 4:g} s", "try again when it is quiet") from None
+        raise Problem(
+            f"{host}: pgbench did not end within {SECONDS / 4:g} s", "try again when this machine is less loaded"
+        ) from None
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
         raise Problem(f"{host}: the measurement failed ({last})", "run `lab doctor`")
@@ -126,7 +125,7 @@ def _ssh(lab: core.Lab, host: str, text: str) -> str:
 
 
 def rows(measured: dict[str, dict[str, float]]) -> list[dict]:
-    """One row a figure: each kind's value, and how many times as much uml takes as nspawn (or, of tps, makes)."""
+    """One row per figure: the value of each kind, and the ratio of uml to nspawn."""
     table = []
     for name, (unit, more_is_better) in FIGURES.items():
         values = {provider: round(figures[name], 2) for provider, figures in measured.items()}
@@ -140,7 +139,7 @@ def rows(measured: dict[str, dict[str, float]]) -> list[dict]:
 @click.command()
 @click.option("--json", "as_json", is_flag=True)
 def cli(as_json: bool) -> None:
-    """Compare the kinds of local hosts that this machine can run: boot, memory and pgbench, side by side."""
+    """Compare the kinds of local hosts that this machine can run: boot, memory and pgbench."""
     core.need_root()
     machine = doctor.look(ask_apt=True)
     measured = {}
@@ -148,8 +147,10 @@ def cli(as_json: bool) -> None:
         if row["ok"]:
             measured[row["provider"]] = measure(row["provider"], lambda text: click.echo(text, err=True))
         else:
-            lack = next(check for check in row["checks"] if not check["ok"])
-            click.echo(f"{row['provider']}: left out, {lack['name']}: {lack['found']}: {lack['remedy']}", err=True)
+            failed = next(check for check in row["checks"] if not check["ok"])
+            click.echo(
+                f"{row['provider']}: skipped ({failed['name']}: {failed['found']}): {failed['remedy']}", err=True
+            )
     found = rows(measured)
     if as_json:
         click.echo(core.as_json(found))

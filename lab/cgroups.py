@@ -1,7 +1,7 @@
-"""A cgroup for each host, in every hierarchy that this machine has, v1, v2 or both.
+"""A cgroup per host, in every hierarchy of this machine: v1, v2 or both.
 
-Without one of its own a host's systemd lands in the caller's cgroup and collides with the next host's. It also
-is what a CPU share hangs on, what freezes a host whole, and what tells which processes are its.
+Without it, the systemd of a host would run in the caller's cgroup and conflict with that of the next host. The cgroup
+also carries the host's CPU share, freezes all its processes at the same moment, and identifies them.
 """
 
 import errno
@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = "firedrill"
 SHARE_V1 = 1024
 WEIGHT_V2 = 100
-# cpuset is left out: a new v1 cpuset takes no process before its cpus and mems are set.
+# A new v1 cpuset accepts no process before its cpus and mems are set.
 SKIPPED = {"cpuset"}
 
 
@@ -44,7 +44,7 @@ def _controller(name: str) -> Path | None:
 
 
 def prepare(lab: str, host: str, hosts: int) -> None:
-    """Make the host's cgroup everywhere, with an equal CPU share. The lab as a whole weighs what its hosts do."""
+    """Create the host's cgroup in every hierarchy, with the same CPU share for each host of the lab."""
     for name, mount in hierarchies().items():
         (mount / ROOT / lab / host).mkdir(parents=True, exist_ok=True)
         if name == "unified":
@@ -73,13 +73,13 @@ def folders(lab: str, host: str) -> list[Path]:
 
 
 def processes(lab: str, host: str) -> set[int]:
-    """The ids of all processes of the host, its supervisor included."""
+    """The PIDs of all processes of the host, including its supervisor."""
     found: set[int] = set()
     for folder in folders(lab, host):
-        for group, _, _ in os.walk(folder):  # which passes over groups that go away under it
+        for group, _, _ in os.walk(folder):  # ignores groups that disappear meanwhile
             try:
                 found.update(int(pid) for pid in Path(group, "cgroup.procs").read_text().split())
-            except OSError as error:  # gone, or a threaded one (EOPNOTSUPP)
+            except OSError as error:  # gone, or threaded (EOPNOTSUPP)
                 if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):
                     raise
     return found - {0}
@@ -94,20 +94,20 @@ def kill(lab: str, host: str, seconds: float = 10) -> None:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        freeze(lab, host, frozen=False)  # a frozen v1 process takes its SIGKILL only when thawed
+        freeze(lab, host, frozen=False)  # a frozen v1 process handles SIGKILL only when thawed
         if time.monotonic() > deadline:
             raise TimeoutError(f"{host}: processes {sorted(left)} still there {seconds:g} s after SIGKILL")
         time.sleep(0.01)
 
 
 def freeze(lab: str, host: str, *, frozen: bool) -> None:
-    """Freeze or thaw all processes of the host. No host: nothing to do."""
+    """Freeze or thaw all processes of the host. Does nothing if there is no such host."""
     if mount := _controller("freezer"):
-        file, word = mount / ROOT / lab / host / "freezer.state", ("THAWED", "FROZEN")[frozen]
+        file, state = mount / ROOT / lab / host / "freezer.state", ("THAWED", "FROZEN")[frozen]
     else:
-        file, word = hierarchies()["unified"] / ROOT / lab / host / "cgroup.freeze", str(int(frozen))
+        file, state = hierarchies()["unified"] / ROOT / lab / host / "cgroup.freeze", str(int(frozen))
     if file.exists():
-        file.write_text(word)
+        file.write_text(state)
 
 
 def frozen(lab: str, host: str) -> bool:
@@ -119,8 +119,17 @@ def frozen(lab: str, host: str) -> bool:
     return file.exists() and file.read_text().strip() == "1"
 
 
+def cpu_seconds(lab: str, host: str) -> float:
+    """CPU time that the host has used since it was powered on, including processes that have ended."""
+    if mount := _controller("cpuacct"):
+        file = mount / ROOT / lab / host / "cpuacct.usage"
+        return int(file.read_text()) / 1e9 if file.exists() else 0
+    file = hierarchies()["unified"] / ROOT / lab / host / "cpu.stat"
+    return int(file.read_text().split()[1]) / 1e6 if file.exists() else 0  # its first line: usage_usec
+
+
 def remove(lab: str, host: str | None = None) -> None:
-    """Remove the host's cgroups, or the lab's; the common root too when it was the last one."""
+    """Remove the cgroups of a host, or of the whole lab; the common root, too, after the last lab."""
     for mount in hierarchies().values():
         target = mount / ROOT / lab / (host or "")
         for folder in sorted(target.rglob("*/"), reverse=True):

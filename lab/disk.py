@@ -1,6 +1,6 @@
-"""A disk for each host: a sparse ext4 file, loop-mounted, with an overlay of the image on it.
+"""A disk per host: a sparse ext4 file, loop-mounted, that holds the upper layer of an overlay on the image.
 
-What a host writes lands on its own file system, so a full disk is that host's own and a lab is thrown away with it.
+A host writes to its own file system: a full disk affects only that host, and removing the file removes all it wrote.
 """
 
 import os
@@ -11,7 +11,7 @@ from firedrill.lab.run import run
 
 
 def make(file: Path, gib: float) -> None:
-    """Make the sparse, formatted file unless it is there. A half-made one never gets its final name."""
+    """Create the sparse, formatted file if it is missing. It gets its name only when it is complete."""
     if file.exists():
         return
     new = file.with_suffix(".new")
@@ -23,7 +23,7 @@ def make(file: Path, gib: float) -> None:
 
 
 def mount(image: Path, file: Path, folder: Path) -> Path:
-    """Mount the disk and the overlay below `folder` unless they are; return the root file system's path."""
+    """Mount the disk and the overlay below `folder` if they are not; return the path of the root file system."""
     disk, root = folder / "disk", folder / "root"
     if root not in mounts.below(folder):
         mounts.unmount(folder)

@@ -1,6 +1,6 @@
-"""What this machine can run, and why not: facts are looked at once, then judged by pure functions.
+"""Which kinds of hosts this machine can run. Facts are collected once, then checked by pure functions.
 
-`lab doctor` shows every check; `lab up` and `lab start` refuse at the first one that fails, before anything is made.
+`lab doctor` shows every check. `lab up` and `lab start` refuse at the first failed one, before anything is created.
 """
 
 import os
@@ -24,7 +24,7 @@ NSPAWN_COMMANDS = {"systemd-nspawn": "systemd-container", "mkfs.ext4": "e2fsprog
 UML_COMMANDS = {"mke2fs": "e2fsprogs", "apt-get": "apt", "dpkg-deb": "dpkg", "bash": "bash"}
 NEEDED_GIB = 3
 MIB = 2**20
-# Each made in a network namespace that ends with the trial.
+# Each runs in a temporary network namespace.
 TRIALS = {
     "bridge": "ip link add firedrill type bridge",
     "nft": "nft add table ip firedrill",
@@ -35,7 +35,7 @@ LOADER = "lib64/ld-linux-x86-64.so.2"
 
 @dataclass(frozen=True)
 class Machine:
-    """What was found on this machine. A trial's text is empty when it worked, else what it said."""
+    """Facts about this machine. The text of a trial is empty if it succeeded, else its error."""
 
     root: bool
     architecture: str
@@ -57,7 +57,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Check:
-    """One requirement: whether it is met, what was found, and what to do when it is not."""
+    """A requirement: whether it is met, what was found, and the remedy."""
 
     name: str
     ok: bool
@@ -66,9 +66,10 @@ class Check:
 
 
 def look(*, ask_apt: bool = False) -> Machine:
-    """The facts of this machine. `ask_apt`: look on the network whether a kernel not yet cached can be fetched."""
+    """Collect the facts. `ask_apt`: check on the network whether a kernel that is not cached can be fetched."""
     root = os.geteuid() == 0
-    ours = next((folder for folder in (image.folder(bare=False), image.folder(bare=True)) if folder.exists()), None)
+    images = (image.folder(bare=False), image.folder(bare=True))
+    ours = next((folder for folder in images if folder.exists()), None)
     unpacked = kernel.cached()
     shm = _mount_of(Path("/dev/shm"))
     wanted = COMMANDS | NSPAWN_COMMANDS | UML_COMMANDS
@@ -79,21 +80,21 @@ def look(*, ask_apt: bool = False) -> Machine:
         cgroups=frozenset(word for key in cgroups.hierarchies() for word in key.split(",")),
         filesystems=frozenset(name for name in ("overlay",) if _has_filesystem(name)),
         loop=Path("/dev/loop-control").exists(),
-        trials={name: _trial(command) if root else "only root may try" for name, command in TRIALS.items()},
+        trials={name: _trial(command) if root else "only root can test this" for name, command in TRIALS.items()},
         shm_type=shm[0],
         shm_noexec="noexec" in shm[1],
         shm_free_mib=_free("/dev/shm") // MIB,
         memory_mib=_available_mib(),
         cache_free_gib=_free(paths.CACHE) / 2**30,
         image=ours.name if ours else "",
-        image_loader=bool(ours) and (ours / LOADER).exists(),
+        image_loader=ours is not None and (ours / LOADER).exists(),
         kernel=kernel.version(unpacked) if unpacked else "",
         kernel_trouble=_ask_apt(ours) if ask_apt and root and ours and not unpacked else "",
     )
 
 
 def _mount_of(folder: Path) -> tuple[str, str]:
-    """File system type and options of the newest mount at this folder."""
+    """File system type and options of the top mount at this folder."""
     found = ("none", "")
     for line in Path("/proc/self/mounts").read_text().splitlines():
         _, where, kind, options, *_ = line.split()
@@ -147,10 +148,10 @@ def nspawn(machine: Machine, memory_mib: int = 0) -> list[Check]:
 
 
 def uml(machine: Machine, memory_mib: int = 512) -> list[Check]:
-    """What hosts with a kernel of their own need, `memory_mib` of memory together."""
+    """What user-mode Linux hosts need; `memory_mib` is the memory of all of them."""
     return [
         Check("architecture", machine.architecture == "x86_64", machine.architecture,
-              "user-mode Linux is built for x86_64 alone: use such a machine"),
+              "user-mode Linux is built for x86_64 only: use such a machine"),
         *_common(machine),
         *_commands(machine, UML_COMMANDS),
         _overlay(machine),
@@ -159,7 +160,7 @@ def uml(machine: Machine, memory_mib: int = 512) -> list[Check]:
         _loader(machine),
         *_shm(machine, memory_mib),
         Check("memory", machine.memory_mib >= memory_mib, f"{machine.memory_mib} MiB available, {memory_mib} needed",
-              "free some, name fewer hosts, or lower memory_mib in the inventory"),
+              "free some, use fewer hosts, or lower memory_mib in the inventory"),
     ]  # fmt: skip
 
 
@@ -200,12 +201,12 @@ def _overlay(machine: Machine) -> Check:
 
 
 def _trial_check(machine: Machine, trial: str, name: str, remedy: str) -> Check:
-    said = machine.trials[trial]
-    return Check(name, not said, said or "works", remedy)
+    error = machine.trials[trial]
+    return Check(name, not error, error or "works", remedy)
 
 
 def _kernel(machine: Machine) -> Check:
-    found = machine.kernel or machine.kernel_trouble or "not fetched yet; `lab up` does"
+    found = machine.kernel or machine.kernel_trouble or "not fetched yet; `lab up` fetches it"
     package = f"{kernel.PACKAGE}_*.deb"
     remedy = f"check this machine's network and DNS, or put a {package} of 7.2 or later into {paths.CACHE}"
     return Check("user-mode-linux", bool(machine.kernel) or not machine.kernel_trouble, found, remedy)
@@ -214,9 +215,7 @@ def _kernel(machine: Machine) -> Check:
 def _loader(machine: Machine) -> Check:
     if not machine.image:
         return Check("libc", True, "comes with the image, which `lab up` builds", "")
-    found = (
-        f"that of the image {machine.image}" if machine.image_loader else f"the image {machine.image} has no {LOADER}"
-    )
+    found = f"from the image {machine.image}" if machine.image_loader else f"the image {machine.image} has no {LOADER}"
     return Check("libc", machine.image_loader, found, "run `lab image --rebuild`")
 
 
@@ -232,7 +231,7 @@ def _shm(machine: Machine, memory_mib: int) -> list[Check]:
 
 
 def require(machine: Machine, wanted: dict[str, list[Guest]]) -> None:
-    """Refuse hosts that this machine cannot run. Raises Problem with the first cause and its remedy."""
+    """Refuse hosts that this machine cannot run. Raises Problem with the first failed check."""
     for provider, guests in wanted.items():
         for check in CHECKS[provider](machine, sum(guest.memory_mib for guest in guests)):
             if not check.ok:
@@ -243,7 +242,7 @@ def require(machine: Machine, wanted: dict[str, list[Guest]]) -> None:
 
 
 def report(machine: Machine) -> list[dict]:
-    """One row a provider: whether it can run here, and each check."""
+    """One row per provider: whether it can run here, and each check."""
     rows = []
     for provider, checks in CHECKS.items():
         found = checks(machine, 512)

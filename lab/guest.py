@@ -1,6 +1,5 @@
-"""One local host as the lab sees it: its names, its size, its folder and its processes."""
+"""A local host: its names, size, folder and processes."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Guest:
-    """A host as the lab sees it."""
+    """A local host."""
 
     lab: str
     name: str
@@ -39,7 +38,7 @@ class Guest:
 
 
 def guest_of(inventory: Inventory, host: Host) -> Guest:
-    """The guest that an inventory's host is on this machine."""
+    """The local host of an inventory's host."""
     lab = inventory.data["lab"]
     address, prefix = lab["address"].split("/")
     return Guest(
@@ -53,14 +52,3 @@ def guest_of(inventory: Inventory, host: Host) -> Guest:
         memory_mib=host.data["memory_mib"],
         provider=host.data.get("provider", lab["provider"]),
     )
-
-
-def cpu_seconds(pids: set[int]) -> float:
-    """CPU time that these processes have used, in seconds."""
-    ticks = 0
-    for pid in pids:
-        try:
-            ticks += sum(int(n) for n in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return ticks / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""What makes a host this host: name, address, machine id, keys and resolver, as files of its root."""
+"""The identity of a host as files of its root: name, address, machine id, keys and resolver."""
 
 import uuid
 from pathlib import Path
@@ -25,11 +25,11 @@ HOSTS = "etc/hosts"
 
 
 def every_boot(guest: Guest, authorized_key: str) -> dict[str, str]:
-    """Path to content, written anew at each boot: what the inventory and this machine decide."""
+    """Path to content, written at each boot: what the inventory and this machine determine."""
     resolver = RESOLVED if RESOLVED.exists() else Path("/etc/resolv.conf")
     return {
         "etc/hostname": f"{guest.name}\n",
-        # Sorts before 80-container-host0.network, which would ask for DHCP.
+        # Sorts before 80-container-host0.network, which would use DHCP.
         "etc/systemd/network/10-host0.network": NETWORK.format(
             address=guest.address, prefix=guest.prefix, gateway=guest.gateway
         ),
@@ -39,9 +39,9 @@ def every_boot(guest: Guest, authorized_key: str) -> dict[str, str]:
 
 
 def once(guest: Guest) -> dict[str, str]:
-    """Path to content, written when the host is made and its own from then on."""
+    """Path to content, written when the host is created and not changed afterwards."""
     return {
-        # An empty one would mean a first boot, on which systemd enables every service there is.
+        # An empty file would mean a first boot, on which systemd enables every service.
         MACHINE_ID: f"{uuid.uuid4().hex}\n",
         HOSTS: f"127.0.0.1 localhost\n{guest.address} {guest.name}\n",
     }

@@ -1,4 +1,4 @@
-"""The host image: Debian 13 with everything a cluster needs, built once and cached; or bare, with sshd and Python.
+"""The host image: Debian 13 with everything a cluster needs, or bare, with sshd and Python. Built once and cached.
 
 The folder in the cache is named after its content, so a changed package list is a new image. A build that did not
 finish was never renamed into place; the next build removes it.
@@ -25,6 +25,7 @@ BASE = (
     "systemd", "systemd-sysv", "dbus", "openssh-server", "python3-minimal", "python3",
     "iproute2", "iputils-ping", "procps", "sudo", "udev", "ca-certificates", "kmod",
 )  # fmt: skip
+BARE = ("python3-apt",)  # Ansible needs it
 CLUSTER = (
     "postgresql-17", "patroni", "python3-etcd", "etcd-server", "etcd-client", "haproxy", "keepalived", "curl",
     "nginx-light", "gunicorn", "python3-flask", "python3-psycopg", "python3-psycopg-pool",
@@ -53,7 +54,7 @@ NEEDED_GIB = 3
 
 def recipe(*, bare: bool) -> dict[str, str]:
     """Everything that determines the content of the image."""
-    packages = BASE if bare else BASE + CLUSTER
+    packages = BASE + (BARE if bare else CLUSTER)
     return {
         "suite": SUITE,
         "packages": ",".join(packages),

@@ -1,7 +1,7 @@
-"""The user-mode Linux kernel: Debian sid's package, fetched once by the machine's own apt and cached.
+"""The user-mode Linux kernel: Debian sid's package, fetched once by this machine's apt and cached.
 
-Debian 12's and 13's kernels of this kind do not run on today's processors, so it comes from the suite that has one
-that does. Where to fetch it from is what the host image says of its own packages.
+The packages of Debian 12 and 13 do not run on current processors. It comes from the same mirror as the packages of
+the host image.
 """
 
 import shutil
@@ -16,7 +16,7 @@ PACKAGE, SUITE = "user-mode-linux", "sid"
 
 
 def cached() -> Path | None:
-    """The unpacked kernel's folder: `linux`, and `tree` with its modules; or None when it was not fetched yet."""
+    """The folder of the unpacked kernel (`linux`, and `tree` with its modules), or None if it was not fetched yet."""
     return max(paths.CACHE.glob("kernel-uml-*/"), key=lambda folder: folder.stat().st_mtime, default=None)
 
 
@@ -26,7 +26,7 @@ def version(folder: Path) -> str:
 
 
 def ensure(image: Path, tell: Tell) -> Path:
-    """The kernel's folder, fetched first if it is not there. Call with the cache locked. Raises Problem."""
+    """The folder of the kernel. Fetches it if it is missing. Call with the cache locked. Raises Problem."""
     if folder := cached():
         return folder
     partial = paths.CACHE / "kernel-uml.partial"
@@ -38,17 +38,17 @@ def ensure(image: Path, tell: Tell) -> Path:
 
 
 def _package(image: Path, folder: Path, tell: Tell) -> Path:
-    """The package's file: one that the user put into the cache, or fetched into `folder`."""
+    """The package file: one that the user put into the cache, or one fetched into `folder`."""
     if given := sorted(paths.CACHE.glob(f"{PACKAGE}_*.deb")):
         return given[-1]
-    tell(f"fetching Debian's {PACKAGE}; this is done once")
+    tell(f"fetching Debian's {PACKAGE}; done once")
     apt = refresh(image, folder)
     _apt(["env", f"--chdir={folder}", *apt("apt-get"), "download", PACKAGE])
     return next(folder.glob(f"{PACKAGE}_*.deb"))
 
 
 def candidate(image: Path, folder: Path) -> str:
-    """The version that apt would fetch, asked in a throw-away folder. Raises Problem when there is none."""
+    """The version that apt would fetch, looked up in a temporary folder. Raises Problem if there is none."""
     apt = refresh(image, folder)
     shown = _apt([*apt("apt-cache"), "madison", PACKAGE])
     if not shown.strip():
@@ -57,7 +57,7 @@ def candidate(image: Path, folder: Path) -> str:
 
 
 def refresh(image: Path, folder: Path):
-    """Fetch sid's list of packages into an apt of its own below `folder`; return how to call that apt."""
+    """Fetch sid's package lists into a separate apt state below `folder`; return how to call that apt."""
     for name in ("lists/partial", "archives/partial"):
         (folder / name).mkdir(parents=True)
     (folder / "sources.list").write_text(f"deb {mirror(image)} {SUITE} main\n")
@@ -81,12 +81,12 @@ def refresh(image: Path, folder: Path):
 
 
 def mirror(image: Path) -> str:
-    """Where the image's own packages came from."""
+    """The mirror that the image's packages came from."""
     for line in (image / "etc/apt/sources.list").read_text().splitlines():
         words = [word for word in line.split() if not word.startswith("[")]
         if len(words) > 3 and words[0] == "deb":
             return words[1]
-    raise Problem(f"the image {image} names no source of packages", "run `lab image --rebuild`")
+    raise Problem(f"the image {image} has no package source", "run `lab image --rebuild`")
 
 
 def _apt(command: list[str]) -> str:
@@ -94,7 +94,7 @@ def _apt(command: list[str]) -> str:
         return run(command).stdout
     except CommandFailed as failed:
         raise Problem(
-            f"Debian's {PACKAGE} cannot be fetched ({failed.said or failed.cause})",
+            f"Debian's {PACKAGE} cannot be fetched ({failed.output or failed.cause})",
             f"check this machine's network and DNS, or put a {PACKAGE}_*.deb of 7.2 or later into {paths.CACHE}",
         ) from None
 

@@ -1,4 +1,4 @@
-"""Mounts below a folder: list them and take them down, whoever left them."""
+"""Mounts below a folder: list and unmount them."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def below(folder: Path) -> list[Path]:
 
 
 def unmount(folder: Path) -> None:
-    """Unmount all of it, lazily where a process still holds one."""
+    """Unmount all of them, lazily if a process still uses one."""
     for point in below(folder):
         if run(["umount", str(point)], check=False).returncode:
             run(["umount", "--lazy", str(point)])

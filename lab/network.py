@@ -1,8 +1,8 @@
-"""The lab's network: one bridge with an address, and apt's way out and nothing else.
+"""The lab's network: a bridge with an address, and an nftables table that lets hosts reach only DNS and packages.
 
-Hosts may resolve names and fetch packages (DNS, TCP 80 and 443, masqueraded); all else that leaves the lab's own
-subnet is dropped in a table of our own, so that a fault's traffic never reaches a foreign system. Everything here is
-removed by `down`.
+Hosts can resolve names and fetch packages (DNS, TCP 80 and 443, masqueraded). Everything else that leaves the lab's
+subnet is dropped, so that the traffic of a fault never reaches another system. `down` removes all of it: what carries
+the lab's name, and a bridge only if it has our mark.
 """
 
 import ipaddress
@@ -37,7 +37,7 @@ table ip {table} {{
 
 @dataclass(frozen=True)
 class Network:
-    """The bridge of one lab, named and addressed by the inventory."""
+    """The bridge of a lab: name and address from the inventory."""
 
     lab: str
     bridge: str
@@ -51,10 +51,20 @@ class Network:
     def interface(self) -> ipaddress.IPv4Interface:
         return ipaddress.IPv4Interface(self.address)
 
+    @property
+    def mark(self) -> str:
+        """The alias of a bridge that this lab created."""
+        return f"firedrill:{self.lab}"
+
 
 def check(network: Network) -> None:
-    """Refuse a subnet that this machine uses otherwise, before anything is made."""
+    """Refuse a subnet or a bridge that is in use for something else, before anything is created."""
     for link in json.loads(run(["ip", "-j", "address"]).stdout):
+        if link["ifname"] == network.bridge and link.get("ifalias") != network.mark:
+            raise Problem(
+                f"{network.bridge} exists and is not the bridge of the lab {network.lab}",
+                "choose another bridge name in the inventory, or remove that link",
+            )
         for item in link.get("addr_info", []):
             if item["family"] != "inet":
                 continue
@@ -62,8 +72,8 @@ def check(network: Network) -> None:
             if link["ifname"] == network.bridge:
                 if theirs != network.interface:
                     raise Problem(
-                        f"the bridge {network.bridge} is there already with the address {theirs}",
-                        "give the lab another bridge name in the inventory, or remove that bridge",
+                        f"the bridge {network.bridge} exists with the address {theirs}, not {network.interface}",
+                        "run `lab down` first, or choose another bridge name in the inventory",
                     )
             elif theirs.network.overlaps(network.interface.network):
                 raise Problem(
@@ -73,9 +83,11 @@ def check(network: Network) -> None:
 
 
 def up(network: Network) -> None:
-    """Make the bridge and the firewall table."""
+    """Create the bridge and the firewall table."""
     if run(["ip", "link", "show", network.bridge], check=False).returncode:
-        run(["ip", "link", "add", network.bridge, "type", "bridge", "forward_delay", "0"])
+        # One command, so that a bridge without our mark is not left behind when this process is killed.
+        make = f"link add {network.bridge} type bridge forward_delay 0\nlink set {network.bridge} alias {network.mark}"
+        run(["ip", "-batch", "-"], stdin=make)
     run(["ip", "address", "replace", network.address, "dev", network.bridge])
     run(["ip", "link", "set", network.bridge, "up"])
     subnet = network.interface.network
@@ -86,14 +98,21 @@ def up(network: Network) -> None:
 
 
 def down(network: Network) -> None:
-    """Remove it all."""
+    """Remove all of it. A bridge without our mark, and its ports, are left alone."""
     for rule in _rules(network):
         if shutil.which("iptables"):
             run(["iptables", "-w", "-D", *rule], check=False)
     run(["nft", "delete", "table", "ip", network.table], check=False)
-    for link in json.loads(run(["ip", "-j", "link", "show", "master", network.bridge], check=False).stdout or "[]"):
+    if not _is_ours(network):
+        return
+    for link in json.loads(run(["ip", "-j", "link", "show", "master", network.bridge]).stdout):
         run(["ip", "link", "delete", link["ifname"]], check=False)
     run(["ip", "link", "delete", network.bridge], check=False)
+
+
+def _is_ours(network: Network) -> bool:
+    shown = run(["ip", "-j", "link", "show", network.bridge], check=False).stdout
+    return any(link.get("ifalias") == network.mark for link in json.loads(shown or "[]"))
 
 
 def _rules(network: Network) -> list[list[str]]:
@@ -102,7 +121,7 @@ def _rules(network: Network) -> list[list[str]]:
 
 
 def _past_a_closed_firewall(network: Network) -> list[list[str]]:
-    """Where another tool (Docker) closed FORWARD, our own table's accept is not final: these rules open it."""
+    """If another tool (Docker) set FORWARD to DROP, the accept of our own table is not final: these rules open it."""
     if not shutil.which("iptables"):
         return []
     shown = run(["iptables", "-w", "-S", "FORWARD"], check=False).stdout
@@ -110,7 +129,7 @@ def _past_a_closed_firewall(network: Network) -> list[list[str]]:
 
 
 def veth_of(bridge: str, pid: int) -> str | None:
-    """The machine's end of the link whose other end is `host0` of the network namespace of `pid`."""
+    """This machine's end of the link whose other end is `host0` in the network namespace of `pid`."""
     shown = run(["nsenter", "-t", str(pid), "-n", "ip", "-j", "link", "show", "host0"], check=False)
     if shown.returncode:
         return None
@@ -122,16 +141,16 @@ def veth_of(bridge: str, pid: int) -> str | None:
 
 
 def forget(network: Network, address: str) -> None:
-    """Drop what this machine learned of a host's hardware address; it may believe it for 45 s after a change."""
+    """Drop the learned hardware address of a host; a stale one would be used for up to 45 s."""
     run(["ip", "neighbour", "flush", "to", address, "dev", network.bridge], check=False)
 
 
 def remove(link: str) -> None:
-    """Remove a link; gone already is fine."""
+    """Remove a link, if it exists."""
     run(["ip", "link", "delete", link], check=False)
 
 
 def silence(port: str, *, silent: bool) -> None:
-    """Drop every frame of a bridge port without a change of carrier: what a frozen machine's network looks like."""
-    # `ip link set ... type bridge_slave state` says nothing and does nothing without STP; `bridge` does it.
+    """Drop every frame of a bridge port without a carrier change, like the network of a frozen machine."""
+    # `ip link set ... type bridge_slave state` has no effect without STP, and reports no error.
     run(["bridge", "link", "set", "dev", port, "state", "disabled" if silent else "forwarding"])

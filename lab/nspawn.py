@@ -1,7 +1,7 @@
 """Systemd containers as hosts: each with its own systemd, sshd, network namespace, disk and CPU share.
 
-They share this machine's kernel: a power cut keeps the page cache, and a clock, a watchdog or a netem of their own
-is not to be had.
+They share this machine's kernel: the page cache survives a power cut, and there is no clock, watchdog or netem per
+host.
 """
 
 import os
@@ -13,27 +13,27 @@ from firedrill.lab import disk, identity, mounts, network, supervise
 from firedrill.lab.guest import Guest, Tell
 from firedrill.lab.run import run
 
-# Debian 13's systemd refuses cgroup v1, whichever hierarchy this machine runs on.
+# Debian 13's systemd refuses cgroup v1, whatever this machine uses.
 ENVIRONMENT = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
 POWEROFF = signal.SIGRTMIN + 4
-RUN = Path("/run/systemd/nspawn")  # a guest that was cut leaves propagate/NAME here and, since systemd 256, mounts
+RUN = Path("/run/systemd/nspawn")  # after a power cut, propagate/NAME and (systemd 256) mounts are left here
 
 
 def disk_of(guest: Guest) -> Path:
-    """The file that is the host's disk, and is there once the host was made."""
+    """The file that is the host's disk; exists once the host was created."""
     return guest.folder / "disk.ext4"
 
 
 def prepare(guests: list[Guest], image: Path, tell: Tell) -> None:
-    """Make what these hosts boot from: nothing, it is the image itself."""
+    """Nothing to do: containers boot from the image itself."""
 
 
 def boot(guest: Guest, image: Path, authorized_key: str) -> None:
-    """Mount the disk and start the container. It goes on when we end; its console is in the host's folder."""
+    """Mount the disk and start the container. It survives this process; its console log is in the host's folder."""
     guest.folder.mkdir(parents=True, exist_ok=True)
     disk.make(disk_of(guest), guest.disk_gib)
     root = disk.mount(image, disk_of(guest), guest.folder)
-    # What a guest that was cut left stops the next one: "Mount point '.../unix-export/NAME' exists already".
+    # Leftovers of a power cut prevent the start: "Mount point '.../unix-export/NAME' exists already".
     clear(guest.lab, guest.name)
     _identify(guest, root, authorized_key)
     command = [
@@ -46,7 +46,7 @@ def boot(guest: Guest, image: Path, authorized_key: str) -> None:
 
 
 def _identify(guest: Guest, root: Path, authorized_key: str) -> None:
-    """Give the host its name, address, identity and keys: once, so that they last over restarts."""
+    """Write the host's name, address and keys. Machine id and host key are written once and survive restarts."""
     (root / "root/.ssh").mkdir(mode=0o700, exist_ok=True)
     for path, content in identity.every_boot(guest, authorized_key).items():
         (root / path).write_text(content)
@@ -62,7 +62,7 @@ def host_key(guest: Guest) -> str:
 
 
 def init(guest: Guest) -> int | None:
-    """The process that is the container's PID 1, or None when the host is off."""
+    """The process that is the container's PID 1, or None if the host is off."""
     for pid in guest.processes:
         try:
             status = Path(f"/proc/{pid}/status").read_text()
@@ -75,26 +75,29 @@ def init(guest: Guest) -> int | None:
 
 
 def poweroff(guest: Guest) -> None:
-    """Ask the container's systemd for an orderly poweroff, and return at once."""
+    """Request an orderly poweroff from the container's systemd, and return."""
     if pid := init(guest):
         os.kill(pid, POWEROFF)
 
 
 def silence(guest: Guest, *, silent: bool) -> None:
-    """Stop, or restart, all traffic from and to the host. A frozen container's kernel would answer in its place."""
+    """Stop or restart all traffic from and to the host: the kernel would answer for a frozen container."""
     if (pid := init(guest)) and (port := network.veth_of(guest.bridge, pid)):
         network.silence(port, silent=silent)
 
 
 def unplug(guest: Guest) -> None:
-    """Remove the host's link. The kernel would close the sockets of a killed container's processes one by one, and tell
-    every peer; and while the peers do not answer, their network namespace and so the link would outlive the host."""
+    """Remove the host's link before its processes are killed.
+
+    Otherwise the kernel would close their sockets and notify every peer, which a machine without power does not; and
+    while peers do not answer, the network namespace and the link would outlive the host.
+    """
     if (pid := init(guest)) and (port := network.veth_of(guest.bridge, pid)):
         network.remove(port)
 
 
 def clear(lab: str, name: str) -> None:
-    """Remove what a host that is off leaves on this machine outside its folder."""
+    """Remove what a host that is off leaves outside its folder."""
     for folder in RUN.glob(f"*/{lab}-{name}"):
         mounts.unmount(folder)
         shutil.rmtree(folder, ignore_errors=True)

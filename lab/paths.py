@@ -1,4 +1,4 @@
-"""Where the lab keeps things: built images in a cache, a lab's disks and keys in one folder that `lab down` removes."""
+"""The lab's folders: a cache of built images, and a folder per lab with disks and keys, which `lab down` removes."""
 
 import os
 from pathlib import Path

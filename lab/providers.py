@@ -1,14 +1,14 @@
-"""The table of providers: the ways to make a host on this machine. The lab knows of no other difference.
+"""The table of providers: the kinds of local hosts. All that differs between kinds is behind these functions.
 
 A provider is a module with these functions:
 
-    disk_of(guest)                  the file that is the host's disk, there once the host was made
-    prepare(guests, image, tell)    make what these hosts boot from; done already: at once
+    disk_of(guest)                  the file that is the host's disk; exists once the host was created
+    prepare(guests, image, tell)    create what these hosts boot from, if it is missing
     boot(guest, image, key)         start the host, supervised over its own reboots; return before it is up
-    init(guest)                     the process whose death is the host's, or None when it is off
-    poweroff(guest)                 ask for an orderly poweroff; return at once
-    silence(guest, silent=)         stop, or restart, all its traffic
-    unplug(guest)                   take it off the network for good: it is about to be cut
+    init(guest)                     the process whose end is the end of the host, or None when the host is off
+    poweroff(guest)                 request an orderly poweroff; return immediately
+    silence(guest, silent=)         stop or restart all its traffic
+    unplug(guest)                   disconnect it from the network before its power is cut
     host_key(guest)                 its public SSH key
     clear(lab, name)                remove what a host that is off leaves outside its folder
 """

@@ -1,4 +1,4 @@
-"""Start a host's own process so that it outlives us, in its cgroup, and comes back after a reboot."""
+"""Start a host in its cgroup so that it survives this process, and restarts after a reboot."""
 
 import os
 import subprocess
@@ -14,9 +14,9 @@ SCRIPT = Path(__file__).with_name("supervise.sh")
 
 
 def start(guest: Guest, command: Sequence[str], **environment: str) -> None:
-    """Run the command under supervise.sh; its output goes to the host's console.log.
+    """Run the command under supervise.sh, with its output in the host's console.log.
 
-    Returns when the supervisor is in the host's cgroup: before, the host would look like one that died.
+    Returns when the supervisor is in the host's cgroup; before that, the host would look dead.
     """
     groups = [str(group) for group in cgroups.folders(guest.lab, guest.name)]
     with open(guest.folder / "console.log", "ab") as console:

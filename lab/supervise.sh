@@ -1,10 +1,10 @@
 #!/bin/sh
-# Run a guest, and run it again as long as it ends by a reboot.
+# Run a guest, and run it again each time it ends with a reboot.
 # usage: supervise.sh CGROUP... -- COMMAND...
-# Each run gets a fresh cgroup `guest` below every CGROUP: on v2 a used one, with controllers switched on
-# below it, takes no process. We ourselves wait beside it in `watch`.
-rebooted=133 # how systemd-nspawn --keep-unit, and lab/uml-guest, end when their guest rebooted
-panicked=134 # how user-mode Linux ends when its kernel panicked
+# Each run gets a new cgroup `guest` below every CGROUP: on v2, a used one with controllers enabled below it accepts
+# no process. This script waits in the cgroup `watch` next to it.
+rebooted=133 # exit code of systemd-nspawn --keep-unit and lab/uml-guest after a reboot of the guest
+panicked=134 # exit code of user-mode Linux after a kernel panic
 groups=
 while [ "$1" != -- ]; do
     groups="$groups $1"
@@ -17,8 +17,8 @@ for group in $groups; do
 done
 export groups
 ulimit -c 0
-comes_back() {
-    # A kernel that panics before it has got anywhere would only do so again.
+restarts() {
+    # A kernel that panics right after its start would panic again.
     [ "$1" -eq $rebooted ] || { [ "$1" -eq $panicked ] && [ $(($(date +%s) - began)) -ge 10 ]; }
 }
 while :; do
@@ -31,5 +31,5 @@ while :; do
         done
         exec "$@"
     ' guest "$@"
-    comes_back $? || break
+    restarts $? || break
 done

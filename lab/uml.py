@@ -1,10 +1,10 @@
-"""User-mode Linux as hosts: a real kernel run as a process, with netem, softdog, a clock and a page cache of its own.
+"""Hosts on user-mode Linux: a kernel that runs as a process, with its own netem, softdog, clock and page cache.
 
 Needs no KVM. The kernel, its loader and its libc come from the cache (`uml_base`), so this machine's libc does not
-matter. A host's disk is a copy-on-write file over the base; its identity is a tar archive, given as a second disk, so
-nothing is mounted on this machine. When the guest powers itself off the process ends with 0; when it reboots, or its
-watchdog fires, the process executes its own name, which is `uml-guest` and ends with 133; the supervisor tells the two
-apart and starts a fresh kernel on the same disk.
+matter. A host's disk is a copy-on-write file on top of the base. Its identity is a tar archive attached as a second
+disk, so nothing is mounted on this machine. After a poweroff the process exits with 0. After a reboot, or when the
+watchdog expires, it executes its own name, `uml-guest`, which exits with 133: the supervisor then starts a new kernel
+on the same disk.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from firedrill.lab.run import run
 
 NAME = Path(__file__).with_name("uml-guest")
 COW_MAGIC = b"OOOM"
-CONSOLE = "console"  # the folder of the management console, below the host's
+CONSOLE = "console"  # folder of the management console, below the host's
 MCONSOLE_MAGIC, MCONSOLE_VERSION, MCONSOLE_DATA = 0xCAFEBABE, 2, 512
 POWER_BUTTON = b"cad"
 KERNEL = (
@@ -31,42 +31,43 @@ KERNEL = (
 
 
 def disk_of(guest: Guest) -> Path:
-    """The file that is the host's disk, and is there once the host was made."""
+    """The file that is the host's disk; exists once the host was created."""
     return guest.folder / "disk.cow"
 
 
 def prepare(guests: list[Guest], image_: Path, tell: Tell) -> None:
-    """Fetch the kernel and make the base for each size of disk, unless they are there."""
+    """Fetch the kernel and build the base for each disk size, if they are missing."""
     with image.locked():
         for gib in sorted({guest.disk_gib for guest in guests}):
             uml_base.ensure(image_, gib, tell)
 
 
 def boot(guest: Guest, image_: Path, authorized_key: str) -> None:
-    """Start the kernel on the host's disk. It goes on when we end; its console is in the host's folder."""
+    """Start the kernel on the host's disk. It survives this process; its console log is in the host's folder."""
     guest.folder.mkdir(parents=True, exist_ok=True)
     base = _base(guest, image_)
     _identify(guest, authorized_key)
     _plug(guest)
-    # gro=1: buffers for frames of 64 KiB. Without, a peer's segmentation offload makes TCP crawl at 0.3 MB/s.
+    # gro=1: buffers for frames of 64 KiB. Without it, segmentation offload at a peer slows TCP to 0.3 MB/s.
     arguments = [
         f"umid={CONSOLE}", f"uml_dir={guest.folder}/", f"mem={guest.memory_mib}M",
         f"ubd0={disk_of(guest)},{base / 'root.ext4'}", f"ubd1r={guest.folder / 'identity.tar'}",
         f"vec0:transport=tap,ifname={tap(guest.lab, guest.name)},gro=1,mac={_mac(guest)}", *KERNEL,
     ]  # fmt: skip
-    # Only bash can name a program otherwise than its file.
+    # Only bash can start a program under another name.
     script = 'cd "$1" && shift && exec -a "$0" ./linux "$@"'
     supervise.start(guest, ["bash", "-c", script, str(NAME), str(base), *arguments])
 
 
 def _base(guest: Guest, image_: Path) -> Path:
-    """The base that the host's disk was made over; for a host without a disk the image's, noted for its next boots."""
+    """The base of the host's disk. For a host without a disk: the image's, recorded for its next boots."""
     link = guest.folder / "base"
     if _complete(disk_of(guest), link / "root.ext4"):
         return link.resolve()
     if disk_of(guest).exists() and link.is_symlink() and not link.exists():
         raise Problem(
-            f"the base of {guest.name}'s disk is gone from the cache ({link.readlink()})", "run `lab down` and `lab up`"
+            f"the base of {guest.name}'s disk is missing from the cache ({link.readlink()})",
+            "run `lab down` and `lab up`",
         )
     disk_of(guest).unlink(missing_ok=True)
     link.unlink(missing_ok=True)
@@ -75,7 +76,7 @@ def _base(guest: Guest, image_: Path) -> Path:
 
 
 def _complete(disk: Path, base: Path) -> bool:
-    """Whether the kernel that made the disk lived to the end of it: its last step is to give it its full length."""
+    """Whether the kernel finished creating the disk: its last step is to extend it to the full length."""
     if not disk.exists() or not base.exists():
         return False
     with open(disk, "rb") as file:
@@ -83,7 +84,7 @@ def _complete(disk: Path, base: Path) -> bool:
 
 
 def _identify(guest: Guest, authorized_key: str) -> None:
-    """Write the archive of the host's name, address, identity and keys; its id and host key last over restarts."""
+    """Write the archive with the host's name, address and keys. Its machine id and host key survive restarts."""
     key = _host_key(guest)
     kept = guest.folder / "machine-id"
     lasting = identity.once(guest)
@@ -99,7 +100,7 @@ def _identify(guest: Guest, authorized_key: str) -> None:
 
 
 def archive(files: dict[str, str]) -> bytes:
-    """A tar archive of these files, all root's; what lies below .ssh, and private keys, for root's eyes only."""
+    """A tar archive of these files, owned by root; .ssh and private keys are readable by root only."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
         folder = tarfile.TarInfo("root/.ssh")
@@ -121,7 +122,7 @@ def _write(file: Path, content: bytes) -> None:
 
 def _host_key(guest: Guest) -> Path:
     key = guest.folder / "ssh_host_key"
-    if not key.with_suffix(".pub").exists():  # it is written last
+    if not key.with_suffix(".pub").exists():  # written last
         key.unlink(missing_ok=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", guest.name, "-f", str(key)])
     return key
@@ -137,7 +138,7 @@ def _digest(lab: str, name: str) -> str:
 
 
 def tap(lab: str, name: str) -> str:
-    """This machine's end of the host's network link: at most 15 characters, and another one in each lab."""
+    """This machine's end of the host's network link: at most 15 characters, unique per lab."""
     return f"{name[:8]}-{_digest(lab, name)[:6]}"
 
 
@@ -147,7 +148,7 @@ def _mac(guest: Guest) -> str:
 
 
 def _plug(guest: Guest) -> None:
-    """Give the host a fresh network link on the lab's bridge."""
+    """Connect the host to the lab's bridge with a new link."""
     clear(guest.lab, guest.name)
     link = tap(guest.lab, guest.name)
     run(["ip", "tuntap", "add", "dev", link, "mode", "tap"])
@@ -155,7 +156,7 @@ def _plug(guest: Guest) -> None:
 
 
 def clear(lab: str, name: str) -> None:
-    """Remove what a host that is off leaves on this machine outside its folder: its end of the link."""
+    """Remove what a host that is off leaves outside its folder: this machine's end of the link."""
     if Path(f"/sys/class/net/{tap(lab, name)}").exists():
         run(["ip", "link", "delete", tap(lab, name)])
 
@@ -173,34 +174,36 @@ def init(guest: Guest) -> int | None:
 
 
 def poweroff(guest: Guest) -> None:
-    """Press the power button, and return at once. Off already, or not yet listening: nothing happens."""
+    """Press the power button and return. Does nothing if the host is off, or still too early in its boot."""
     if init(guest):
         command(guest, POWER_BUTTON)
 
 
 def command(guest: Guest, words: bytes) -> str:
-    """Say one thing to the kernel's management console, past the host's network. Raises Problem when it refuses."""
+    """Send a command to the kernel's management console, without the host's network. Raises Problem if it fails."""
     request = struct.pack(f"=III{MCONSOLE_DATA}s", MCONSOLE_MAGIC, MCONSOLE_VERSION, len(words), words)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
-        client.bind("")  # an address of the kernel's choosing, which leaves no file
+        client.bind("")  # an automatic address, which leaves no file
         client.settimeout(5)
         try:
             client.sendto(request, str(guest.folder / CONSOLE / "mconsole"))
             answer = client.recv(4096)
         except OSError as error:
-            raise Problem(f"{guest.name} does not hear its console ({error})", f"run `lab cut {guest.name}`") from None
+            raise Problem(
+                f"the console of {guest.name} does not answer ({error})", f"run `lab cut {guest.name}`"
+            ) from None
     failed, _, length = struct.unpack_from("=III", answer)
-    said = answer[12 : 12 + length].decode(errors="replace").strip("\0\n ")
+    text = answer[12 : 12 + length].decode(errors="replace").strip("\0\n ")
     if failed:
-        raise Problem(f"{guest.name} refused {words.decode()!r} ({said})", f"run `lab cut {guest.name}`")
-    return said
+        raise Problem(f"{guest.name} refused {words.decode()!r} ({text})", f"run `lab cut {guest.name}`")
+    return text
 
 
 def unplug(guest: Guest) -> None:
-    """Nothing to do: a killed kernel tells nobody."""
+    """Nothing to do: a killed kernel sends nothing to its peers."""
 
 
 def silence(guest: Guest, *, silent: bool) -> None:
-    """Stop, or restart, all traffic from and to the host."""
+    """Stop or restart all traffic from and to the host."""
     if init(guest):
         network.silence(tap(guest.lab, guest.name), silent=silent)

@@ -1,10 +1,10 @@
-"""What hosts with a kernel of their own start from: the kernel made to run anywhere, and the image as one ext4 file.
+"""What user-mode Linux hosts boot from: a relocated kernel, and the image as one ext4 file.
 
-One folder in the cache, named after what goes into it: the image's packages, the kernel, our additions, the size.
-Hosts write to a copy-on-write file over its `root.ext4`, so it never changes once it has its name.
+One folder in the cache, named after its content: the image's packages, the kernel, our additions, the disk size.
+Hosts write to a copy-on-write file on top of `root.ext4`, so it never changes once it has its name.
 
-    linux           the kernel, whose loader and libc are looked for beside it, whatever libc this machine has
-    lib/            both, from the image
+    linux           the kernel, relocated to use the loader and the libc in lib/, whatever libc this machine has
+    lib/            loader and libc of the image
     root.ext4       the image with the kernel's modules and our additions
 """
 
@@ -19,10 +19,10 @@ from firedrill.lab.guest import Tell
 from firedrill.lab.run import CommandFailed, run
 
 NEEDED_GIB = 3
-# How the kernel finds its loader and its libc, and what is put in place of it: paths from its working folder.
+# The paths of loader and libc in the kernel binary, and their replacements, relative to its working folder.
 LOADER, LOADER_HERE = b"/lib64/ld-linux-x86-64.so.2\0", b"lib/ld.so"
 LIBRARIES, LIBRARIES_HERE = b"\0/lib64:/lib\0", b"\0lib"
-# What a host of ours has no use for; each start of a process costs a guest some 50 ms.
+# Not needed here, and each process start takes a guest some 50 ms.
 MASKED = (
     "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "modprobe@efi_pstore.service",
     "modprobe@configfs.service", "modprobe@drm.service", "modprobe@fuse.service", "sys-kernel-config.mount",
@@ -31,17 +31,17 @@ MASKED = (
 )  # fmt: skip
 INIT = """\
 #!/bin/sh
-# The second disk is a tar archive of what makes this host this host. Before systemd reads its name and id.
+# The second disk is a tar archive with the host's identity, unpacked before systemd reads its name and id.
 once=
 [ ! -s /etc/machine-id ] || once=--exclude=etc/hosts
 tar -x -C / -f /dev/ubdb $once
-# The name that the interface has in a container, so that nobody needs to care.
+# The name of the interface in a container, so that all else is the same.
 ip link set vec0 name host0
 exec /sbin/init "$@"
 """
 UDEV_TRIGGER = """\
 [Service]
-# Not the 595 terminals that this kernel offers: they take seconds.
+# Without the 595 terminals of this kernel, which take seconds.
 ExecStart=
 ExecStart=udevadm trigger --action=add --subsystem-match=net --subsystem-match=block --subsystem-match=misc
 """
@@ -49,19 +49,19 @@ ADDED = {
     "usr/lib/firedrill/init": INIT,
     "etc/systemd/system/systemd-udev-trigger.service.d/firedrill.conf": UDEV_TRIGGER,
     "etc/modules-load.d/firedrill.conf": "softdog\n",
-    # This kernel's default is that a watchdog once open cannot be closed: a leader that steps down would be reset.
+    # With this kernel's default an open watchdog cannot be closed: a leader that steps down would be reset.
     "etc/modprobe.d/firedrill.conf": "options softdog nowayout=0\n",
-    # The kernel's own watchdog needs a helper on this machine; softdog is the one that works.
+    # /dev/watchdog0, the kernel's own, needs a helper program on this machine; softdog works.
     "etc/tmpfiles.d/firedrill.conf": "L+ /dev/watchdog - - - - /dev/watchdog1\n",
 }
 LINKS = {f"etc/systemd/system/{unit}": "/dev/null" for unit in MASKED} | {
-    # What `lab stop` presses.
+    # The request of `lab stop`.
     "etc/systemd/system/ctrl-alt-del.target": "/usr/lib/systemd/system/poweroff.target",
 }
-# Newer than /usr: what systemd would do on the first start after an update is done in the image.
+# Newer than /usr, so that systemd skips what it does on the first boot after an update.
 UPDATED = ("etc/.updated", "var/.updated")
 FAR = 2_000_000_000
-# In namespaces of its own, so that no mount outlives it, and all of it ends with us, even by SIGKILL.
+# In namespaces of its own, so that no mount and no process outlives it, even after SIGKILL.
 MAKE = """\
 set -e
 mount -t overlay -o "lowerdir=$1/added:$2:$3" overlay "$1/merged"
@@ -70,26 +70,26 @@ mke2fs -q -F -t ext4 -m 0 -E lazy_itable_init=1,nodiscard -d "$1/merged" "$1/roo
 
 
 def folder(image: Path, unpacked: Path, gib: float) -> Path:
-    """Where the base for this image, this kernel and this disk size is, or will be."""
+    """The folder of the base for this image, kernel and disk size, built or not."""
     ours = repr((sorted(ADDED.items()), sorted(LINKS.items()), MAKE, kernel.version(unpacked), gib))
     content = (image / "var/lib/dpkg/status").read_bytes() + image.name.encode() + ours.encode()
     return paths.CACHE / f"uml-{hashlib.sha256(content).hexdigest()[:12]}"
 
 
 def find(image: Path, gib: float) -> Path:
-    """The finished base's folder. Raises Problem when it was not made."""
+    """The folder of the finished base. Raises Problem if it was not built."""
     if (unpacked := kernel.cached()) and (found := folder(image, unpacked, gib)).exists():
         return found
-    raise Problem(f"the image {image.name} was not prepared for hosts with a kernel of their own", "run `lab up`")
+    raise Problem(f"the image {image.name} was not prepared for uml hosts", "run `lab up`")
 
 
 def ensure(image: Path, gib: float, tell: Tell) -> Path:
-    """The base's folder, built first if it is not there. Call with the cache locked. Raises Problem."""
+    """The folder of the base. Builds it if it is missing. Call with the cache locked. Raises Problem."""
     unpacked = kernel.ensure(image, tell)
     target = folder(image, unpacked, gib)
     if not target.exists():
         _check_space()
-        tell(f"making the disk of hosts with a kernel of their own ({target.name}); this is done once")
+        tell(f"building the base disk of uml hosts ({target.name}); done once")
         partial = target.with_suffix(".partial")
         try:
             _build(image, unpacked, gib, partial)
@@ -126,7 +126,7 @@ def _build(image: Path, unpacked: Path, gib: float, partial: Path) -> None:
 
 
 def _portable_kernel(image: Path, unpacked: Path, partial: Path) -> None:
-    """The kernel with the image's loader and libc beside it, proven to start."""
+    """Copy the kernel with the image's loader and libc, and check that it starts."""
     libraries = image / "usr/lib/x86_64-linux-gnu"
     try:
         shutil.copy(image / "lib64/ld-linux-x86-64.so.2", partial / "lib/ld.so")
@@ -139,13 +139,13 @@ def _portable_kernel(image: Path, unpacked: Path, partial: Path) -> None:
         run(["env", f"--chdir={partial}", "./linux", "--version"])
     except CommandFailed as failed:
         raise Problem(
-            f"the user-mode kernel does not start with the image's libc ({failed.said})",
+            f"the user-mode kernel does not start with the image's libc ({failed.output})",
             "run `lab image --rebuild` to get the current one",
         ) from None
 
 
 def relocated(program: bytes) -> bytes:
-    """The program with its loader and its library path replaced by ones below its working folder, in place."""
+    """The program with its loader and library path replaced in place by paths relative to its working folder."""
     for old, new in ((LOADER, LOADER_HERE), (LIBRARIES, LIBRARIES_HERE)):
         if program.count(old) != 1:
             raise Problem("the user-mode kernel is not linked as expected", f"remove {paths.CACHE}/kernel-uml-*")

@@ -69,7 +69,7 @@ class EventUser(Arrival):
         t = time.time_ns()
         self.record(id=identity, due=due, start=start, t=t, status=0, outcome=outcome, error=error)
         self._told(start, t, error)
-        if error is None:
+        if connection and error is None:
             self.spare.append(connection)
         elif connection:
             connection.close()

@@ -29,7 +29,7 @@ CONNECT = {
 
 def check_writable(connection: psycopg.Connection) -> None:
     """Refuse a server that was demoted: its old connections live on for a moment."""
-    if connection.execute("SELECT pg_is_in_recovery()").fetchone()[0]:
+    if connection.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
         connection.close()
         raise psycopg.OperationalError("the server is not the primary any more")
 

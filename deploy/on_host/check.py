@@ -165,7 +165,10 @@ def main():
     if last is None:
         return 0
     where = socket.gethostname()
-    print(f"{where}: waited {options.seconds:g} s for: {check.__doc__.split(': ')[0].rstrip('.')}", file=sys.stderr)
+    print(
+        f"{where}: waited {options.seconds:g} s for: {(check.__doc__ or '').split(': ')[0].rstrip('.')}",
+        file=sys.stderr,
+    )
     print(f"{where}: found last: {last}", file=sys.stderr)
     for line in explain(options.service) if options.service else []:
         print(f"{where}: {options.service}: {line}", file=sys.stderr)

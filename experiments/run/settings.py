@@ -14,7 +14,7 @@ from typing import Any
 
 from firedrill.cluster.systems import system_of
 from firedrill.experiments.run.guard import describe
-from firedrill.faults import ledger
+from firedrill.inventories import drill_lock
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Inventory
@@ -89,7 +89,7 @@ def pick(config: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _file(inventory: Inventory) -> Path:
-    return ledger.folder(inventory) / "settings.note"
+    return drill_lock.folder(inventory) / "settings.note"
 
 
 def _save(inventory: Inventory, before: Mapping[str, Any]) -> None:

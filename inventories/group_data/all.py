@@ -35,7 +35,7 @@ ports = {
 # made otherwise an inventory says `foreign = True` and what is different; docs/own-machines.md tells of each.
 foreign = False
 database = "weather"
-sql_options = {}
+sql_options: dict[str, str] = {}
 # A password is a `secret` of the secrets file, a `password`, or the content of a `password_file` or `password_env`.
 credentials = {
     "sql": {"user": "firedrill", "secret": "firedrill"},
@@ -112,7 +112,7 @@ chaosblade_archive = ""
 chaosblade_sha256 = ""
 
 # Networks that may log in to PostgreSQL, apart from the hosts' and the controller's own addresses.
-client_networks = []
+client_networks: list[str] = []
 
 # Of the floating address (`vip` in the inventory; without one there is no keepalived, and clients get all proxies).
 virtual_router_id = 77

@@ -1,4 +1,4 @@
-"""Hosts with nothing but sshd and Python: the deploy installs everything itself, from Debian's packages."""
+"""Hosts with only sshd and Python: the deploy installs everything itself, from Debian's packages."""
 
 import json
 from pathlib import Path
@@ -31,6 +31,7 @@ def deploy(command, inventory: Path, *more: str) -> dict:
 def test_bare_hosts_become_a_cluster_and_stay_one(command, inventory):
     with ssh.connect(read(inventory)["db1"]) as connection:
         assert ssh.sh(connection, "dpkg-query -W patroni 2>/dev/null || echo bare") == "bare"
+        assert ssh.sh(connection, "/usr/bin/python3 -c 'import apt' && echo importable") == "importable"
     assert deploy(command, inventory)["error"] == 0
     ways = access(read(inventory))
     state, _ = steady_state.wait(ways, 60, print)

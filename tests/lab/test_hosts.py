@@ -214,6 +214,16 @@ def test_each_host_weighs_the_same_and_the_lab_as_much_as_all(up):
         assert [int((group / g.name / "cpu.weight").read_text()) for g in lab.guests] == [100, 100]
 
 
+def test_cpu_time_includes_processes_that_have_ended(up, command):
+    def used() -> float:
+        rows = json.loads(command("lab", "-i", up, "status", "--json").stdout)
+        return next(row["cpu_s"] for row in rows if row["name"] == "db1")
+
+    before = used()
+    shell(command, up, "db1", "timeout 3 sh -c 'while :; do :; done' || true")
+    assert used() - before > 1
+
+
 def test_a_lab_killed_in_the_middle_of_up_is_repaired_by_the_next(up, command):
     assert command("lab", "-i", up, "cut", "db1", "etcd1").returncode == 0
     for after in (0.6, 0.9, 1.2):
@@ -259,7 +269,7 @@ def test_an_address_that_is_taken_is_refused_before_anything_is_made(like_lab, c
 def test_an_image_of_another_kind_is_refused(up, command):
     done = command("lab", "-i", up, "up", "--bare")
     assert done.returncode == 2
-    assert "made from the cluster image" in done.stderr
+    assert "created from the cluster image" in done.stderr
 
 
 def test_the_image_in_use_is_not_rebuilt_under_the_hosts(up, command):
@@ -357,7 +367,7 @@ def test_only_root_may_make_hosts(like_lab):
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr.strip() == "lab: hosts can only be made by root: run it with sudo or as root"
+    assert done.stderr.strip() == "lab: only root can create hosts: run it with sudo or as root"
 
 
 def test_the_recipe_names_the_image():

@@ -145,7 +145,7 @@ def test_packages_come_from_where_the_images_came_from(tmp_path):
     sources.write_text("# none\ndeb [signed-by=/k.gpg] http://mirror.example/debian trixie main\n")
     assert kernel.mirror(tmp_path) == "http://mirror.example/debian"
     sources.write_text("")
-    with pytest.raises(Problem, match="names no source of packages: run `lab image --rebuild`"):
+    with pytest.raises(Problem, match="has no package source: run `lab image --rebuild`"):
         kernel.mirror(tmp_path)
 
 
@@ -161,7 +161,7 @@ def cache(tmp_path, monkeypatch):
 def test_a_package_that_cannot_be_fetched_leaves_nothing(cache, monkeypatch):
     def refuse(command, **_):
         failure = kernel.CommandFailed("apt failed", "")
-        failure.said = "E: Could not resolve the mirror"
+        failure.output = "E: Could not resolve the mirror"
         raise failure
 
     monkeypatch.setattr(kernel, "run", refuse)
