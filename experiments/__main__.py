@@ -142,7 +142,7 @@ def _seed(given: int | None) -> int:
 
 @cli.command("suite")
 @click.option("--only", metavar="EXPERIMENT,...", type=ExperimentNames(), help="Only these experiments, in this order.")
-@click.option("--quick", is_flag=True, help="Only the most telling ones, about ten minutes.")
+@click.option("--quick", is_flag=True, help="Only the most informative ones, about seven minutes.")
 @seed_option
 @reports_option
 @junit_option

@@ -49,7 +49,7 @@ EXPERIMENTS = {
     )
 }
 
-# The most telling ones, for every change: about ten minutes.
+# The most informative ones, for every change: about seven minutes.
 QUICK = [
     "leader_power_cut",
     "standby_power_cut",

@@ -4,8 +4,10 @@ import pytest
 
 from firedrill.experiments import steps
 from firedrill.experiments.catalogue import EXPERIMENTS
+from firedrill.experiments.lookup import find
 from firedrill.experiments.model import Bound
 from firedrill.inventories.errors import Problem
+from tests.labs import ROOT
 
 PROFILE = {"ttl": 20, "loop_wait": 2, "retry_timeout": 8, "synchronous_mode": "on"}
 
@@ -50,3 +52,12 @@ def test_every_kind_of_step_is_used_and_has_a_text():
     assert {type(step) for step in used} == set(steps.STEPS.values())
     for step in used:
         assert str(step)[0].islower() and type(step).__name__ not in str(step)
+
+
+def test_the_guide_lists_every_kind_of_step_and_its_example_is_complete(tmp_path):
+    guide = (ROOT / "docs/writing-an-experiment.md").read_text()
+    for name, kind in steps.STEPS.items():
+        assert f"| `{name}` | {kind.__doc__.splitlines()[0]} |" in guide, name
+    file = tmp_path / "mine.py"
+    file.write_text(guide.partition("```python\n")[2].partition("```")[0])
+    assert find(str(file)).name == "my_power_cut"
