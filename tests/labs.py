@@ -20,6 +20,7 @@ LABS = (
     "vms",
     "broken",
     "foreign",
+    "library",
     "netem",
     "uml",
     "faults",

@@ -6,12 +6,13 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from tests.labs import ROOT
+from tests.labs import ROOT, place, run_folder
 
 NOT_SOURCE = shutil.ignore_patterns(
     ".git", ".venv", "__pycache__", "build", "reports", "*.egg-info", ".*_cache", ".hypothesis"
@@ -60,7 +61,7 @@ class Installed:
         """Run a console script, or `python`, as a user does in that folder; return what it printed."""
         known = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         done = subprocess.run(
-            ["setpriv", "--pdeathsig", "KILL", self.bin / name, *map(str, arguments)],
+            ["setpriv", "--pdeathsig", "KILL", name, *map(str, arguments)],
             cwd=self.folder, capture_output=True, text=True, timeout=seconds, check=False,
             env=known | {"PATH": f"{self.bin}{os.pathsep}{known['PATH']}"},
         )  # fmt: skip
@@ -71,14 +72,36 @@ class Installed:
 @pytest.fixture(scope="session")
 def installed(wheel, tmp_path_factory) -> Installed:
     """The wheel in a fresh environment; its dependencies are those of the environment that runs the tests."""
-    place = tmp_path_factory.mktemp("fresh")
-    _run([sys.executable, "-m", "venv", "--without-pip", place])
-    python = place / "bin/python"
+    home = tmp_path_factory.mktemp("fresh")
+    _run([sys.executable, "-m", "venv", "--without-pip", home])
+    python = home / "bin/python"
     packages = Path(_run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).strip())
     # A path in a .pth file: the .pth files over there, an editable install of ours among them, are not read.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     _run([sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", wheel])
-    return Installed(place / "bin", packages, _users_folder(tmp_path_factory.mktemp("user")))
+    pyinfra = home / "bin/pyinfra"  # a dependency's script, which the dependency's own environment has
+    pyinfra.write_text(f"#!{python}\nfrom pyinfra_cli.main import main\n\nmain()\n")
+    pyinfra.chmod(0o755)
+    return Installed(home / "bin", packages, _users_folder(tmp_path_factory.mktemp("user")))
+
+
+@pytest.fixture(scope="session")
+def users_lab(installed, like_lab, tmp_path_factory) -> Iterator[Installed]:
+    """The five hosts of a user's own inventories/lab.py, made with the wheel."""
+    mine = replace(installed, folder=_users_folder(tmp_path_factory.mktemp("lab")))
+    name, network = place("library")
+    text = like_lab(name, network, source="compact").read_text()
+    (mine.folder / "inventories/lab.py").write_text(text)
+    note = run_folder() / "labs" / name
+    note.parent.mkdir(exist_ok=True)
+    note.write_text(str(mine.folder / "inventories/lab.py"))
+    try:
+        mine("lab", "down")
+        mine("lab", "up", seconds=600)
+        yield mine
+    finally:
+        mine("lab", "down")
+        note.unlink()
 
 
 def _users_folder(folder: Path) -> Path:
