@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -56,6 +57,18 @@ def inventories_are_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(read, "_ask_pyinfra", once)
         yield
+
+
+@pytest.fixture(scope="module")
+def soak_ends() -> float:
+    return time.monotonic() + 60 * float(os.environ.get("SOAK_MINUTES", "120"))
+
+
+@pytest.fixture(autouse=True)
+def soak_is_bounded(request) -> None:
+    """Of a module's soak tests, those whose turn does not come in time are skipped."""
+    if request.node.get_closest_marker("soak") and time.monotonic() > request.getfixturevalue("soak_ends"):
+        pytest.skip("SOAK_MINUTES are over")
 
 
 @pytest.fixture(scope="session")

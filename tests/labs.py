@@ -28,6 +28,7 @@ LABS = (
     "other",
     "bare",
     "many",
+    "soak",
 )
 
 

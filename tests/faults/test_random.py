@@ -1,7 +1,9 @@
 """Random sequences of faults on three hosts, with fixed seeds: injected, healed in any order; all clean at the end."""
 
+import os
 import random
-import time
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,11 @@ from firedrill.faults.protocol import NotEffective, Refused
 from tests.faults.conftest import HOSTS, journals, login
 
 pytestmark = pytest.mark.lab("net")
-SECONDS = 60
+SEEDS = (1, 2, 3)
+SOAK_SEEDS = range(4, 204)
+# To find the step that breaks a sequence, run a prefix of it.
+STEPS = int(os.environ.get("FIREDRILL_RANDOM_STEPS", "30"))
+LIMIT_S = 300
 MENU = (
     ("drop", {"peers": "etcd2,etcd3", "ports": "2380"}),
     ("partition", {}),
@@ -55,32 +61,50 @@ def what_others_have(on):
         on(host, AWAY)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_random_sequence_leaves_every_host_clean(inject, heal, ways, told, seed):
+@dataclass(frozen=True)
+class Step:
+    """One step of a sequence: heal an active fault, or else inject this one."""
+
+    heal: bool
+    which: float
+    fault: str
+    options: dict[str, Any]
+    host: str
+
+
+def sequence(seed: int, length: int) -> list[Step]:
+    """The same for a seed, whatever comes of its steps; a shorter one is the beginning of a longer one."""
     dice = random.Random(seed)
+    return [Step(dice.random() < 0.5, dice.random(), *dice.choice(MENU), dice.choice(HOSTS)) for _ in range(length)]
+
+
+def test_a_sequence_is_the_same_for_a_seed_and_a_prefix_of_a_longer_one():
+    assert sequence(1, 20) == sequence(1, STEPS)[:20] != sequence(2, 20)
+
+
+@pytest.mark.parametrize("seed", [*SEEDS, *(pytest.param(seed, marks=pytest.mark.soak) for seed in SOAK_SEEDS)])
+def test_a_random_sequence_leaves_every_host_clean(inject, heal, ways, told, seed):
     before = {name: _state(ways, name) for name in HOSTS}
-    deadline = time.monotonic() + SECONDS
     active, late = [], 0
-    while time.monotonic() < deadline:
-        if active and dice.random() < 0.5:
-            heal([active.pop(dice.randrange(len(active)))])
+    for number, step in enumerate(sequence(seed, STEPS), 1):
+        print(f"seed {seed}, step {number}: {step}")
+        if active and step.heal:
+            heal([active.pop(int(step.which * len(active)))])
             continue
-        name, given = dice.choice(MENU)
-        host = dice.choice(HOSTS)
         try:
-            active += inject(name, host, **given)
+            active += inject(step.fault, step.host, limit_s=LIMIT_S, **step.options)
         except Refused as problem:
             # What one has stopped, another cannot. What dies while it is struck was armed already, and is healed.
             if "the injection failed" in str(problem):
-                assert dies(name, host, active), problem
+                assert dies(step, active), problem
                 late += 1
         except NotEffective:
             # From peers that say nothing, for another fault, there is nothing to drop; what another kills again and
             # again has no process, or another one, by the time it is looked at: it is told, and healed.
-            silent = name in CUTS and any(entry.fault in CUTS and entry.host != host for entry in active)
-            assert silent or dies(name, host, active), told[-1]
+            silent = step.fault in CUTS and any(entry.fault in CUTS and entry.host != step.host for entry in active)
+            assert silent or dies(step, active), told[-1]
             assert {entry.id for entry in ledger.entries(ways.inventory)} == {entry.id for entry in active}
-    dice.shuffle(active)
+    random.Random(seed).shuffle(active)
     heal(active)
     assert ledger.entries(ways.inventory) == []
     assert len(told.of("effective")) + len(told.of("not_effective")) + late == len(told.of("clean")) > 2
@@ -90,9 +114,10 @@ def test_a_random_sequence_leaves_every_host_clean(inject, heal, ways, told, see
             assert state.settle(before[host], connection) == []
 
 
-def dies(name: str, host: str, active: list[Entry]) -> bool:
+def dies(step: Step, active: list[Entry]) -> bool:
     """Whether the process that this fault takes is one that another, active there, kills every second."""
-    return name in NEED_IT_ALIVE and any(entry.fault == "crash_loop" and entry.host == host for entry in active)
+    kills = [entry for entry in active if entry.fault == "crash_loop" and entry.host == step.host]
+    return step.fault in NEED_IT_ALIVE and kills != []
 
 
 def _state(ways, name: str) -> state.State:
