@@ -1,11 +1,12 @@
 """The kinds of step of an experiment: one class each (its data, its text, how it is carried out), one row in STEPS."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from firedrill.cluster.systems import leader_of
 from firedrill.experiments.model import Bound, Step, StepContext
+from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.protocol import Fault, new_id
 from firedrill.inventories.errors import Problem
 
@@ -46,6 +47,17 @@ class UntilAfterFault:
         time.sleep(max(0, moment - time.time()))
 
 
+def _named(fault: Fault) -> str:
+    """A fault as the `faults` command takes it: its name, its first option, and those that differ from the default."""
+    name = next((name for name, kind in FAULTS.items() if kind is type(fault)), type(fault).__name__)
+    given = [
+        (field.name, value)
+        for number, field in enumerate(fields(type(fault)))
+        if (value := getattr(fault, field.name)) not in ("", "auto") and (number == 0 or value != field.default)
+    ]
+    return " ".join([name, *(f"--{key.replace('_', '-')} {value}" for key, value in given)])
+
+
 @dataclass(frozen=True)
 class Inject:
     """Inject a fault on a target. It heals by itself after `limit_s`, by default the fault's own limit.
@@ -61,7 +73,7 @@ class Inject:
     allow_quorum_loss: bool = False
 
     def __str__(self) -> str:
-        return f"inject {self.fault} on {self.target}" + (f" for {self.limit_s:g} s" if self.limit_s else "")
+        return f"inject {_named(self.fault)} on {self.target}" + (f" for {self.limit_s:g} s" if self.limit_s else "")
 
     def carry_out(self, run: StepContext) -> None:
         run.inject(

@@ -1,5 +1,6 @@
 """The verdict in a word and in a few figures, and what each expectation wanted and found."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -31,11 +32,12 @@ class Tile:
     label: str
     value: str
     verdict: str
+    note: str = ""
 
 
-def tiles(verdict: Verdict) -> list[Tile]:
-    """The figures for readers in a hurry."""
-    return [Tile(label, headline(verdict, key), worst(verdict, key)) for label, key in TILES]
+def tiles(verdict: Verdict, notes: Mapping[str, str]) -> list[Tile]:
+    """The figures for readers in a hurry, some with a note (by metric)."""
+    return [Tile(label, headline(verdict, key), worst(verdict, key), notes.get(key, "")) for label, key in TILES]
 
 
 def headline(verdict: Verdict, metric: str) -> str:

@@ -15,6 +15,7 @@ from firedrill.experiments.judge.facts import FaultEvent, Note, Run
 from firedrill.experiments.judge.findings import Findings
 from firedrill.experiments.judge.schema import Level, Verdict
 from firedrill.experiments.report import other_plots, pictures, timeline_plot, turning_points
+from firedrill.experiments.report.caveats import durability_note
 from firedrill.experiments.report.clock import Clock
 from firedrill.experiments.report.excerpts import clocks, excerpts
 from firedrill.experiments.report.figure_tables import level, users
@@ -62,7 +63,7 @@ def content(findings: Findings, verdict: Verdict) -> dict[str, Any]:
         "verdict": verdict,
         "word": WORDS[verdict.verdict],
         "sentence": SENTENCES[verdict.verdict],
-        "tiles": tiles(verdict),
+        "tiles": tiles(verdict, {"lost": durability_note(findings)}),
         "question": run.question,
         "hypothesis": run.hypothesis,
         "when": clock.day(run.t),

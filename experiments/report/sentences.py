@@ -5,6 +5,7 @@ from typing import Any
 from firedrill.experiments.judge.findings import Findings
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.judge.units import text_of
+from firedrill.experiments.report.caveats import durability_sentences
 from firedrill.experiments.report.clock import Clock, capital
 
 PHASES = {"detect": "detecting the failure", "promote": "promoting a new leader", "route": "rerouting clients"}
@@ -34,6 +35,7 @@ def analysis(findings: Findings, verdict: Verdict, clock: Clock) -> list[str]:
         phase_sentence(findings, verdict),
         prediction_sentence(findings, verdict),
         loss_sentence(verdict),
+        *durability_sentences(findings),
         ghost_sentence(verdict),
         primary_sentence(verdict, clock),
         users_sentence(findings, verdict, clock),

@@ -7,6 +7,7 @@ from firedrill.experiments.model import Experiment
 from firedrill.experiments.run import fit, versions
 from firedrill.experiments.run.context import Context
 from firedrill.inventories.access import Access
+from firedrill.inventories.read import Host
 
 FORMAT = 1
 
@@ -44,7 +45,14 @@ def _cluster(access: Access) -> dict[str, Any]:
         "topology": [{"name": host.name, "address": host.address, "roles": list(host.roles)} for host in hosts],
         "versions": versions.found(access),
         "front": access.front,
+        "providers": {host.name: made for host in hosts if (made := _provider(host))},
     }
+
+
+def _provider(host: Host) -> str | None:
+    """What `lab up` makes this host with; None for an existing machine."""
+    made: str | None = host.data.get("provider") or (host.data.get("lab") or {}).get("provider")
+    return made
 
 
 def _place(path: Path) -> str:

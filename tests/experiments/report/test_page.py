@@ -140,7 +140,7 @@ def test_a_run_without_a_fault_has_a_report_too(run, tmp_path):
 
 
 def test_tiles_carry_the_verdict_of_their_figure(run):
-    found = {tile.label: tile for tile in tiles(assess(run(lost_probe=(11,))).verdict)}
+    found = {tile.label: tile for tile in tiles(assess(run(lost_probe=(11,))).verdict, {})}
     assert (found["Lost acknowledged writes (RPO)"].value, found["Lost acknowledged writes (RPO)"].verdict) == (
         "1",
         "fail",

@@ -79,3 +79,20 @@ def test_turning_points_are_in_order(run):
         "power cut of db1: host clean",
         "steady state reached",
     ]
+
+
+@pytest.mark.parametrize(
+    ("providers", "words"),
+    [
+        ({"db1": "nspawn"}, "this run cannot show the loss of writes"),
+        ({"db1": "uml"}, "would be lost"),
+        ({"db2": "uml"}, "db1: not made by this lab."),
+    ],
+)
+def test_a_power_cut_says_what_the_kind_of_host_can_show(run, providers, words):
+    assert words in said(run(run={"providers": providers}))
+
+
+def test_without_a_power_cut_nothing_is_said_of_the_page_cache(run):
+    events = run(run={"providers": {"db1": "nspawn"}})
+    assert "page cache" not in said([e | {"fault": "kill"} if e["kind"] == "fault" else e for e in events])
