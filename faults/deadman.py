@@ -24,8 +24,12 @@ def start(entry: Entry) -> int:
 
 
 def stop(entry: Entry) -> None:
-    """End it: the injection is healed. Only a process whose command line has this injection's id is killed."""
+    """End it: the injection is healed. Only our own child, or a process that heals this injection, is killed."""
     if entry.deadman is None or entry.deadman == os.getpid():
+        return
+    if child := _CHILDREN.pop(entry.deadman, None):
+        child.kill()
+        child.wait()
         return
     try:
         words = Path(f"/proc/{entry.deadman}/cmdline").read_bytes().split(b"\0")
@@ -33,5 +37,3 @@ def stop(entry: Entry) -> None:
             os.kill(entry.deadman, signal.SIGKILL)
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         pass
-    if child := _CHILDREN.pop(entry.deadman, None):
-        child.wait()

@@ -6,6 +6,7 @@ A file that cannot be read is never trusted and never stops the others: `damaged
 import json
 import math
 import os
+import stat
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,8 @@ def read(inventory: Inventory) -> tuple[list[Entry], list[Damaged]]:
 def _read(file: Path) -> Entry:
     remedy = "`faults heal --all` sets it aside"
     try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise Damaged(str(file), "it is no regular file", remedy)
         with open(file, "rb") as content:
             text = content.read(MOST_BYTES + 1)
     except FileNotFoundError:

@@ -86,9 +86,7 @@ class Partition(FirewallCut):
         shape, fewest = AMONG[self.shape]
         count = len(target.together)
         if count < fewest:
-            raise Refused(
-                f"{target.spec} is {count} hosts, {self.shape} takes at least {fewest}", "name a group, `group:etcd`"
-            )
+            raise Refused(f"{target.spec} is {count} hosts, {self.shape} wants {fewest}", "name a group, `group:etcd`")
         return shape(target.together.index(target.host), count)
 
     def refuse_host(self, target: Target) -> None:
