@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import io
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -24,7 +25,7 @@ def pack(file: Path, *names: str) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def plan(archive: object, checksum: str) -> subprocess.CompletedProcess[str]:
+def plan(archive: object, checksum: str, **environment: str) -> subprocess.CompletedProcess[str]:
     given = ["--data", f"chaosblade_archive={archive}", "--data", f"chaosblade_sha256={checksum}"]
     command = [
         sys.executable,
@@ -36,7 +37,9 @@ def plan(archive: object, checksum: str) -> subprocess.CompletedProcess[str]:
         "inventories/fake.py",
         "deploy/chaosblade.py",
     ]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60, env=os.environ | environment
+    )
 
 
 def test_a_release_goes_to_every_host(tmp_path):
@@ -50,14 +53,21 @@ def test_a_release_goes_to_every_host(tmp_path):
 
 def test_it_is_fetched_from_an_address_that_the_user_names(tmp_path):
     checksum = pack(tmp_path / "release.tar.gz", "x/blade")
-    quiet = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *words: None})
+    requested = []
+    log = {"log_message": lambda self, *words: requested.append(self.path)}
+    quiet = type("Quiet", (http.server.SimpleHTTPRequestHandler,), log)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(quiet, directory=tmp_path)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
-        good = plan(f"{address}/release.tar.gz", checksum)
+        temporary = tmp_path / "temporary"
+        temporary.mkdir()
+        good = plan(f"{address}/release.tar.gz", checksum, TMPDIR=str(temporary))
+        fetched = requested.count("/release.tar.gz")
         gone = plan(f"{address}/none.tar.gz", checksum)
         server.shutdown()
     assert good.returncode == 0, good.stderr
+    assert fetched == 1, "once, not per host"
+    assert list(temporary.iterdir()) == []
     assert gone.returncode == 2
     assert "cannot be fetched (Client error '404" in gone.stderr
 
@@ -66,9 +76,9 @@ def test_it_is_fetched_from_an_address_that_the_user_names(tmp_path):
     ("names", "checksum", "said"),
     [
         (("x/blade",), "f" * 64, "wanted ffffff"),
-        (("x/bin/chaos_os",), None, "holds no FOLDER/blade"),
-        (("blade",), None, "holds no FOLDER/blade"),
-        (("x/blade", "y/blade"), None, "holds no FOLDER/blade"),
+        (("x/bin/chaos_os",), None, "contains no FOLDER/blade"),
+        (("blade",), None, "contains no FOLDER/blade"),
+        (("x/blade", "y/blade"), None, "contains no FOLDER/blade"),
     ],
 )
 def test_another_archive_is_refused(tmp_path, names, checksum, said):
@@ -82,7 +92,7 @@ def test_another_archive_is_refused(tmp_path, names, checksum, said):
 
 @pytest.mark.parametrize(
     ("archive", "checksum", "said"),
-    [("", "", "no chaosblade was named"), ("/nowhere.tar.gz", "ff", "there is no file /nowhere.tar.gz")],
+    [("", "", "no chaosblade release is configured"), ("/nowhere.tar.gz", "ff", "there is no file /nowhere.tar.gz")],
 )
 def test_without_an_archive_nothing_is_done(archive, checksum, said):
     done = plan(archive, checksum)
@@ -95,4 +105,4 @@ def test_what_is_no_archive_is_refused(tmp_path):
     file.write_text("an error page")
     done = plan(file, hashlib.sha256(file.read_bytes()).hexdigest())
     assert done.returncode == 2
-    assert "is no archive" in done.stderr
+    assert "is not an archive" in done.stderr
