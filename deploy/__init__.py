@@ -1,1 +1,1 @@
-"""Put the cluster on its hosts: `pyinfra inventories/lab.py deploy/cluster.py`."""
+"""Deploy the cluster to its hosts: `pyinfra -y inventories/lab.py deploy/cluster.py`."""

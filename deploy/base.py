@@ -1,4 +1,4 @@
-"""What every host has before its roles come: the packages of its roles, all hosts' names, the checks that waits use."""
+"""What every host needs before its roles: names of all hosts, the checks that waits use, and all packages."""
 
 from pathlib import Path
 
@@ -15,16 +15,16 @@ OURS = "/^# BEGIN Firedrill/,/^# END Firedrill/"
 
 
 def base() -> None:
-    """Names, files that must be there before packages are, and the packages of all the host's roles at once."""
+    """Host names, files that must exist before the packages, and the packages of all roles in one apt run."""
     named(name="Name all hosts in /etc/hosts", block=topology.render("hosts.j2", hosts=topology.hosts()))
-    files.write(name="Write what must be there before the packages", files=_early_files())
+    files.write(name="Write the files that must exist before the packages", files=_early_files())
     packages.installed(name="Install the packages of all roles", packages=_packages())
 
 
 def _early_files() -> list[HostFile]:
     wanted = [HostFile(COMMAND, CHECK.read_text(), mode=0o755)]
     if topology.has("postgres"):
-        # The package must not make a cluster of its own: it would sit on port 5432.
+        # The package must not create a cluster: it would listen on port 5432.
         wanted.append(HostFile("/etc/postgresql-common/createcluster.conf", topology.render("createcluster.conf.j2")))
     return wanted
 
@@ -49,11 +49,11 @@ class OurNames(FactBase[str]):
 @operation()
 def named(block: str):
     """
-    Have our block in /etc/hosts, and leave the rest of the file alone.
+    Keep our block in /etc/hosts up to date; the rest of the file is not changed.
 
     + block: the lines, with the markers around them
     """
     if host.get_fact(OurNames) == block.strip():
-        host.noop("all hosts are named")
+        host.noop("all hosts are listed")
     else:
         yield StringCommand(f"sed -i '{OURS}d' /etc/hosts && cat >>/etc/hosts", _stdin=block.strip())

@@ -1,7 +1,7 @@
-"""The order of a deploy: `pyinfra inventories/lab.py deploy/cluster.py`.
+"""The order of a deploy: `pyinfra -y inventories/lab.py deploy/cluster.py`.
 
 From any folder: `pyinfra INVENTORY firedrill.deploy.cluster.deploy`; one part: `firedrill.deploy.etcd.etcd`.
-Only etcd is waited for before the rest is started: PostgreSQL bootstraps while the proxies and the app are set up.
+Only etcd must be ready before the rest is started: PostgreSQL bootstraps while the proxies and the app are set up.
 """
 
 from firedrill.deploy.base import base
@@ -30,7 +30,7 @@ def deploy() -> None:
     leader()
     database()
     replicas()
-    milestone(name="The database is there and replicated")
+    milestone(name="The database exists and is replicated")
 
     answering()
     serving()

@@ -1,8 +1,7 @@
-"""The users, the database and the schema of the weather app, made on whichever node leads when this is executed.
+"""The users, the database and the schema of the weather app, created on the leader at the time of execution.
 
-One SQL script, safe to run again. Its fingerprint is kept as the comment of the database, so it follows a
-failover, and a second deploy changes nothing. Passwords reach PostgreSQL as SCRAM verifiers only, so that none
-can appear in a server log.
+An idempotent SQL script. Its fingerprint is stored as the comment of the database, so it is replicated, and a second
+deploy changes nothing. PostgreSQL gets passwords as SCRAM verifiers only, so that none can appear in a server log.
 """
 
 import base64
@@ -24,21 +23,21 @@ MADE = "select shobj_description(oid, 'pg_database') from pg_database where datn
 
 
 def database() -> None:
-    """Make the users, the database and the tables."""
+    """Create the users, the database and the tables."""
     if not topology.has("postgres"):
         return
-    made(name="Make the database on the leader", script=script())
+    created(name="Create the database on the leader", script=script())
 
 
 def script() -> str:
-    """The SQL that makes all of it, passwords as verifiers."""
+    """The SQL script, with passwords as verifiers."""
     verifiers = {user: verifier(topology.passwords()[user], user + topology.data()["cluster"]) for user in USERS}
     schema = package.file("weather/schema.sql").read_text()
     return topology.render("database.sql.j2", verifiers=verifiers, schema=schema, database=DATABASE, probe=PROBE_USER)
 
 
 def verifier(password: str, seed: str) -> str:
-    """PostgreSQL's SCRAM-SHA-256 verifier. The salt comes from the password, so that it is the same at every run."""
+    """PostgreSQL's SCRAM-SHA-256 verifier. The salt is derived from the password, so that every run gives the same."""
     salt = hashlib.sha256(f"{seed}:{password}".encode()).digest()[:16]
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, ITERATIONS)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
@@ -48,7 +47,7 @@ def verifier(password: str, seed: str) -> str:
 
 
 class Fingerprint(FactBase[list[str]]):
-    """["leads", fingerprint] on the leader, without the latter before the first run; [] elsewhere."""
+    """["leads", fingerprint] on the leader, ["leads"] before the first run; [] elsewhere."""
 
     default = list
 
@@ -61,19 +60,19 @@ class Fingerprint(FactBase[list[str]]):
 
 
 @operation()
-def made(script: str):
+def created(script: str):
     """
-    Run the script on the leader, unless it was run as it is.
+    Run the script on the leader, unless exactly this script was run before.
 
     + script: SQL
     """
     fingerprint = hashlib.sha256(script.encode()).hexdigest()[:16]
     found = host.get_fact(Fingerprint)
     if found[:1] != ["leads"]:
-        host.noop("this node does not lead")
+        host.noop("this node is not the leader")
         return
     if fingerprint in found:
-        host.noop("the database is as it should be")
+        host.noop("the database is up to date")
         return
     comment = f"\nCOMMENT ON DATABASE {DATABASE} IS '{fingerprint}';\n"
     yield StringCommand("cd / &&", PSQL, "--file -", _stdin=script + comment)

@@ -1,4 +1,4 @@
-"""etcd: one member a host, a quorum before anyone needs it, and never more than one member restarting."""
+"""etcd: one member per host, a quorum before anything needs it, and never more than one member restarting."""
 
 from firedrill.deploy import topology
 from firedrill.deploy.operations import files, services, waits
@@ -17,8 +17,8 @@ def etcd() -> None:
             HostFile("/etc/systemd/system/etcd.service.d/firedrill.conf", topology.render("etcd.service.conf.j2")),
         ],
     )
-    # A first start waits for the other members, so all start at once. Later restarts go one by one (each
-    # ends when the member is back), or the cluster would lose its quorum to a changed setting.
+    # A first start waits for the other members, so all start at the same time. Later restarts go one by one (each
+    # ends when the member is back): a changed setting must not cost the quorum.
     started = services.running(name="Start etcd", unit="etcd")
     services.running(
         name="Restart etcd member by member where its configuration changed",

@@ -1,4 +1,4 @@
-"""The proxies: a write port, a read port and HTTP on each, and a floating address that stays with a working one."""
+"""The proxies: a write port, a read port and HTTP on each, and a floating address held by a working one."""
 
 from pyinfra import host
 from pyinfra.api import FactBase
@@ -9,7 +9,7 @@ from firedrill.deploy.operations.files import HostFile
 
 
 def haproxy() -> None:
-    """Configure and start HAProxy, and keepalived where the inventory has a floating address."""
+    """Configure and start HAProxy, and keepalived if the inventory has a floating address."""
     if not topology.has("proxy"):
         return
     configured = files.write(
@@ -41,7 +41,7 @@ def answering() -> None:
     ports, deadline, me = topology.data()["ports"], topology.data()["deadlines"]["proxy"], topology.me()
     for purpose in ("write", "read"):
         waits.until(
-            name=f"Wait until a PostgreSQL answers at HAProxy's {purpose} port",
+            name=f"Wait until PostgreSQL answers at HAProxy's {purpose} port",
             check="postgres",
             seconds=deadline,
             service="haproxy",

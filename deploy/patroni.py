@@ -1,7 +1,7 @@
-"""PostgreSQL under Patroni: configured and started on all hosts first, waited for later: replicas need the leader.
+"""PostgreSQL under Patroni: configured and started on all hosts, then waited for, since replicas need the leader.
 
-Local settings are reloaded where they change. The cluster-wide ones (Patroni's dynamic configuration) live in etcd and
-are read from the file only once, at the bootstrap; later changes of group_data go through Patroni's REST API.
+Changed local settings are reloaded. The cluster-wide ones (Patroni's dynamic configuration) are kept in etcd and read
+from the file only at the bootstrap; later changes go through Patroni's REST API.
 """
 
 import json
@@ -20,11 +20,11 @@ MODES = {"on": True, "off": False}
 
 
 def patroni() -> None:
-    """Configure and start Patroni; it then bootstraps while the deploy goes on."""
+    """Configure and start Patroni. It bootstraps while the deploy continues."""
     if not topology.has("postgres"):
         return
     version = topology.data()["postgres_version"]
-    out_of_the_way(name="Keep a cluster of the package's making from starting", version=version)
+    main_cluster_off(name="Disable the cluster of the PostgreSQL package", version=version)
     configured = files.write(
         name="Write the Patroni configuration",
         files=[
@@ -36,7 +36,7 @@ def patroni() -> None:
 
 
 def leader() -> None:
-    """Wait for the leader, and bring the cluster-wide settings up to date."""
+    """Wait for the leader, and update the cluster-wide settings."""
     if not topology.has("postgres"):
         return
     _wait("Wait for the leader", "leader", url=_url())
@@ -45,12 +45,12 @@ def leader() -> None:
 
 
 def replicas() -> None:
-    """Wait for every replica, and for a synchronous one where the profile wants it."""
+    """Wait for every replica, and for a sync standby if the profile needs one."""
     if not topology.has("postgres"):
         return
     _wait("Wait until every replica streams", "streaming", url=_url(), member=topology.me().name)
     if topology.profile()["synchronous_mode"] != "off" and len(topology.members("postgres")) > 1:
-        _wait("Wait for a synchronous standby", "standby", url=_url())
+        _wait("Wait for a sync standby", "standby", url=_url())
 
 
 def _wait(name: str, check: str, **arguments: Any) -> None:
@@ -62,7 +62,7 @@ def _url() -> str:
 
 
 def dynamic(profile: dict[str, Any]) -> dict[str, Any]:
-    """The cluster-wide settings of a profile, as Patroni keeps them in etcd."""
+    """The cluster-wide settings of a profile in the form of Patroni's dynamic configuration."""
     mode = profile["synchronous_mode"]
     parameters = dict(topology.data()["postgres_parameters"])
     for name in ("wal_sender_timeout", "wal_receiver_timeout"):
@@ -89,7 +89,7 @@ def _config() -> str:
 
 
 class StartsAtBoot(FactBase[bool]):
-    """Whether a cluster named main would be started by Debian's own service, or runs."""
+    """Whether Debian's cluster named main runs, or would be started at boot."""
 
     default = bool
 
@@ -104,9 +104,9 @@ class StartsAtBoot(FactBase[bool]):
 
 
 @operation()
-def out_of_the_way(version: str):
+def main_cluster_off(version: str):
     """
-    Stop Debian's main cluster and keep it from starting at boot; its data stays.
+    Stop Debian's main cluster and disable it at boot. Its data is kept.
 
     + version: PostgreSQL's major version
     """
@@ -114,11 +114,11 @@ def out_of_the_way(version: str):
         yield StringCommand(f"echo disabled >/etc/postgresql/{version}/main/start.conf")
         yield StringCommand(f"systemctl stop postgresql@{version}-main")
     else:
-        host.noop("no cluster named main would start")
+        host.noop("no cluster named main is enabled")
 
 
 class DynamicSettings(FactBase[dict[str, Any]]):
-    """Patroni's dynamic configuration as it is in etcd; empty where Patroni does not answer."""
+    """Patroni's dynamic configuration in etcd; empty if Patroni does not answer."""
 
     default = dict
 
@@ -131,7 +131,7 @@ class DynamicSettings(FactBase[dict[str, Any]]):
 
 
 def difference(found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """What must be patched into `found` to have all of `wanted`; what else is found stays."""
+    """The patch that adds `wanted` to `found`; other settings are not changed."""
     patch = {}
     for key, value in wanted.items():
         if isinstance(value, dict):
@@ -142,7 +142,7 @@ def difference(found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     return patch
 
 
-# The patch and the password come over stdin; Patroni's own configuration knows the password on the host.
+# The patch comes over stdin; the password is read from Patroni's configuration on the host.
 PATCH = """
 import base64, sys, urllib.request, yaml
 url, patch = sys.argv[1], sys.stdin.read().encode()
@@ -156,13 +156,13 @@ urllib.request.urlopen(urllib.request.Request(url, patch, headers, method="PATCH
 @operation()
 def settings(url: str, wanted: dict[str, Any]):
     """
-    Bring Patroni's dynamic configuration up to date through its REST API.
+    Update Patroni's dynamic configuration through its REST API.
 
-    + url: the REST API's base
-    + wanted: the settings that must be there; others are left alone
+    + url: base URL of the REST API
+    + wanted: the settings to apply; others are not changed
     """
     patch = difference(host.get_fact(DynamicSettings, url=url), wanted)
     if not patch:
-        host.noop("the cluster-wide settings are as they should be")
+        host.noop("the cluster-wide settings are up to date")
         return
     yield StringCommand("python3 -c", QuoteString(PATCH), QuoteString(f"{url}/config"), _stdin=json.dumps(patch))

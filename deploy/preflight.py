@@ -1,4 +1,4 @@
-"""Refuse, before anything is made, what cannot become a cluster: one line with cause and remedy, exit 2."""
+"""Refuse what cannot become a cluster before anything is changed: one line with cause and remedy, exit 2."""
 
 import ipaddress
 import sys
@@ -13,12 +13,12 @@ from firedrill.inventories import read
 from firedrill.inventories.errors import USAGE, InventoryProblem, Problem
 from firedrill.inventories.read import Host
 
-# Below these, or where they do not fit, Patroni 3.2 and later adjusts silently: measured would not be what was asked.
+# Patroni 3.2 and later adjusts smaller or inconsistent values silently; a drill would measure other timings.
 FLOORS = {"ttl": 20, "loop_wait": 1, "retry_timeout": 3}
 
 
 class Refused(PyinfraError, CliError):
-    """Ends pyinfra with one line and our exit code: one base leaves a deploy file as it is, the other ends it."""
+    """Ends pyinfra with one line and exit code 2: PyinfraError passes a deploy file, CliError ends pyinfra."""
 
     exit_code = USAGE
 
@@ -27,7 +27,7 @@ class Refused(PyinfraError, CliError):
 
 
 def preflight() -> None:
-    """Check the inventory, its timings and that all hosts were reached; exit 2 otherwise."""
+    """Check the inventory, its timings and that all hosts were reached. Exits 2 otherwise."""
     _stop_at_the_first_failure()
     try:
         hosts = topology.hosts()
@@ -41,32 +41,32 @@ def preflight() -> None:
 
 
 def _stop_at_the_first_failure() -> None:
-    """pyinfra would go on with the hosts that are left when a wait passed its deadline."""
+    """Otherwise pyinfra continues with the remaining hosts when a wait passes its deadline."""
     if state.config.FAIL_PERCENT is None:
         state.config.FAIL_PERCENT = 0
-        # It forgets what a deploy file sets when the file ends; what is locked stays.
+        # pyinfra resets what a deploy file sets at the end of the file, unless it is locked.
         state.config.lock_current_state()
 
 
 def check_addresses(hosts: tuple[Host, ...]) -> None:
-    """Services listen on these addresses, so names will not do."""
+    """Services listen on these addresses, so names are not accepted."""
     for host in hosts:
         try:
             ipaddress.ip_address(host.address)
         except ValueError:
             raise InventoryProblem(
                 f"{host.name} has the address {host.address!r}",
-                "set ssh_hostname to the IP address that its services shall listen on",
+                "set ssh_hostname to the IP address that its services should listen on",
             ) from None
 
 
 def check_roles(hosts: tuple[Host, ...]) -> None:
-    """Every role that another needs must be there."""
+    """Refuse a role without the role that it needs."""
     needs = {"postgres": "etcd", "proxy": "postgres", "app": "proxy"}
     present = {role for host in hosts for role in host.roles}
     for role, needed in needs.items():
         if role in present and needed not in present:
-            raise InventoryProblem(f"the inventory has {role} hosts and no {needed} host", f"add one to {needed}")
+            raise InventoryProblem(f"the inventory has {role} hosts but no {needed} host", f"add one to {needed}")
 
 
 def check_timings(data: dict[str, Any]) -> None:
@@ -78,7 +78,7 @@ def check_timings(data: dict[str, Any]) -> None:
     for setting, floor in FLOORS.items():
         if timings[setting] < floor:
             raise InventoryProblem(
-                f"profile {name} has {setting} {timings[setting]}, Patroni takes no less than {floor}",
+                f"profile {name} has {setting} {timings[setting]}, Patroni's minimum is {floor}",
                 f"raise it to {floor} or more",
             )
     needed = timings["loop_wait"] + 2 * timings["retry_timeout"]
@@ -90,7 +90,7 @@ def check_timings(data: dict[str, Any]) -> None:
 
 
 def check_reached(hosts: tuple[Host, ...], failed: set[str]) -> None:
-    """pyinfra itself goes on without a host that it cannot connect to, and exits 0."""
+    """pyinfra itself continues without a host that it cannot connect to, and exits 0."""
     for host in hosts:
         if host.name in failed:
             command = host.data.get("power", {}).get("power_on", "")

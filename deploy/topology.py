@@ -1,6 +1,6 @@
-"""The cluster as one deploy sees it: who has which role, and what templates are filled from.
+"""The cluster as seen by a deploy: the roles of all hosts, and the values for templates.
 
-Built from pyinfra's inventory, once a process. A host's data always has our defaults below it: pyinfra itself reads
+Built from pyinfra's inventory, once per process. A host's data always includes our defaults: pyinfra itself reads
 group_data only next to the inventory and in the working folder.
 """
 
@@ -24,7 +24,7 @@ PSEUDO_GROUPS = {"all", "@fake"}
 
 @functools.cache
 def hosts() -> tuple[Host, ...]:
-    """All hosts of the inventory, in its order, those left out by --limit too."""
+    """All hosts of the inventory in its order, including those excluded by --limit."""
     found = list(inventory)
     everyone = {group for group in found[0].groups if all(group in other.groups for other in found)}
     return tuple(_host(item, everyone) for item in found)
@@ -36,7 +36,7 @@ def _host(item, everyone: set[str]) -> Host:
     if unknown := sorted(groups - set(ROLES) - PSEUDO_GROUPS - everyone):
         raise InventoryProblem(
             f"{item.name} in {path()} has the unknown role {unknown[0]!r}",
-            f"the roles are {', '.join(ROLES)}; begin the names of helpers with an underscore",
+            f"the roles are {', '.join(ROLES)}; prefix the names of helper variables with an underscore",
         )
     name = plain(item.name)
     return Host(
@@ -48,7 +48,7 @@ def _host(item, everyone: set[str]) -> Host:
 
 
 def plain(name: str) -> str:
-    """The inventory's name of a host, without the connector that pyinfra may have put before it."""
+    """The name of a host in the inventory, without the prefix of pyinfra's connector."""
     return name.removeprefix("@fake/")
 
 
@@ -63,40 +63,40 @@ def members(role: str) -> tuple[Host, ...]:
 
 
 def me() -> Host:
-    """The host that is being planned or worked on."""
+    """The current host."""
     name = plain(host.name)
     return next(one for one in hosts() if one.name == name)
 
 
 def data() -> dict[str, Any]:
-    """The data of the present host."""
+    """The data of the current host."""
     return me().data
 
 
 def has(role: str) -> bool:
-    """Whether the present host has this role."""
+    """Whether the current host has this role."""
     return role in me().roles
 
 
 @functools.cache
 def passwords() -> secrets.Secrets:
-    """The cluster's passwords, made at the first call of the first deploy."""
+    """The cluster's passwords; the first deploy creates them."""
     shared = hosts()[0].data
     return secrets.load(shared["secrets_file"], shared["cluster"])
 
 
 def profile() -> dict[str, Any]:
-    """The timings in force."""
+    """The timings of the chosen profile."""
     return data()["profiles"][data()["profile"]]
 
 
 def front() -> str:
-    """Where users and the app find the proxies: the floating address, or libpq's list of all of them."""
+    """The address of the proxies for clients: the floating address, or a list of all of them for libpq."""
     return data().get("vip") or ",".join(one.address for one in members("proxy"))
 
 
 def client_networks() -> list[str]:
-    """The networks that may log in to PostgreSQL: the hosts', the controller's, and those of the data."""
+    """The networks that may log in to PostgreSQL: hosts, controller, and `client_networks`."""
     shared = hosts()[0].data
     networks = {str(ipaddress.ip_network(network)) for network in shared["client_networks"]}
     if lab := shared.get("lab"):
@@ -109,7 +109,7 @@ def client_networks() -> list[str]:
 
 @functools.cache
 def controller() -> str | None:
-    """This machine's address as the hosts see it, where there is no NAT in between; nothing is sent."""
+    """This machine's address as seen by the hosts, if there is no NAT in between. Nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((hosts()[0].address, 9))
@@ -130,6 +130,6 @@ def _templates() -> Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill a template. It sees `data` (the host's), `me`, `members`, `profile`, and the values given."""
+    """Render a template with `data` (of the current host), `me`, `members`, `profile`, and the given values."""
     known = {"data": data(), "me": me(), "members": members, "profile": profile()}
     return _templates().get_template(template).render(**known, **values)

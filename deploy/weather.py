@@ -1,4 +1,4 @@
-"""The weather app: gunicorn under a user of its own behind nginx, started before the database is there."""
+"""The weather app: gunicorn under its own user behind nginx. It starts before its database exists."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ HOME = Path("/opt/weather")
 
 
 def weather() -> None:
-    """Put the app on the host and start it; it answers while it waits for its database."""
+    """Install the app and start it. It answers requests while its database is not available."""
     if not topology.has("app"):
         return
     app = files.write(name="Write the weather app and its configuration", files=_app_files())

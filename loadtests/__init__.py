@@ -1,1 +1,1 @@
-"""Users of the weather API, as locust files."""
+"""Simulated users, as locust files."""

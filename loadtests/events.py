@@ -1,6 +1,6 @@
-"""Users of an event log, straight through the proxy: insert one (write port, 10 a second), read the last three (read
-port, 10 a second), each on a connection of its own that is opened anew after an error. Without a proxy they go to the
-databases: writers to whoever leads, readers to any.
+"""Users of an event log, in SQL through the proxies: insert an event (write port, 10 per second), read the last three
+(read port, 10 per second). Each request in progress has its own connection, replaced after an error. Without proxies
+they connect to the databases: writers to the leader, readers to any.
 
     locust -f loadtests/events.py --headless -u 20 -r 20 -t 60
 
@@ -16,18 +16,18 @@ import psycopg
 
 from firedrill.cluster.outcomes import ACKED, FAILED, UNKNOWN
 from firedrill.cluster.patroni.outcomes import CANCELED_WAIT, sql_outcome
-from firedrill.loadtests.arrivals import TIMEOUT, Arrival, rates, ways
+from firedrill.loadtests.arrivals import TIMEOUT, Arrival, cluster_access, rates
 from firedrill.loadtests.outcomes import ERROR, OK
 
 RATES = rates({"INSERT": 10, "SELECT": 10})
-# An id that is there is updated to itself: see weather/api.py.
+# An existing id is updated to itself: see weather/api.py.
 INSERT = "INSERT INTO firedrill.event (id, text) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET id = excluded.id"
 LAST = "SELECT id, at, text FROM firedrill.event ORDER BY at DESC LIMIT 3"
-ACCESS = ways()
+ACCESS = cluster_access()
 
 
 class Connection(psycopg.Connection):
-    """One that remembers whether the server stopped waiting for its synchronous standby."""
+    """A connection that records whether the server stopped waiting for its sync standby."""
 
     unconfirmed: str | None = None
 
@@ -37,7 +37,7 @@ class Connection(psycopg.Connection):
 
 
 class EventUser(Arrival):
-    """What writers and readers of the log share: a connection for each statement under way."""
+    """Shared by writers and readers: a connection for each statement in progress."""
 
     abstract = True
     where: dict
@@ -50,7 +50,7 @@ class EventUser(Arrival):
         return str(uuid.uuid4())
 
     def execute(self, identity: str, due: int, statement: str, values: tuple) -> str:
-        """Execute one statement in a transaction of its own, within the time, and record it."""
+        """Execute one statement in its own transaction, with a timeout, and record it."""
         start, connection, outcome, error = time.time_ns(), None, ACKED, None
         try:
             with gevent.Timeout(TIMEOUT, TimeoutError(f"no answer within {TIMEOUT:g} s")):
@@ -68,7 +68,7 @@ class EventUser(Arrival):
             outcome = OK if error is None else ERROR
         t = time.time_ns()
         self.record(id=identity, due=due, start=start, t=t, status=0, outcome=outcome, error=error)
-        self._told(start, t, error)
+        self._report(start, t, error)
         if connection and error is None:
             self.spare.append(connection)
         elif connection:
@@ -80,8 +80,8 @@ class EventUser(Arrival):
         connection.add_notice_handler(connection.notice)
         return connection
 
-    def _told(self, start: int, t: int, error: str | None) -> None:
-        """For locust's own page."""
+    def _report(self, start: int, t: int, error: str | None) -> None:
+        """Report to locust's own statistics."""
         self.environment.events.request.fire(
             request_type=self.method, name=self.name, response_time=(t - start) / 1e6, response_length=0,
             exception=RuntimeError(error) if error else None, context={},
@@ -104,7 +104,7 @@ class Writer(EventUser):
 
 
 class Reader(EventUser):
-    """Looks at the last three."""
+    """Reads the last three."""
 
     weight = RATES["SELECT"]
     method, name = "GET", "SELECT"

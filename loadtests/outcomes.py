@@ -1,4 +1,4 @@
-"""What became of a request or a statement, as far as a client may know: the rules that users and probes share."""
+"""The outcome of a request or a statement as far as a client can know it: rules shared by users and probes."""
 
 import json
 
@@ -8,15 +8,15 @@ OK, ERROR = "ok", "error"
 
 
 def read_outcome(status: int) -> str:
-    """What a GET came to: `ok` or `error`. `status` is 0 where no answer came."""
+    """The outcome of a GET: `ok` or `error`. `status` is 0 without an answer."""
     return OK if 200 <= status < 300 else ERROR
 
 
 def write_outcome(status: int, body: str | None, error: BaseException | None = None) -> str:
-    """What became of a POST: `acked`, `failed` (not written) or `unknown` (perhaps written).
+    """The outcome of a POST: `acked`, `failed` (not written) or `unknown` (possibly written).
 
-    Only the app can say that a write failed; no answer, or an error page of a proxy in between, says nothing about it.
-    Without any connection (`error` says so) nothing was sent.
+    Only the app knows that a write failed; without an answer, or with an error page of a proxy, the outcome is unknown.
+    If the connection was refused (`error`), nothing was sent.
     """
     if isinstance(error, ConnectionRefusedError):
         return FAILED
@@ -25,7 +25,7 @@ def write_outcome(status: int, body: str | None, error: BaseException | None = N
     if 400 <= status < 500:
         return FAILED
     try:
-        said = json.loads(body or "")
+        answer = json.loads(body or "")
     except ValueError:
         return UNKNOWN
-    return FAILED if isinstance(said, dict) and said.get("outcome") == FAILED else UNKNOWN
+    return FAILED if isinstance(answer, dict) and answer.get("outcome") == FAILED else UNKNOWN

@@ -1,6 +1,6 @@
-"""Write what the users saw to the events file (docs/events.md, source `locust`): each request, and signs of life.
+"""Record every request of the users in the events file (docs/events.md), and heartbeats.
 
-Each line is handed to the system as soon as it is known, so that a load generator that is killed leaves all it saw.
+Each line is written immediately and unbuffered, so that a killed load generator loses nothing.
 """
 
 import json
@@ -12,10 +12,10 @@ from typing import Any, Self
 
 
 class Recorder:
-    """Appends events to a file; without a path it only counts outcomes."""
+    """Appends events to a file. Without a path it only counts outcomes."""
 
     def __init__(self, path: str | Path | None) -> None:
-        # Unbuffered: one write a line, which the system appends whole even where several processes write.
+        # Unbuffered: one write per line, which the kernel appends atomically even if several processes write.
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644) if path else None
         self.outcomes: Counter[str] = Counter()
 
@@ -32,7 +32,7 @@ class Recorder:
         outcome: str,
         error: str | None,
     ) -> None:
-        """Record one request: when it was due, when it was sent, and when its answer was known (`t`), in ns UTC."""
+        """Record one request: when it was due, sent (`start`) and answered (`t`), in ns UTC."""
         self.outcomes[f"{method} {outcome}"] += 1
         self._append(
             t=t,
@@ -48,11 +48,11 @@ class Recorder:
         )
 
     def alive(self, users: int, under_way: int = 0) -> None:
-        """Record that the load generator stands, with its number of users and of requests without an answer yet."""
+        """Record a heartbeat: the number of users and of requests in progress."""
         self._append(t=time.time_ns(), kind="alive", users=users, under_way=under_way)
 
     def close(self) -> None:
-        """End the file; what comes later is not recorded."""
+        """Close the file; later requests are not recorded."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

@@ -1,11 +1,11 @@
-"""Users of the weather API: two kinds of GET at 5 a second each, and POST at 10 a second, at a constant rate.
+"""Users of the weather API: two kinds of GET at 5 per second each, and POST at 10 per second, at a constant rate.
 
     locust -f loadtests/weather.py                                        with the web UI on port 8089
-    locust -f loadtests/weather.py --headless -u 20 -r 20 -t 60           a minute of it; -u 40 is twice the rate
-    locust -f loadtests/weather.py -H http://192.0.2.1 ...                against another address than the inventory's
+    locust -f loadtests/weather.py --headless -u 20 -r 20 -t 60           one minute; -u 40 doubles the rate
+    locust -f loadtests/weather.py -H http://192.0.2.1 ...                another address than the inventory's
 
-The address comes from $FIREDRILL_INVENTORY or inventories/lab.py; other rates from $FIREDRILL_LOAD (arrivals.py). A
-request starts on schedule whatever became of the earlier ones, and gives up after 5 s.
+The address comes from $FIREDRILL_INVENTORY or inventories/lab.py, other rates from $FIREDRILL_LOAD (arrivals.py).
+Requests start on schedule whatever the outcome of earlier ones, and time out after 5 s.
 """
 
 import random
@@ -17,7 +17,7 @@ from http import HTTPStatus
 from locust import FastHttpUser, events
 from locust.contrib.fasthttp import FastHttpSession
 
-from firedrill.loadtests.arrivals import TIMEOUT, Arrival, rates, ways
+from firedrill.loadtests.arrivals import TIMEOUT, Arrival, cluster_access, rates
 from firedrill.loadtests.outcomes import read_outcome, write_outcome
 
 RATES = rates({"GET /cities": 5, "GET /forecasts": 5, "POST /forecasts": 10})
@@ -26,7 +26,7 @@ CITIES = ("Accra", "Bangkok", "Berlin", "Cairo", "Helsinki", "Lima", "Lisbon", "
 
 
 class WeatherUser(Arrival, FastHttpUser):
-    """What readers and writers share: a connection for each request under way, kept until a request fails on it."""
+    """Shared by readers and writers: a connection for each request in progress, kept until a request on it fails."""
 
     abstract = True
 
@@ -38,7 +38,7 @@ class WeatherUser(Arrival, FastHttpUser):
         return str(uuid.uuid4())
 
     def ask(self, path: str, identity: str, due: int, body: dict | None = None) -> str:
-        """Send one request, record it, and say what it came to."""
+        """Send one request, record it, and return the outcome."""
         session = self.spare.pop() if self.spare else self._session()
         start = time.time_ns()
         with session.request(
@@ -55,7 +55,7 @@ class WeatherUser(Arrival, FastHttpUser):
                 answer.failure(f"{outcome}: {error}")
         self.record(id=identity, due=due, start=start, t=t, status=status, outcome=outcome, error=error)
         if error:
-            # A kept connection may lead to a proxy or an app that is no more.
+            # The connection may lead to a proxy or an app that is gone.
             session.client.clientpool.close()
         else:
             self.spare.append(session)
@@ -82,7 +82,7 @@ def _error(status: int, text: str | None, cause: BaseException | None) -> str | 
 
 
 class Cities(WeatherUser):
-    """Looks at the cities."""
+    """Reads the cities."""
 
     weight = RATES["GET /cities"]
     method, name = "GET", "/cities"
@@ -92,7 +92,7 @@ class Cities(WeatherUser):
 
 
 class Forecasts(WeatherUser):
-    """Looks at a city's forecasts."""
+    """Reads the forecasts of a city."""
 
     weight = RATES["GET /forecasts"]
     method, name = "GET", "/forecasts"
@@ -102,7 +102,7 @@ class Forecasts(WeatherUser):
 
 
 class Writer(WeatherUser):
-    """Adds a forecast. One that was not acknowledged is sent once more with the same id."""
+    """Adds a forecast. If it is not acknowledged, it is repeated once with the same id."""
 
     weight = RATES["POST /forecasts"]
     method, name = "POST", "/forecasts"
@@ -123,6 +123,6 @@ def _forecast(identity: str) -> dict:
 
 @events.init.add_listener
 def find_address(environment, **_: object) -> None:
-    """The address that the inventory names, where none was given."""
+    """Use the address of the inventory if none was given."""
     if not environment.host:
-        environment.host = ways().http_url
+        environment.host = cluster_access().http_url

@@ -1,1 +1,1 @@
-"""The weather API: the small application whose users feel a failover."""
+"""The weather API: a small application whose users notice a failover."""

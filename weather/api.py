@@ -1,13 +1,13 @@
-"""The HTTP side: cities, forecasts, and a health check that keeps the app in the balancer while its database is away.
+"""The HTTP API: cities, forecasts, and a health check that passes while the database is unavailable.
 
     GET  /cities
     GET  /forecasts?city=Berlin&limit=20      newest first
     POST /forecasts                           {"id": uuid, "city", "day": "2030-01-31", "temperature_c", "summary"}
-                                              201 written, 200 was there already: the client makes the id, so that
-                                              the same request can be sent again without writing twice
-    GET  /healthz                             200 while the process answers; the database's state is in the body
+                                              201 written, 200 existed already: the client chooses the id, so that it
+                                              can repeat the request without writing twice
+    GET  /healthz                             200 while the process answers; the body has the state of the database
 
-Errors are JSON: 400 {"error"}; 503 {"error", "outcome"} with outcome `failed` (not written) or `unknown` (perhaps).
+Errors are JSON: 400 {"error"}; 503 {"error", "outcome"}, where outcome is `failed` (not written) or `unknown`.
 """
 
 import datetime
@@ -27,8 +27,8 @@ FORECASTS = """
 SELECT id::text, city, day::text, temperature_c::float8, summary FROM forecast
 WHERE %s::text IS NULL OR city = %s ORDER BY created_at DESC LIMIT %s
 """
-# An id that is there is updated to itself instead of skipped: a statement that writes nothing is not waited
-# for by the synchronous standby, so "already there" would be said of a row that only the primary has.
+# An existing id is updated to itself instead of skipped: a statement that writes nothing does not wait for the sync
+# standby, so a row that only the primary has would be reported as existing.
 INSERT = """
 INSERT INTO forecast (id, city, day, temperature_c, summary) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING xmax = 0
@@ -37,11 +37,11 @@ LIMIT = 100
 
 
 class BadRequest(ValueError):
-    """The request says something impossible; the text says what."""
+    """The request is invalid; the text is the reason."""
 
 
 def create_app(database: Database, health: Health) -> Flask:
-    """The application on these ways into the database."""
+    """The application on top of this database."""
     app = Flask("weather")
 
     @app.get("/cities")
@@ -63,8 +63,8 @@ def create_app(database: Database, health: Health) -> Flask:
 
     @app.get("/healthz")
     def healthz() -> Response:
-        # 200 even when the database is away: every instance has the same database, so taking one out
-        # of the balancer mends nothing, and taking all out turns clear errors into refused connections.
+        # 200 even if the database is unavailable: all instances share it, so removing one from the balancer does not
+        # help, and removing all turns clear errors into refused connections.
         return jsonify(status="ok", host=socket.gethostname(), database=health.state)
 
     _errors(app)
@@ -105,7 +105,7 @@ def parse_limit(text: str) -> int:
 
 
 def parse_forecast(body: Any) -> tuple[uuid.UUID, str, datetime.date, float, str]:
-    """The values of a forecast to insert. Raises BadRequest with the first thing that is wrong."""
+    """The values of a forecast to insert. Raises BadRequest with the first error."""
     if not isinstance(body, dict):
         raise BadRequest("the body is not a JSON object")
     try:
@@ -118,9 +118,9 @@ def parse_forecast(body: Any) -> tuple[uuid.UUID, str, datetime.date, float, str
     except (TypeError, ValueError) as error:
         raise BadRequest(str(error)) from None
     if not isinstance(city, str) or not isinstance(summary, str):
-        raise BadRequest("city and summary must be texts")
+        raise BadRequest("city and summary must be strings")
     if not -100 <= temperature <= 100:
         raise BadRequest(f"temperature_c is {temperature}, wanted -100 to 100")
     if "\0" in city + summary or len(summary) > 1000:
-        raise BadRequest("summary is longer than 1000 characters, or a text has a NUL in it")
+        raise BadRequest("summary is longer than 1000 characters, or a string contains NUL")
     return identity, city, day, temperature, summary

@@ -1,13 +1,12 @@
-"""The app's reads and writes, given a pool for each, and what became of a write that went wrong.
+"""The app's reads and writes on two connection pools, and the outcome of a failed write.
 
     WriteError
-    ├── Failed      definitely not written: no connection was had, or the server refused the statement
-    ├── Unknown     it may have been written: the connection died before the answer, or the server stopped
-    │               waiting for its synchronous standby (the row is on the primary, and lost if that is)
-    └── Invalid     refused because of what it says; trying again does not help
+    ├── Failed      definitely not written: no connection, or the server refused the statement
+    ├── Unknown     possibly written: the connection broke before the answer, or the server stopped waiting for
+    │               its sync standby (the row exists on the primary only)
+    └── Invalid     refused because of its content; a retry does not help
 
-Writes lead to the primary. Reads lead to a replica, or to the primary while there is no replica: it is the proxy that
-falls back, never the app.
+Writes go to the primary. Reads go to a replica, or to the primary if there is none: the proxy falls back, not the app.
 """
 
 from collections.abc import Sequence
@@ -16,9 +15,9 @@ from typing import Any, Protocol
 
 import psycopg
 
-# The server ends a session, which it also does to one whose commit is made and not yet confirmed.
+# The server ends the session, possibly after a commit that was not yet confirmed.
 SHUTDOWNS = ("57P01", "57P02", "57P03", "57P05")
-# The second is what a session is told that the server ends while it waits.
+# The second is the message to a session that the server ends while it waits.
 CANCELLED = ("canceling wait for synchronous replication", "canceling the wait for synchronous replication")
 
 
@@ -31,7 +30,7 @@ class Failed(WriteError):
 
 
 class Unknown(WriteError):
-    """Perhaps written."""
+    """Possibly written."""
 
 
 class Invalid(WriteError):
@@ -39,36 +38,36 @@ class Invalid(WriteError):
 
 
 class Pool(Protocol):
-    """What is used of psycopg_pool.ConnectionPool."""
+    """The part of psycopg_pool.ConnectionPool that is used."""
 
     def connection(self, timeout: float | None = None) -> AbstractContextManager[Any]: ...
 
 
 class WatchedConnection(psycopg.Connection):
-    """A connection that remembers whether its last commit was confirmed by the synchronous standby."""
+    """A connection that records whether its last commit was confirmed by the sync standby."""
 
     unconfirmed: str | None = None
 
     def watch(self) -> None:
-        """Begin to listen to the server's notices."""
+        """Subscribe to the server's notices."""
         self.add_notice_handler(self.notice)
 
     def notice(self, diagnostic: Any) -> None:
-        """Take note of the warning that a commit was not confirmed."""
+        """Record the warning that a commit was not confirmed."""
         text = diagnostic.message_primary or ""
         if any(words in text for words in CANCELLED):
             self.unconfirmed = text
 
 
 class Database:
-    """Reads and writes of the app."""
+    """The app's reads and writes."""
 
     def __init__(self, write: Pool, read: Pool) -> None:
         self.write_pool = write
         self.read_pool = read
 
     def read(self, statement: str, parameters: Sequence = ()) -> list[tuple]:
-        """All rows of a SELECT, asked once more where the connection dies under it. Raises psycopg.Error."""
+        """All rows of a SELECT; repeated once if the connection breaks. Raises psycopg.Error."""
         for tries_left in (1, 0):
             sent = False
             try:
@@ -96,7 +95,7 @@ class Database:
 
 
 def classify(error: psycopg.Error, *, sent: bool) -> WriteError:
-    """What became of a write. `sent`: whether the statement may have reached the server."""
+    """The outcome of a failed write. `sent`: whether the statement may have reached the server."""
     text = f"{error.sqlstate or type(error).__name__}: {str(error).strip() or 'no message'}"
     if not sent:
         return Failed(text)
@@ -108,12 +107,12 @@ def classify(error: psycopg.Error, *, sent: bool) -> WriteError:
 
 
 def died(error: psycopg.Error) -> bool:
-    """Whether the connection ended before the answer was had."""
+    """Whether the connection ended before the answer arrived."""
     return error.sqlstate is None or error.sqlstate in SHUTDOWNS or error.sqlstate.startswith("08")
 
 
 def answers(pool: Pool, timeout: float) -> bool:
-    """Whether the database answers behind a pool."""
+    """Whether the database behind a pool answers."""
     try:
         with pool.connection(timeout=timeout) as connection:
             connection.execute("SELECT 1")

@@ -1,4 +1,4 @@
-"""Whether the database answers, found out in the background, so that asking never waits."""
+"""Whether the database answers, checked in the background, so that the health check never waits."""
 
 import threading
 import time
@@ -9,19 +9,19 @@ EVERY = 1.0
 
 
 class Health:
-    """The last known state of the database's two ways; starts as not answering."""
+    """The last known state of both pools; initially not answering."""
 
     def __init__(self, database: Database) -> None:
         self._pools = {"write": database.write_pool, "read": database.read_pool}
         self.state = dict.fromkeys(self._pools, False)
 
     def look(self) -> None:
-        """Ask both ways once."""
+        """Check both pools once."""
         for name, pool in self._pools.items():
             self.state[name] = answers(pool, timeout=EVERY)
 
     def watch(self) -> None:
-        """Go on asking, in a thread that ends with the process."""
+        """Check continuously, in a daemon thread."""
         threading.Thread(target=self._forever, name="health", daemon=True).start()
 
     def _forever(self) -> None:

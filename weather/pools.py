@@ -1,7 +1,7 @@
 """Connection pools that survive a failover.
 
-A connection is checked each time it is taken: one that a failover broke, or that leads to a demoted primary, is thrown
-away and another is tried, until the pool's short timeout says that there is no database.
+A connection is checked each time it is taken. One that a failover broke, or that leads to a demoted primary, is
+discarded and another is tried, until the pool's short timeout expires.
 """
 
 from collections.abc import Mapping
@@ -17,25 +17,25 @@ CONNECT = {
     "user": NAME,
     "application_name": NAME,
     "connect_timeout": 2,
-    # Milliseconds until sent data without an answer ends the connection: a host without power says nothing.
+    # Milliseconds until unacknowledged data ends the connection: a host without power sends no reset.
     "tcp_user_timeout": 2000,
     "keepalives_idle": 2,
     "keepalives_interval": 1,
     "keepalives_count": 2,
-    # One statement is one transaction here, so that a single answer decides about it.
+    # One statement is one transaction, so that a single answer determines its outcome.
     "autocommit": True,
 }
 
 
 def check_writable(connection: psycopg.Connection) -> None:
-    """Refuse a server that was demoted: its old connections live on for a moment."""
+    """Refuse a demoted server: its old connections survive for a moment."""
     if connection.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
         connection.close()
-        raise psycopg.OperationalError("the server is not the primary any more")
+        raise psycopg.OperationalError("the server is no longer the primary")
 
 
 def pool(settings: Mapping[str, str], purpose: str) -> ConnectionPool:
-    """The pool for `write` or `read`, through the proxies. It opens whether or not the database is there."""
+    """The pool for `write` or `read`, through the proxies. It opens even if the database is not available."""
     hosts = settings["WEATHER_HOST"]
     ports = ",".join([settings[f"WEATHER_{purpose.upper()}_PORT"]] * len(hosts.split(",")))
     return ConnectionPool(
@@ -47,7 +47,7 @@ def pool(settings: Mapping[str, str], purpose: str) -> ConnectionPool:
         timeout=2,
         max_idle=60,
         max_lifetime=600,
-        # Give up soon: pauses between attempts double, while a request that finds no connection starts a new attempt.
+        # Short: pauses between attempts double, while a request without a connection starts a new attempt.
         reconnect_timeout=2,
         configure=WatchedConnection.watch,
         check=check_writable if purpose == "write" else ConnectionPool.check_connection,

@@ -1,4 +1,4 @@
--- The weather app's tables. Safe to run again; run by the deploy as the superuser, inside a transaction.
+-- The weather app's tables. Idempotent; the deploy runs it as the superuser, inside a transaction.
 CREATE TABLE IF NOT EXISTS city (
     name text PRIMARY KEY,
     country text NOT NULL,

@@ -1,4 +1,4 @@
-"""What gunicorn runs: the application on pools made from the environment."""
+"""The WSGI application for gunicorn, with pools configured from the environment."""
 
 import os
 

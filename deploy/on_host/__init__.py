@@ -1,1 +1,1 @@
-"""Programs that the deploy puts on the hosts; they use Python's standard library alone."""
+"""Programs that the deploy installs on the hosts; standard library only."""

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""firedrill-check: does a state of the cluster hold, seen from this host? Put here by Firedrill's deploy.
+"""firedrill-check: whether a state of the cluster holds, as seen from this host. Installed by Firedrill's deploy.
 
     firedrill-check leader '{"url": "http://10.77.0.21:8008"}' [--seconds 30 --service patroni]
 
-Exit 0 when it holds. Otherwise, or when --seconds have passed, exit 1 and say what was waited for, for how long,
-what was found last, and the last error lines of the service's journal.
+Exits 0 if it holds. Otherwise, after --seconds, exits 1 and reports what it waited for, for how long, what it found
+last, and the last error lines of the service's journal.
 """
 
 import argparse
@@ -26,11 +26,11 @@ STANDBYS = ("replica", "sync_standby", "quorum_standby")
 
 
 class NotYet(Exception):
-    """The state does not hold; its text says what was found."""
+    """The state does not hold; the text is what was found."""
 
 
 def fetch(url):
-    """The status and body of a GET. Raises NotYet where nothing answers."""
+    """Status and body of a GET. Raises NotYet if nothing answers."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT)
     try:
@@ -44,7 +44,7 @@ def fetch(url):
 
 
 def fetch_json(url):
-    """The decoded body of a GET that must answer 200."""
+    """The decoded body of a GET. Raises NotYet unless it answers 200 with JSON."""
     status, body = fetch(url)
     try:
         value = json.loads(body)
@@ -68,33 +68,33 @@ def members(url):
     return {one["name"]: (one.get("role"), one.get("state")) for one in found}
 
 
-def told(found):
+def listed(found):
     return ", ".join(f"{name} {role} {state}" for name, (role, state) in sorted(found.items())) or "no members"
 
 
 def leader(url):
-    """The cluster has a leader that runs."""
+    """The cluster has a running leader."""
     found = members(url)
     if ("leader", "running") not in found.values():
-        raise NotYet(f"no running leader: {told(found)}")
+        raise NotYet(f"no running leader: {listed(found)}")
 
 
 def streaming(url, member):
-    """This member leads, or streams from the leader."""
+    """This member is the leader, or streams from it."""
     role, state = members(url).get(member, (None, None))
     if not (role == "leader" and state == "running") and not (role in STANDBYS and state == "streaming"):
         raise NotYet(f"{member} is {role or 'no member'} {state or ''}".strip())
 
 
 def standby(url):
-    """Some replica is a synchronous standby."""
+    """A replica is a sync standby."""
     found = members(url)
     if not any(role in ("sync_standby", "quorum_standby") for role, _ in found.values()):
-        raise NotYet(f"no synchronous standby: {told(found)}")
+        raise NotYet(f"no sync standby: {listed(found)}")
 
 
 def postgres(address, port):
-    """A PostgreSQL answers behind this port (a proxy with no server accepts, and says nothing)."""
+    """PostgreSQL answers behind this port (a proxy without a server accepts connections, and sends nothing)."""
     try:
         with socket.create_connection((address, port), TIMEOUT) as connection:
             connection.sendall(SSL_REQUEST)
@@ -102,7 +102,7 @@ def postgres(address, port):
     except OSError as error:
         raise NotYet(f"{address}:{port}: {error}") from None
     if answer not in (b"S", b"N"):
-        raise NotYet(f"{address}:{port}: no PostgreSQL behind it")
+        raise NotYet(f"{address}:{port}: no PostgreSQL answers")
 
 
 def answers(url):
@@ -113,7 +113,7 @@ def answers(url):
 
 
 def app(url):
-    """The app serves, and reaches its database for reads and writes."""
+    """The app answers, and reaches its database for reads and writes."""
     found = fetch_json(url).get("database", {})
     if missing := [name for name in ("write", "read") if not found.get(name)]:
         raise NotYet(f"{url}: the database does not answer for {' and '.join(missing)}s")
@@ -131,7 +131,7 @@ CHECKS = {
 
 
 def poll(check, arguments, seconds):
-    """Run a check until it holds (None) or the seconds have passed (what was found last)."""
+    """Run a check until it holds (returns None) or the time has passed (returns what was found last)."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -146,11 +146,11 @@ def poll(check, arguments, seconds):
 
 
 def explain(service, lines=8):
-    """The last error lines of a unit's journal, or its last lines where none reads like an error."""
+    """The last error lines of a unit's journal, or its last lines if there is no error."""
     command = ["journalctl", "--unit", service, "--lines", "400", "--output", "cat", "--no-pager", "--quiet"]
-    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
-    errors = [line for line in said if ERROR.search(line)]
-    return (errors or said)[-lines:]
+    journal = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    errors = [line for line in journal if ERROR.search(line)]
+    return (errors or journal)[-lines:]
 
 
 def main():

@@ -1,1 +1,1 @@
-"""pyinfra operations of ours, where its own cost too many round trips or leave a password readable for a moment."""
+"""Operations that replace pyinfra's own where those need more round trips, or make a password readable briefly."""

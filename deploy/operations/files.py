@@ -1,8 +1,8 @@
-"""Write the files of a service: one look and, where something differs, one command, whatever their number.
+"""Write the files of a service: one fact and, if something differs, one command for all of them.
 
-pyinfra's files.template needs some four round trips a file, and a new file is readable by all until its mode
-is set. Here the content travels over stdin (no password in a command line), and tar makes each file with
-its final mode and owner.
+pyinfra's files.template needs about four round trips per file, and a new file is world-readable until its mode is
+set. Here the content comes over stdin (no password in a command line), and tar creates each file with its final mode
+and owner.
 """
 
 import base64
@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pyinfra import host
 from pyinfra.api import FactBase, QuoteString, StringCommand, operation
 
-# What makes a changed file known to systemd, by the folder that it is in.
-TAKE_NOTE = {"/etc/systemd/": "systemctl daemon-reload", "/etc/sysusers.d/": "systemd-sysusers"}
+# What reloads a changed file, by folder.
+RELOAD = {"/etc/systemd/": "systemctl daemon-reload", "/etc/sysusers.d/": "systemd-sysusers"}
 
 
 @dataclass(frozen=True)
 class HostFile:
-    """A file as it should be on a host. Its content may hold passwords and stays out of its repr."""
+    """The wanted state of a file on a host. Its content may include passwords and is not part of the repr."""
 
     path: str
     content: str = field(repr=False)
@@ -30,13 +30,13 @@ class HostFile:
 
     @property
     def state(self) -> str:
-        """What the fact reads of a file that is right."""
+        """The state that the fact reports if the file is up to date."""
         digest = hashlib.sha256(self.content.encode()).hexdigest()
         return f"{digest} {self.mode:o} {self.user} {self.group}"
 
 
 class FileStates(FactBase[dict[str, str]]):
-    """The digest, mode, user and group of each of these files that exists, by path."""
+    """Digest, mode, user and group of those files that exist, by path."""
 
     default = dict
 
@@ -65,20 +65,20 @@ def archive(files: list[HostFile]) -> str:
 @operation()
 def write(files: list[HostFile]):
     """
-    Bring files to the wanted content, mode and owner; folders that are missing are made.
+    Give files the wanted content, mode and owner. Missing folders are created.
 
-    + files: the files; those that are right are left alone
+    + files: the files; those that are up to date are not changed
     """
     found = host.get_fact(FileStates, paths=[file.path for file in files])
     wrong = [file for file in files if found.get(file.path) != file.state]
     if not wrong:
-        host.noop("all files are as they should be")
+        host.noop("all files are up to date")
         return
-    # mtime is now: tar's own would be 1970, which confuses those who look for recent changes.
+    # --touch: otherwise the mtime would be 1970, which misleads searches for recent changes.
     yield StringCommand(
         "base64 -d | tar --extract --gzip --touch --same-owner -C /",
         _stdin=archive(wrong),
     )
-    for folder, command in TAKE_NOTE.items():
+    for folder, command in RELOAD.items():
         if any(file.path.startswith(folder) for file in wrong):
             yield StringCommand(command)

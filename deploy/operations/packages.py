@@ -1,11 +1,11 @@
-"""Install the packages that are missing, without starting what they bring."""
+"""Install missing packages without starting their services."""
 
 from pyinfra import host
 from pyinfra.api import StringCommand, operation
 from pyinfra.facts.deb import DebPackages
 
-# A package would start its service with the packaged configuration (etcd as a cluster of one, nginx on port 80,
-# a PostgreSQL on 5432): none starts before its configuration is written. Another's policy stays in force.
+# A package would start its service with the packaged configuration (a single-member etcd, nginx on port 80, a
+# PostgreSQL on 5432). policy-rc.d prevents that; an existing one is kept.
 HOLD = (
     "P=/usr/sbin/policy-rc.d; [ -e $P ] || "
     "{ trap 'rm -f $P' EXIT; printf '#!/bin/sh\\nexit 101\\n' >$P; chmod 755 $P; };"
@@ -16,7 +16,7 @@ APT = "DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=120 -
 @operation()
 def installed(packages: list[str]):
     """
-    Install those packages that are missing; apt is not run at all when none is.
+    Install missing packages; apt is not run if there are none.
 
     + packages: names of Debian packages
     """

@@ -1,4 +1,4 @@
-"""Have a systemd unit enabled and running, and react to a changed configuration, in one look and few commands."""
+"""Keep a systemd unit enabled and running, and apply a changed configuration: one fact and few commands."""
 
 from collections.abc import Sequence
 
@@ -20,17 +20,17 @@ class UnitState(FactBase[dict[str, str]]):
 
 
 def _changed(operations: Sequence[OperationMeta]) -> bool:
-    # While planning nothing has been done yet, so nothing has changed.
+    # Nothing has changed yet during planning.
     return state.is_executing and any(one.did_change() for one in operations)
 
 
 @operation()
 def running(unit: str, changed: Sequence[OperationMeta] = (), verb: str = "reload"):
     """
-    Enable a unit at boot and start it; where it runs already and its configuration changed, reload it.
+    Enable a unit at boot and start it. If it runs and its configuration changed, reload it.
 
     + unit: the unit's name
-    + changed: operations after whose change the running unit needs `verb`
+    + changed: operations whose change requires `verb` on a running unit
     + verb: reload or restart
     """
     found = host.get_fact(UnitState, unit=unit)
@@ -38,7 +38,7 @@ def running(unit: str, changed: Sequence[OperationMeta] = (), verb: str = "reloa
         yield StringCommand("systemctl daemon-reload")
     if found.get("UnitFileState") != "enabled":
         yield StringCommand(f"systemctl enable --quiet {unit}")
-    # A unit that failed too often would refuse to start; a deploy is a new try.
+    # systemd refuses to start a unit that failed too often; a deploy is a new attempt.
     if found.get("ActiveState") not in ("active", "activating", "reloading"):
         yield StringCommand(f"systemctl reset-failed {unit} 2>/dev/null; systemctl start {unit}")
     elif _changed(changed):

@@ -1,8 +1,8 @@
 """Wait until the cluster is in a state, with a deadline, on the host itself.
 
-A wait is an operation that changes nothing when the state is there already. Otherwise the host polls
-(`firedrill-check`, see deploy/on_host/check.py), and past the deadline says what it waited for, for how long,
-what it found last, and the last errors in the journal of the service that held it up.
+A wait is an operation without a change if the state holds already. Otherwise the host polls (`firedrill-check`, see
+deploy/on_host/check.py). Past the deadline it reports what it waited for, for how long, what it found last, and the
+last errors in the journal of the responsible service.
 """
 
 import json
@@ -14,7 +14,7 @@ COMMAND = "/usr/local/sbin/firedrill-check"
 
 
 class Holds(FactBase[bool]):
-    """Whether a check holds now; False where the host does not have the checks yet."""
+    """Whether a check holds now; False if the check program is not installed yet."""
 
     default = bool
 
@@ -31,10 +31,10 @@ def until(check: str, seconds: float, service: str, **arguments):
     """
     Wait until a check holds on this host.
 
-    + check: one of deploy/on_host/check.py's
+    + check: the name of a check in deploy/on_host/check.py
     + seconds: the deadline
-    + service: the unit whose journal explains a wait in vain
-    + arguments: what the check needs to know
+    + service: the unit whose journal is shown past the deadline
+    + arguments: the parameters of the check
     """
     text = json.dumps(arguments, sort_keys=True)
     if host.get_fact(Holds, check=check, arguments=text):
@@ -46,7 +46,7 @@ def until(check: str, seconds: float, service: str, **arguments):
 @operation()
 def milestone():
     """
-    Hold all hosts together: pyinfra keeps the order of each host's operations, not that between hosts of
-    different roles, unless they share one.
+    Synchronise all hosts. pyinfra orders the operations of each host, but not between hosts of different roles
+    unless they share an operation.
     """
     yield from ()

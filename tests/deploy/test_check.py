@@ -63,7 +63,7 @@ HEADLESS = cluster(db1=("replica", "running"), db2=("replica", "start failed"))
         ("streaming", "/cluster", HEADLESS, {"member": "db2"}, "db2 is replica start failed"),
         ("streaming", "/cluster", WHOLE, {"member": "db9"}, "db9 is no member"),
         ("standby", "/cluster", WHOLE, {}, None),
-        ("standby", "/cluster", HEADLESS, {}, "no synchronous standby"),
+        ("standby", "/cluster", HEADLESS, {}, "no sync standby"),
         ("answers", "/", (200, {}), {}, None),
         ("answers", "/", (503, {}), {}, "HTTP 503"),
         ("app", "/", (200, {"database": {"write": True, "read": True}}), {}, None),
@@ -80,7 +80,7 @@ def test_nobody_there():
     assert "refused" in check.poll(check.CHECKS["leader"], {"url": "http://127.0.0.1:9"}, 0)
 
 
-@pytest.mark.parametrize(("answer", "wanted"), [(b"N", None), (b"S", None), (b"", "no PostgreSQL behind it")])
+@pytest.mark.parametrize(("answer", "wanted"), [(b"N", None), (b"S", None), (b"", "no PostgreSQL answers")])
 def test_a_proxy_that_accepts_is_not_a_database(answer, wanted):
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -111,7 +111,7 @@ def test_past_the_deadline_it_says_what_for_how_long_and_what_was_found(server):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     first, second = done.stderr.splitlines()
-    assert first.endswith("waited 0.3 s for: The cluster has a leader that runs")
+    assert first.endswith("waited 0.3 s for: The cluster has a running leader")
     assert second.endswith("found last: no running leader: db1 replica running, db2 replica start failed")
 
 

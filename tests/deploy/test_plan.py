@@ -48,7 +48,7 @@ def steps(plan, host):
 
 BASE = [
     "Name all hosts in /etc/hosts",
-    "Write what must be there before the packages",
+    "Write the files that must exist before the packages",
     "Install the packages of all roles",
 ]
 WANTED = {
@@ -59,15 +59,15 @@ WANTED = {
         "Wait for the leader",
         "Apply the cluster-wide settings",
         "Wait until every replica streams",
-        "Wait for a synchronous standby",
+        "Wait for a sync standby",
     ],
     "lb1": [
         "Write the HAProxy configuration",
         "Start HAProxy",
         "Write the keepalived configuration",
         "Start keepalived",
-        "Wait until a PostgreSQL answers at HAProxy's write port",
-        "Wait until a PostgreSQL answers at HAProxy's read port",
+        "Wait until PostgreSQL answers at HAProxy's write port",
+        "Wait until PostgreSQL answers at HAProxy's read port",
         "Wait until the floating address answers",
     ],
     "app1": [
@@ -90,8 +90,8 @@ def test_what_others_need_comes_first(plan):
     for earlier, later in [
         ("Wait for the quorum of etcd", "Start Patroni"),
         ("Start nginx", "Wait for the leader"),
-        ("Wait for the leader", "Make the database on the leader"),
-        ("Make the database on the leader", "Wait until the weather app reads and writes"),
+        ("Wait for the leader", "Create the database on the leader"),
+        ("Create the database on the leader", "Wait until the weather app reads and writes"),
     ]:
         assert order.index(earlier) < order.index(later)
 
@@ -158,10 +158,10 @@ BAD = {
         'app[1] = ("@fake/app2", {**app[1][1], "ssh_hostname": "app2.example"})',
         r"app2 has the address 'app2\.example': set ssh_hostname to the IP address",
     ),
-    "no etcd": ("etcd.clear()", r"postgres hosts and no etcd host: add one to etcd"),
+    "no etcd": ("etcd.clear()", r"postgres hosts but no etcd host: add one to etcd"),
     "ttl too low": (
         "for _, data in all[0]: data['profiles'] = {'fast': _timings(ttl=10)}",
-        r"profile fast has ttl 10, Patroni takes no less than 20: raise it to 20",
+        r"profile fast has ttl 10, Patroni's minimum is 20: raise it to 20",
     ),
     "timings that do not fit": (
         "for _, data in all[0]: data['profiles'] = {'fast': _timings(retry_timeout=10)}",

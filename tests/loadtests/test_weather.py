@@ -117,4 +117,4 @@ def test_one_that_gives_up_sooner(address, tmp_path, monkeypatch):
 def test_a_rate_for_nobody_is_refused(address, tmp_path):
     done = locust(address, tmp_path / "events.jsonl", "-t", "1", load={"rates": {"PUT /cities": 2}})
     assert done.returncode != 0
-    assert "no rate 'PUT /cities'" in done.stderr + done.stdout
+    assert "unknown rate 'PUT /cities'" in done.stderr + done.stdout
