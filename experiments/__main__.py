@@ -15,7 +15,7 @@ from firedrill.experiments import printing
 from firedrill.experiments.catalogue import EXPERIMENTS, QUICK
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.judge.summary import Summary, summarise
-from firedrill.experiments.judge.verdict_2 import judge as verdict_of
+from firedrill.experiments.judge.verdict import judge as verdict_of
 from firedrill.experiments.lookup import known
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.parameters import ExperimentName, ExperimentNames

@@ -6,7 +6,7 @@ from functools import cached_property
 from firedrill.experiments.judge import gaps, recorded
 from firedrill.experiments.judge.facts import Attempt, Fault, FaultEvent, NodeWrite, Run, Steady
 from firedrill.experiments.judge.leadership import Leaderships, leaderships
-from firedrill.experiments.judge.recording_2 import Recording
+from firedrill.experiments.judge.recording import Recording
 from firedrill.experiments.judge.spans import Span
 
 

@@ -7,8 +7,7 @@ since the epoch; every tuple is sorted by time unless its description says other
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from firedrill.experiments.judge import outages, primaries, recorded
-from firedrill.experiments.judge import users_2 as users
+from firedrill.experiments.judge import outages, primaries, recorded, users
 from firedrill.experiments.judge.basis import basis
 from firedrill.experiments.judge.facts import (
     Attempt,
@@ -34,13 +33,13 @@ from firedrill.experiments.judge.gaps import NO_OBSERVERS
 from firedrill.experiments.judge.outages import Outage
 from firedrill.experiments.judge.prediction import prediction
 from firedrill.experiments.judge.primaries import Overlap
-from firedrill.experiments.judge.recording_2 import Recording
+from firedrill.experiments.judge.recording import Recording
 from firedrill.experiments.judge.recovery import Recovery, recovery
 from firedrill.experiments.judge.schema import DualPrimary, During, Felt, Fork, Level, Phases, Prediction, Tcp
 from firedrill.experiments.judge.spans import Span
-from firedrill.experiments.judge.tcp_2 import tcp
+from firedrill.experiments.judge.tcp import tcp
 from firedrill.experiments.judge.turning import turning_points
-from firedrill.experiments.judge.users_2 import Errors
+from firedrill.experiments.judge.users import Errors
 from firedrill.experiments.judge.writes import Writes, writes
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from firedrill.experiments.judge.contract import EVENTS
 from firedrill.experiments.judge.facts import Fault, Gap, Steady
-from firedrill.experiments.judge.recording_2 import Recording
+from firedrill.experiments.judge.recording import Recording
 from firedrill.experiments.judge.spans import SECOND, Span
 
 SILENCE = SECOND  # no time without a sample up to this long is a gap, ends a row of writes, or is "never recovered"

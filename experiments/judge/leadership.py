@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from firedrill.experiments.judge.facts import Leadership, SyncChange
 from firedrill.experiments.judge.gaps import SILENCE
-from firedrill.experiments.judge.recording_2 import Recording
+from firedrill.experiments.judge.recording import Recording
 from firedrill.experiments.judge.spans import SECOND, Span
 
 STALE = 5 * SECOND  # an observer without a sample for so long at the end of the window was no longer observing

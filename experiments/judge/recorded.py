@@ -26,7 +26,7 @@ from firedrill.experiments.judge.facts import (
     TcpSample,
     Tier,
 )
-from firedrill.experiments.judge.recording_2 import Event, Recording
+from firedrill.experiments.judge.recording import Event, Recording
 from firedrill.experiments.judge.spans import SECOND
 
 POLL = SECOND // 20  # samples of a proxy's servers that are closer than this belong to one poll

@@ -1,122 +1,129 @@
-"""What a run made TCP do: segments sent again and checksum errors, by host, before the fault and under it.
+"""TCP on the hosts: segments sent again and checksum errors, before the faults and while they were active.
 
-As in figures.py: what was not observed is null. All of it is null where the run had no observer `tcp`.
+All of it is None where the run had no observer `tcp`.
 """
 
-from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Literal
 
-from firedrill.experiments.judge.recording import EVERY, SECOND, Recording, Span, holder, interval, leader_history
+from firedrill.experiments.judge.basis import Basis
+from firedrill.experiments.judge.facts import TcpSample
+from firedrill.experiments.judge.schema import Tcp, TcpHost, TcpRates
+from firedrill.experiments.judge.spans import SECOND, Span
 
 BEFORE = 10 * SECOND
-COUNTED = ("retransmits", "checksum_errors")
+Counter = Literal["retransmits", "checksum_errors"]
+Samples = Sequence[TcpSample]
 
 
-def under(rec: Recording) -> Span | None:
-    """From the first fault's harm until healing began, or to the end of what must be watched."""
-    if rec.fault_at is None:
+def tcp(basis: Basis, samples: Mapping[str, Samples]) -> Tcp | None:
+    """Both counters on all hosts."""
+    span = _active(basis)
+    if not basis.coverage.started("tcp") or span is None:
         return None
-    heals = (e["t"] for e in rec.of("runner", "fault") if e["phase"] == "heal" and e["t"] > rec.fault_at)
-    return Span(rec.fault_at, next(heals, rec.window.end))
+    by_host = {host.name: samples.get(host.name, ()) for host in basis.run.hosts}
+    blind = basis.coverage.blind("tcp", span)
+    rebooted = sorted(host for host, row in by_host.items() if len(_boots(row, basis.window)) > 1)
+    return Tcp(
+        retransmits_during=None if blind else _total(by_host, "retransmits", span),
+        checksum_errors_during=None if blind else _total(by_host, "checksum_errors", span),
+        rebooted=None if basis.coverage.blind("tcp", basis.window) else tuple(rebooted),
+        unfenced=_unfenced(basis, by_host),
+        hosts={host: _host(row, span) for host, row in by_host.items()},
+    )
 
 
-def tcp(rec: Recording) -> dict[str, Any] | None:
-    """The verdict's `tcp`: both counts under the fault over all hosts, and for each host the rates a second."""
-    span = under(rec)
-    if interval(rec, "tcp") is None or span is None:
+def _active(basis: Basis) -> Span | None:
+    """From the first fault until healing began, or until the end of the window."""
+    if basis.fault_at is None:
         return None
-    words = by_host(rec)
+    heals = (event.t for event in basis.fault_events if event.phase == "heal" and event.t > basis.fault_at)
+    return Span(basis.fault_at, next(heals, basis.window.end))
+
+
+def _host(samples: Samples, span: Span) -> TcpHost:
     before = Span(span.begin - BEFORE, span.begin)
-    hosts = {
-        host: {
-            name: {"before": rate(words[host], name, before), "during": rate(words[host], name, span),
-                   "worst": worst(words[host], name, span)}
-            for name in COUNTED
-        }
-        for host in rec.hosts(EVERY)
-    }  # fmt: skip
-    blind = rec.blind("tcp", span)
-    totals = {name: None if blind else total([count(words[h], name, span) for h in hosts]) for name in COUNTED}
-    rebooted = sorted(host for host in hosts if len(kernels(words[host], rec.window)) > 1)
-    return {f"{name}_during": value for name, value in totals.items()} | {
-        "rebooted": None if rec.blind("tcp", rec.window) else rebooted,
-        "unfenced": unfenced(rec, words),
-        "hosts": hosts,
-    }
+
+    def rates(name: Counter) -> TcpRates:
+        return TcpRates(
+            before=_rate(samples, name, before), during=_rate(samples, name, span), worst=_worst(samples, name, span)
+        )
+
+    return TcpHost(retransmits=rates("retransmits"), checksum_errors=rates("checksum_errors"))
 
 
-def by_host(rec: Recording) -> dict[str, list[dict]]:
-    found: defaultdict[str, list[dict]] = defaultdict(list)
-    for event in rec.of("tcp", "counters"):
-        found[event["host"]].append(event)
-    return found
+def _inside(samples: Samples, span: Span) -> list[TcpSample]:
+    """The samples whose middle is in the span: each counts the second before it."""
+    return [sample for sample in samples if span.begin <= (sample.start + sample.t) // 2 < span.end]
 
 
-def inside(events: list[dict], span: Span) -> list[dict]:
-    """The words whose middle is in the span: each tells of the second before it."""
-    return [e for e in events if span.begin <= (e["start"] + e["t"]) // 2 < span.end]
+def _without_covered(samples: Samples, span: Span) -> list[TcpSample]:
+    """The samples without those of times in which the host was unreachable and that a later sample covers.
 
-
-def made_good(events: list[dict], span: Span) -> list[dict]:
-    """The words without the silences that a later word makes good: the kernel went on counting.
-
-    That one tells of all since the word before the silence, if both are of one boot, and of the span alone if it lies
-    whole in it.
+    The kernel goes on counting: that later sample counts everything since the one before, if both are of one boot, and
+    counts for the span alone if it lies within it.
     """
-    heard = [e for e in events if e["reachable"]]
-    whole = [
-        Span(e["start"], e["t"])
-        for last, e in pairwise(heard)
-        if last["boot"] == e["boot"] and span.begin <= e["start"] and e["t"] <= span.end
+    if all(sample.reachable for sample in samples):
+        return list(samples)
+    reached = [sample for sample in samples if sample.reachable]
+    complete = [
+        Span(sample.start, sample.t)
+        for last, sample in pairwise(reached)
+        if last.boot == sample.boot and span.begin <= sample.start and sample.t <= span.end
     ]
-    return [e for e in events if e["reachable"] or not any(told.begin <= e["t"] <= told.end for told in whole)]
+    return [s for s in samples if s.reachable or not any(of.begin <= s.t <= of.end for of in complete)]
 
 
-def count(events: list[dict], name: str, span: Span) -> int | None:
-    """How many in the span; null where the host was not spoken of, or out of reach and that was not made good."""
-    return added(inside(made_good(events, span), span), name)
-
-
-def added(words: list[dict], name: str) -> int | None:
-    return sum(e[name] for e in words) if words and all(e["reachable"] for e in words) else None
-
-
-def rate(events: list[dict], name: str, span: Span) -> float | None:
-    """How many a second, by the words that tell of the span alone: one across its edge tells of the other side, too."""
-    whole = [e for e in inside(made_good(events, span), span) if span.begin <= e["start"] and e["t"] <= span.end]
-    number, told = added(whole, name), sum(e["t"] - e["start"] for e in whole)
-    return round(number / (told / SECOND), 2) if number is not None and told else None
-
-
-def worst(events: list[dict], name: str, span: Span) -> int | None:
-    """The most that one word told of."""
-    return max((e[name] for e in inside(events, span) if e["reachable"]), default=None)
-
-
-def total(counts: list[int | None]) -> int | None:
-    known = [one for one in counts if one is not None]
+def _total(by_host: Mapping[str, Samples], name: Counter, span: Span) -> int | None:
+    """How many on all hosts; None where a host was not observed, or was unreachable and no later sample covers that."""
+    counts = [_sum(_inside(_without_covered(samples, span), span), name) for samples in by_host.values()]
+    known = [count for count in counts if count is not None]
     return sum(known) if len(known) == len(counts) else None
 
 
-def kernels(events: list[dict], span: Span) -> set[str]:
-    """The boots that spoke in the span."""
-    return {e["boot"] for e in events if e["reachable"] and span.begin <= e["t"] <= span.end}
+def _count(sample: TcpSample, name: Counter) -> int:
+    return (sample.retransmits if name == "retransmits" else sample.checksum_errors) or 0
 
 
-def unfenced(rec: Recording, words: dict[str, list[dict]]) -> int | None:
-    """Whether (1 or 0) a host went on, with the kernel it had, when another had taken its leader key.
-
-    Only where the cluster requires a watchdog: without one that was not promised, and it is 0.
-    """
-    history, fault = leader_history(rec), rec.fault_at
-    if rec.run["profile"].get("watchdog") != "required":
-        return 0
-    old = holder(history, fault) if fault else None
-    if fault is None or old is None or any(rec.blind(name, rec.window) for name in ("etcd", "tcp")):
+def _sum(samples: Samples, name: Counter) -> int | None:
+    if not samples or not all(sample.reachable for sample in samples):
         return None
-    taken = next((t for t, who in history if t > fault and who not in (None, old)), None)
+    return sum(_count(sample, name) for sample in samples)
+
+
+def _rate(samples: Samples, name: Counter, span: Span) -> float | None:
+    """How many a second, by the samples of the span alone: one across its edge also counts the other side."""
+    inside = _inside(_without_covered(samples, span), span)
+    alone = [sample for sample in inside if span.begin <= sample.start and sample.t <= span.end]
+    number, lasted = _sum(alone, name), sum(sample.t - sample.start for sample in alone)
+    return round(number / (lasted / SECOND), 2) if number is not None and lasted else None
+
+
+def _worst(samples: Samples, name: Counter, span: Span) -> int | None:
+    """The most in one sample."""
+    return max((_count(sample, name) for sample in _inside(samples, span) if sample.reachable), default=None)
+
+
+def _boots(samples: Samples, span: Span) -> set[str | None]:
+    """The boots that were observed in the span."""
+    return {sample.boot for sample in samples if sample.reachable and span.begin <= sample.t <= span.end}
+
+
+def _unfenced(basis: Basis, by_host: Mapping[str, Samples]) -> int | None:
+    """Whether (1 or 0) the old leader's host went on, with the kernel that it had, after another took the leadership.
+
+    Only where the cluster requires a watchdog: without one nothing of the kind was promised, and it is 0.
+    """
+    fault = basis.fault_at
+    if basis.run.profile.get("watchdog") != "required":
+        return 0
+    old = basis.leadership.holder(fault) if fault else None
+    if fault is None or old is None or any(basis.coverage.blind(n, basis.window) for n in ("leadership", "tcp")):
+        return None
+    taken = next((t for t, who, _ in basis.leadership.history if t > fault and who not in (None, old)), None)
     if taken is None:
         return 0
-    before = kernels(words[old], Span(rec.events[0]["t"], fault))
-    return int(bool(before & kernels(words[old], Span(taken, rec.window.end))))
+    samples = by_host.get(old, ())
+    before = _boots(samples, Span(basis.rec.events[0]["t"], fault))
+    return int(bool(before & _boots(samples, Span(taken, basis.window.end))))

@@ -4,7 +4,7 @@ from firedrill.experiments.judge.basis import Basis, basis
 from firedrill.experiments.judge.facts import TurningPoint
 from firedrill.experiments.judge.failover import Failover, failover
 from firedrill.experiments.judge.outages import Outage, write_outage
-from firedrill.experiments.judge.recording_2 import Recording
+from firedrill.experiments.judge.recording import Recording
 
 FAULTS = {"inject": "injected", "heal": "healed"}
 

@@ -17,7 +17,7 @@ from fabric import Connection
 from firedrill.cluster import ssh
 from firedrill.cluster.each import each
 from firedrill.experiments.judge.facts import TurningPoint
-from firedrill.experiments.judge.recording_2 import record
+from firedrill.experiments.judge.recording import record
 from firedrill.experiments.judge.spans import SECOND, Span
 from firedrill.experiments.judge.turning import turning_points_of
 from firedrill.experiments.observe.writer import Writer, so_far

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from firedrill.experiments.judge.findings import Findings, find
-from firedrill.experiments.judge.recording_2 import load_events, record
-from firedrill.experiments.judge.verdict_2 import Verdict, crashed, judge
+from firedrill.experiments.judge.recording import load_events, record
+from firedrill.experiments.judge.verdict import Verdict, crashed, judge
 from firedrill.experiments.report.page import write_report
 from firedrill.experiments.report.plain import write_plain
 

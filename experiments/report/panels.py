@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from firedrill.experiments.judge.facts import Attempt
 from firedrill.experiments.judge.spans import SECOND
 from firedrill.experiments.judge.units import text_of
-from firedrill.experiments.judge.users_2 import RECOVERED
+from firedrill.experiments.judge.users import RECOVERED
 from firedrill.experiments.report.axes import Look, head, label, placeholder, rows_of
 from firedrill.experiments.report.series import (
     BIN,

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from firedrill.experiments.judge.facts import TurningPoint
-from firedrill.experiments.judge.recording_2 import record
+from firedrill.experiments.judge.recording import record
 from firedrill.experiments.judge.spans import SECOND
 from firedrill.experiments.judge.turning import turning_points_of
-from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.judge.verdict import judge_events
 from firedrill.experiments.observe import logs
 from firedrill.experiments.observe.programs import excerpts
 from firedrill.inventories.access import Access
@@ -135,4 +135,4 @@ def said(builder):
 
 def test_the_judge_does_not_look_at_them(builder):
     events = builder.power_cut_run()
-    assert judge(sorted(events + said(builder), key=lambda e: e["t"])) == judge(events)
+    assert judge_events(sorted(events + said(builder), key=lambda e: e["t"])) == judge_events(events)

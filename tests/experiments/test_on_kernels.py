@@ -14,7 +14,8 @@ import pytest
 from firedrill.cluster import ssh
 from firedrill.cluster.patroni import rest
 from firedrill.experiments.drills.patroni_frozen import EXPERIMENT
-from firedrill.experiments.judge.recording import Recording, holder, leader_history, load_events, record
+from firedrill.experiments.judge.findings import Findings, find
+from firedrill.experiments.judge.recording import load_events, record
 from firedrill.experiments.run import runner, steady_state
 from firedrill.faults import engine
 from firedrill.faults.catalogue import FAULTS
@@ -35,7 +36,7 @@ class Drill:
 
     exit: int
     verdict: dict
-    rec: Recording
+    findings: Findings
     said: str
 
 
@@ -67,7 +68,8 @@ def drill(ways, inventory, command, tmp_path):
         )
         assert done.returncode in (0, 1), done.stderr
         verdict = json.loads(done.stdout)
-        found = Drill(done.returncode, verdict, record(load_events(events_of(verdict["report"]))), done.stderr)
+        findings = find(record(load_events(events_of(verdict["report"]))))
+        found = Drill(done.returncode, verdict, findings, done.stderr)
         assert missed(verdict) == [], verdict["why"]
         assert (verdict["lost"], verdict["dual_primary_ms"], verdict["steady_after"]) == (0, 0, True)
         assert verdict["acked"] > 100
@@ -94,7 +96,7 @@ def test_the_leaders_power_cut_loses_nothing(drill):
 def test_corruption_is_measured_where_it_happens(drill):
     found = drill("corrupt_sync_standby")
     tcp, leader = found.verdict["tcp"], found.verdict["leader_before"]
-    standby = next(e["host"] for e in found.rec.injected)
+    standby = found.findings.faults[0].host
     wrong = {host: rates["checksum_errors"] for host, rates in tcp["hosts"].items()}
     assert wrong[leader]["before"] == 0 < wrong[leader]["during"]
     assert {host for host, rates in wrong.items() if rates["during"]} == {leader}
@@ -112,9 +114,10 @@ def test_a_leader_whose_patroni_hangs_is_fenced_before_another_leads(drill, ways
     assert found.verdict["tcp"]["rebooted"] == [old]
     assert boot_id(ways, old) != boots.pop(old)
     assert {name: boot_id(ways, name) for name in boots} == boots
-    taken = next(t for t, who in leader_history(found.rec) if t > found.rec.fault_at and who not in (None, old))
-    last = [e for e in found.rec.of("tcp", "counters") if e["host"] == old and e["reachable"] and e["t"] < taken]
-    assert holder(leader_history(found.rec), last[-1]["t"]) == old, "it fell silent while the key was still its own"
+    known = found.findings
+    taken = next(t for t, who, _ in known.leadership if t > known.fault_at and who not in (None, old))
+    last = [sample.t for sample in known.tcp_samples[old] if sample.reachable and sample.t < taken][-1]
+    assert known.holder_at(last) == old, "it fell silent while it still held the leadership"
 
 
 def test_a_watchdog_that_is_off_behind_the_inventorys_back_is_found_out(ways, tmp_path):

@@ -15,8 +15,8 @@ import pytest
 from firedrill.cluster.patroni import coordinator, rest
 from firedrill.cluster.patroni import settings as timings
 from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
-from firedrill.experiments.judge.figures import lost_and_ghost
 from firedrill.experiments.judge.recording import load_events
+from firedrill.experiments.judge.writes import lost_and_ghost
 from firedrill.experiments.model import EVENTS, Expect, Load
 from firedrill.experiments.observe import tables
 from firedrill.experiments.observe.writer import Writer

@@ -12,7 +12,7 @@ from firedrill.cluster import ssh
 from firedrill.cluster.patroni import rest
 from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
 from firedrill.experiments.judge.recording import load_events
-from firedrill.experiments.judge.verdict_2 import judge_events
+from firedrill.experiments.judge.verdict import judge_events
 from firedrill.experiments.run import runner
 from firedrill.experiments.steps import Wait
 from firedrill.faults import ledger as fault_ledger

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from firedrill.experiments.catalogue import QUICK
-from firedrill.experiments.judge.figures import succeeded
-from firedrill.experiments.judge.recording import SECOND, load_events
+from firedrill.experiments.judge.recording import load_events
+from firedrill.experiments.judge.spans import SECOND
 from firedrill.faults import ledger
 from tests.experiments.cluster.helpers import missed, on
 
@@ -48,7 +48,7 @@ def _was_slow(metric: str, file: Path) -> bool:
     events = load_events(file) if metric in ERRORS else []
     limits = [event["load"]["timeout_s"] for event in events if event["kind"] == "run"]
     requests = [event for event in events if event["kind"] == "request" and event["method"] in ERRORS[metric]]
-    bad = [event for event in requests if not succeeded(event)]
+    bad = [event for event in requests if event["outcome"] not in ("ok", "acked")]
     return bool(bad) and all(
         event["status"] == 0
         and event["error"].startswith("TimeoutError")

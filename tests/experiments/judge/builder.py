@@ -1,4 +1,4 @@
-"""Make up the events of a leader's power cut, the way docs/events.md says a run records them.
+"""The events of a leader's power cut, made up as a run records them (docs/events.md).
 
 Nothing here is measured: the times are a believable run on the profile `fast`, the same on every call. The
 fields of `Story` are the knobs that break it, one test each.
@@ -12,7 +12,9 @@ from typing import Any
 SECOND = 1_000_000_000
 FAULT_AT = 1_795_000_000 * SECOND  # 2026-11-18 11:06:40 UTC
 NODES, PROXIES = ("db1", "db2", "db3"), ("lb1", "lb2")
-INTERVALS = {"write_probe": 20, "node_probe": 50, "etcd": 1000, "patroni": 1000, "haproxy": 1000, "locust": 1000}
+TITLES = {"etcd": "etcd", "postgres": "PostgreSQL", "proxy": "HAProxy", "app": "Application"}
+INTERVALS = {"write_probe": 20, "node_probe": 50, "leadership": 1000, "members": 1000, "proxy": 1000}
+INTERVALS |= {"users": 1000}
 EXPECTATIONS = (
     {"name": "Writes come back in time", "metric": "rto_ms", "op": "<=", "wanted": 24_000},
     {"name": "No acknowledged write is lost", "metric": "lost", "op": "==", "wanted": 0},
@@ -76,12 +78,12 @@ def power_cut_run(**knobs: Any) -> list[dict]:
     observed = {
         "write_probe": list(write_probe(story)),
         "node_probe": list(node_probe(story)),
-        "etcd": list(etcd(story)),
-        "patroni": list(patroni(story)),
-        "haproxy": list(haproxy(story)),
-        "locust": list(locust(story)),
+        "leadership": list(leadership(story)),
+        "members": list(members(story)),
+        "proxy": list(proxy(story)),
+        "users": list(users(story)),
     }
-    events = [*runner(story), *ledger(story, observed)]
+    events = [*runner(story), *tables(story, observed)]
     for name, found in observed.items():
         events += [] if name in story.without else [e for e in found if not muted(story, e)]
     return sorted(events, key=lambda e: e["t"])
@@ -133,7 +135,7 @@ def run_fields(story: Story) -> dict[str, Any]:
     ]
     profile = {"name": "fast", "ttl": 20, "loop_wait": 2, "retry_timeout": 8, "synchronous_mode": "quorum"}
     profile |= {"inter": 1, "fastinter": 0.5, "downinter": 0.5, "rise": 1, "fall": 2}
-    return {
+    fields = {
         "experiment": "leader_power_cut",
         "title": "The leader loses its power",
         "question": "How long are writes down, and is any acknowledged write lost, when the leader loses its power?",
@@ -146,15 +148,32 @@ def run_fields(story: Story) -> dict[str, Any]:
         "load": {"users": 40, "get": 3, "post": 1},
         "steps": ["15 s of load", "cut the leader's power", "wait 34 s", "power on", "wait until steady"],
         "expectations": list(story.expectations),
-        "format": 1,
+        "format": 2,
+        "system": "patroni",
+        "databases": list(NODES),
+        "coordinators": ["etcd1", "etcd2", "etcd3"],
+        "proxies": list(PROXIES),
+        "tiers": [{"title": TITLES[role], "hosts": list(names)} for role, _, names in hosts],
     } | story.run
+    return {"observers": observers(fields)} | fields
+
+
+def observers(fields: dict[str, Any]) -> list[dict]:
+    """The observers of a run with these fields: users are required only where there is a load."""
+    hosts = {"node_probe": list(NODES), "members": list(NODES), "proxy": list(PROXIES)}
+    hosts["tcp"] = [host["name"] for host in fields["topology"]]
+    needed = dict.fromkeys(INTERVALS, True) | {"users": bool((fields["load"] or {}).get("users")), "tcp": False}
+    return [
+        {"name": name, "interval_ms": INTERVALS.get(name, 2000), "hosts": hosts.get(name), "required": required}
+        for name, required in needed.items()
+    ]
 
 
 def steady(
-    story: Story, phase: str, seconds: float, ok: bool, leader: str | None, standbys: list[str], timeline: int
+    story: Story, phase: str, seconds: float, ok: bool, leader: str | None, standbys: list[str], epoch: int
 ) -> dict:
     detail = None if ok else "no leader in the cluster, wanted one"
-    fields = {"leader": leader, "sync_standbys": standbys, "timeline": timeline, "detail": detail}
+    fields = {"leader": leader, "sync_standbys": standbys, "epoch": epoch, "detail": detail}
     return event(seconds, "runner", "steady", phase=phase, ok=ok, waited_ms=850, **fields)
 
 
@@ -206,9 +225,9 @@ def node_probe(story: Story) -> Iterator[dict]:
                 continue
             outcome, readonly, took, error = node_answer(story, host, start)
             free = start + took
-            timeline = None if error else 1 if start < story.promoted else 2
+            epoch = None if error else 1 if start < story.promoted else 2
             fields = {"id": number, "start": at(start), "outcome": outcome, "readonly": readonly}
-            yield event(free, "node_probe", "write", host, timeline=timeline, error=error, **fields)
+            yield event(free, "node_probe", "write", host, epoch=epoch, error=error, **fields)
 
 
 def node_answer(story: Story, host: str, start: float) -> tuple[str, bool, float, str | None]:
@@ -226,67 +245,65 @@ def node_answer(story: Story, host: str, start: float) -> tuple[str, bool, float
     return "failed", True, 0.001, None
 
 
-def etcd(story: Story) -> Iterator[dict]:
-    def key(seconds: float, name: str, action: str, value: str | None) -> dict:
-        revision = 1000 + round(seconds * 10)
-        return event(seconds, "etcd", "key", key=name, action=action, value=value, revision=revision)
+def leadership(story: Story) -> Iterator[dict]:
+    def changed(seconds: float, kind: str, **fields: Any) -> dict:
+        return event(seconds, "leadership", kind, **fields)
 
-    yield key(story.begin + 0.2, "leader", "snapshot", "db1")
-    yield key(story.begin + 0.2, "sync", "snapshot", '{"leader":"db1","quorum":1,"sync_standby":"db2,db3"}')
+    yield changed(story.begin + 0.2, "leadership", holder="db1", epoch=1)
+    yield changed(story.begin + 0.2, "sync", standbys=["db2", "db3"])
     for seconds in ticks(story.begin + 0.3, story.end + 0.3, 1.0):
-        yield event(seconds, "etcd", "alive", endpoint="10.77.0.12:2379")
-    yield key(story.key_gone, "leader", "delete", None)
+        yield changed(seconds, "alive", endpoint="10.77.0.12:2379")
+    yield changed(story.key_gone, "leadership", holder=None, epoch=None)
     if story.back:
-        yield key(story.new_key, "leader", "put", "db2")
-        yield key(story.promoted + 0.2, "sync", "put", '{"leader":"db2","quorum":0,"sync_standby":"db3"}')
-        yield key(story.promoted + 0.3, "history", "put", '[[1,83886080,"no recovery target specified"]]')
+        yield changed(story.new_key, "leadership", holder="db2", epoch=2)
+        yield changed(story.promoted + 0.2, "sync", standbys=["db3"])
+        yield changed(story.promoted + 0.3, "key", key="history", value="raw evidence")
 
 
-def patroni(story: Story) -> Iterator[dict]:
+def members(story: Story) -> Iterator[dict]:
     changes = {story.cut + 0.3, story.promoted + 0.1, story.answers + 0.4, story.rejoined}
     for seconds in sorted({*ticks(story.begin + 0.25, story.end + 0.3, 1.0), *changes}):
         for host in NODES:
-            yield event(seconds, "patroni", "member", host, **member(story, host, seconds))
+            yield event(seconds, "members", "member", host, **member(story, host, seconds))
 
 
 def member(story: Story, host: str, seconds: float) -> dict[str, Any]:
-    fields = {"reachable": True, "role": "replica", "state": "running", "timeline": 1, "lag": 0}
+    fields = {"reachable": True, "role": "replica", "state": "running", "epoch": 1, "lag": 0}
     if host == "db1" and seconds < story.cut + 0.3:
         fields |= {"role": "primary", "lag": None}
     elif host == "db1" and seconds < story.answers + 0.4:
-        fields |= {"reachable": False, "role": None, "state": None, "timeline": None, "lag": None}
+        fields |= {"reachable": False, "role": None, "state": None, "epoch": None, "lag": None}
     elif host == "db1" and seconds < story.rejoined:
-        fields |= {"state": "starting", "lag": None}
+        fields |= {"role": "starting", "state": "starting", "lag": None}
     elif story.back and seconds >= story.promoted + 0.1:
-        fields |= {"role": "primary" if host == "db2" else "replica", "timeline": 2}
+        fields |= {"role": "primary" if host == "db2" else "replica", "epoch": 2}
     return fields | {"pending_restart": False, "error": None if fields["reachable"] else "timed out"}
 
 
-def haproxy(story: Story) -> Iterator[dict]:
+def proxy(story: Story) -> Iterator[dict]:
     for n, host in enumerate(PROXIES):
         changes = {1.5 + 0.2 * n, story.promoted + 0.1 + 0.06 * n, story.rejoined + 0.5 + 0.3 * n}
         for seconds in sorted({*ticks(story.begin + 0.2, story.end + 0.3, 1.0), *changes}):
-            for backend in ("postgres_write", "postgres_read"):
+            for purpose in ("write", "read"):
                 for server in NODES:
-                    up = routed(story, backend, server, seconds, 0.2 * n)
+                    up = routed(story, purpose, server, seconds, 0.2 * n)
                     fields = {"server": server, "status": "UP" if up else "DOWN", "check": "L7OK" if up else "L4CON"}
-                    yield event(
-                        seconds, "haproxy", "server", host, reachable=True, backend=backend, error=None, **fields
-                    )
+                    fields |= {"purpose": purpose, "backend": f"postgres_{purpose}", "error": None}
+                    yield event(seconds, "proxy", "server", host, reachable=True, **fields)
 
 
-def routed(story: Story, backend: str, server: str, seconds: float, late: float) -> bool:
+def routed(story: Story, purpose: str, server: str, seconds: float, late: float) -> bool:
     primary = "db1" if seconds < 1.5 + late else None
     if story.back and seconds >= story.promoted + 0.1 + 0.3 * late:
         primary = "db2"
     alive = server != "db1" or seconds < 1.5 + late or seconds >= story.rejoined + 0.5 + 1.5 * late
-    return server == primary if backend == "postgres_write" else alive and server != primary
+    return server == primary if purpose == "write" else alive and server != primary
 
 
-def locust(story: Story) -> Iterator[dict]:
+def users(story: Story) -> Iterator[dict]:
     rng = random.Random(story.seed + 1)
     for seconds in ticks(story.begin + 0.1, story.end + 0.3, 1.0):
-        yield event(seconds, "locust", "alive", users=min(40, round(20 * (seconds - story.begin))))
+        yield event(seconds, "users", "alive", users=min(40, round(20 * (seconds - story.begin))))
     number, seconds = 0, story.begin
     while seconds < story.end:
         number += 1
@@ -306,15 +323,15 @@ def request(story: Story, rng: random.Random, number: int, start: float) -> dict
     elif method == "POST" and down(story, start + took):
         took, status, outcome, error = 0.4 + rng.random(), 503, "failed", "no primary"
     fields = {"id": f"r{number}", "method": method, "name": "/weather", "start": at(start)}
-    return event(start + took, "locust", "request", status=status, outcome=outcome, error=error, **fields)
+    return event(start + took, "users", "request", status=status, outcome=outcome, error=error, **fields)
 
 
-# -- the ledger ------------------------------------------------------------------------------------------
+# -- the tables ------------------------------------------------------------------------------------------
 
 
-def ledger(story: Story, observed: dict[str, list[dict]]) -> Iterator[dict]:
+def tables(story: Story, observed: dict[str, list[dict]]) -> Iterator[dict]:
     """What the tables hold: all that was acked or unknown, less what the story lost."""
-    posts = [e for e in observed["locust"] if e.get("method") == "POST"]
+    posts = [e for e in observed["users"] if e.get("method") == "POST"]
     yield from table(story, "probe", observed["write_probe"], set(story.lost_probe))
     yield from table(story, "forecast", posts, set(story.lost_forecast))
 
@@ -324,7 +341,7 @@ def table(story: Story, name: str, writes: Iterable[dict], lost: set) -> Iterato
     ids = [e["id"] for e in writes if kept[e["outcome"]] and e["id"] not in lost]
     seconds = story.end + 1.5 if name == "probe" else story.end + 2.0
     for n in range(0, len(ids), 5000):
-        yield event(seconds + n / 1e6, "ledger", "present", "db2", table=name, ids=ids[n : n + 5000])
+        yield event(seconds + n / 1e6, "tables", "present", "db2", table=name, ids=ids[n : n + 5000])
     if name not in story.unread:
         fields = {"table": name, "count": len(ids), "leader": "db2" if story.back else None}
-        yield event(seconds + 0.3, "ledger", "present_end", "db2", **fields)
+        yield event(seconds + 0.3, "tables", "present_end", "db2", **fields)

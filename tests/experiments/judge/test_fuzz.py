@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from firedrill.experiments.judge.contract import EVENTS
-from firedrill.experiments.judge.recording_2 import load_events
+from firedrill.experiments.judge.recording import load_events
 from firedrill.experiments.judge.schema import Verdict
-from firedrill.experiments.judge.verdict_2 import judge_events
+from firedrill.experiments.judge.verdict import judge_events
 
 LONGEST_S, MOST_BYTES = 5.0, 200_000_000
 NAMES = sorted({name for kind in EVENTS.values() for name in kind.fields} | {"t", "source", "kind", "host", "timeline"})

@@ -10,7 +10,7 @@ import json
 import jsonschema
 
 from firedrill.experiments.judge import schema
-from firedrill.experiments.judge.verdict_2 import judge_events
+from firedrill.experiments.judge.verdict import judge_events
 from firedrill.experiments.observe import format_1
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from firedrill.experiments.judge import schema, tables
 from firedrill.experiments.judge.schema import Verdict
-from firedrill.experiments.judge.verdict_2 import judge_events
+from firedrill.experiments.judge.verdict import judge_events
 
 
 @pytest.fixture(scope="module")

@@ -1,24 +1,28 @@
-"""What a run made TCP do, from made-up words of the observer `tcp`."""
+"""TCP on the hosts, from made-up samples of the observer `tcp`."""
 
 import pytest
 
-from firedrill.experiments.judge.recording import EVERY, record
-from firedrill.experiments.judge.tcp import tcp
-from firedrill.experiments.judge.verdict import judge
-from firedrill.experiments.judge.verdict_2 import assess
+from firedrill.experiments.judge.verdict import assess, judge_events
 from firedrill.experiments.report import timeline_plot
-
-CLEAN = 38.4
 
 
 @pytest.fixture(scope="session")
 def hosts(builder) -> list[str]:
-    return record(builder.power_cut_run()).hosts(EVERY)
+    return [host["name"] for host in builder.run_fields(builder.Story())["topology"]]
+
+
+def judge(events):
+    """The content of verdict.json."""
+    return judge_events(events).to_json()
+
+
+def tcp(events):
+    return judge(events)["tcp"]
 
 
 @pytest.fixture(scope="session")
-def words(builder, hosts):
-    """The observer's words: one a second of each host, `bad` segments a second on db1 from the fault to its healing."""
+def samples(builder, hosts):
+    """The observer's samples: one a second of each host, `bad` a second on db1 until the healing."""
 
     def make(bad: int = 7, *, start: bool = True, reboot: float | None = None, silent: tuple[float, float] = (99, 99)):
         events = (
@@ -40,8 +44,8 @@ def words(builder, hosts):
 
 
 @pytest.fixture(scope="session")
-def measured(builder, words):
-    return lambda **knobs: tcp(record(builder.power_cut_run() + words(**knobs)))
+def measured(builder, samples):
+    return lambda **knobs: tcp(builder.power_cut_run() + samples(**knobs))
 
 
 def test_counts_what_came_under_the_fault(measured, hosts):
@@ -52,11 +56,11 @@ def test_counts_what_came_under_the_fault(measured, hosts):
     assert found["hosts"]["db2"]["retransmits"] == {"before": 1.0, "during": 1.0, "worst": 1}
 
 
-def test_what_a_word_across_the_fault_counted_was_not_there_before_it(builder, words):
+def test_what_a_sample_across_the_fault_counted_was_not_there_before_it(builder, samples):
     """Its middle is before the fault, as most of it; what it counted may have come after."""
     across = {"start": builder.at(-0.8), "t": builder.at(0.2), "checksum_errors": 3}
-    events = [e | across if (e["source"], e["host"], e["t"]) == ("tcp", "db1", builder.at(0)) else e for e in words()]
-    found = tcp(record(builder.power_cut_run() + events))
+    events = [e | across if (e["source"], e["host"], e["t"]) == ("tcp", "db1", builder.at(0)) else e for e in samples()]
+    found = tcp(builder.power_cut_run() + events)
     assert found["hosts"]["db1"]["checksum_errors"]["before"] == 0
 
 
@@ -69,31 +73,31 @@ def test_a_host_that_spoke_with_another_kernel_was_rebooted(measured):
     ("mode", "reboot", "unfenced"),
     [("required", None, 1), ("required", 20, 0), ("required", 30, 1), ("automatic", None, 0)],
 )
-def test_a_leader_that_lives_on_when_another_took_its_key_was_not_fenced(builder, words, mode, reboot, unfenced):
+def test_a_leader_that_lives_on_when_another_took_its_key_was_not_fenced(builder, samples, mode, reboot, unfenced):
     """The key is another's from 20.7 s on."""
     profile = builder.run_fields(builder.Story())["profile"] | {"watchdog": mode}
     expectation = ({"name": "Fenced", "metric": "tcp.unfenced", "op": "==", "wanted": 0},)
-    events = builder.power_cut_run(run={"profile": profile}, expectations=expectation) + words(reboot=reboot)
+    events = builder.power_cut_run(run={"profile": profile}, expectations=expectation) + samples(reboot=reboot)
     verdict = judge(events)
     assert verdict["tcp"]["unfenced"] == unfenced
     assert verdict["verdict"] == ("fail" if unfenced else "pass")
 
 
-def test_a_silence_hides_what_was_counted_and_is_a_hole(builder, words):
-    events = builder.power_cut_run() + words(silent=(5, 20))
-    found = tcp(record(events))
+def test_a_silence_hides_what_was_counted_and_is_a_gap(builder, samples):
+    events = builder.power_cut_run() + samples(silent=(5, 20))
+    found = tcp(events)
     assert (found["checksum_errors_during"], found["rebooted"]) == (None, None)
     verdict = judge(events)
     assert verdict["verdict"] == "unknown"
-    assert any(sentence.startswith("tcp: wanted a word about db1 every 10 s") for sentence in verdict["why"])
+    assert any(sentence.startswith("tcp: wanted a sample of db1 every 10 s") for sentence in verdict["why"])
 
 
-def test_a_host_out_of_reach_is_no_hole_and_no_figure(builder, words):
+def test_a_host_out_of_reach_is_no_gap_and_no_figure(builder, samples):
     gone = [
         e | dict.fromkeys(("retransmits", "checksum_errors", "sent", "boot")) | {"reachable": False}
         if e["host"] == "db1" and 5 < e["t"] / 1e9 - builder.FAULT_AT / 1e9 < 20
         else e
-        for e in words()
+        for e in samples()
     ]
     verdict = judge(builder.power_cut_run() + gone)
     assert verdict["verdict"] == "pass"
@@ -109,11 +113,11 @@ def test_a_host_out_of_reach_is_no_hole_and_no_figure(builder, words):
         ((-3, 6), "one", None),  # some of it came before the fault
     ],
 )
-def test_a_silence_is_made_good_by_a_later_word_of_the_same_kernel(builder, words, silence, boot, found):
-    """db1 is not heard for a while, and its next word tells of all since the one before."""
+def test_an_unreachable_time_is_covered_by_a_later_sample_of_the_same_kernel(builder, samples, silence, boot, found):
+    """db1 is not heard for a while, and its next sample counts everything since the one before."""
     begin, end = silence
     events = []
-    for e in words():
+    for e in samples():
         seconds = (e["t"] - builder.FAULT_AT) / 1e9
         if e["host"] != "db1" or e["kind"] != "counters" or seconds <= begin:
             events.append(e)
@@ -125,7 +129,7 @@ def test_a_silence_is_made_good_by_a_later_word_of_the_same_kernel(builder, word
             events.append(e | {"start": builder.at(begin), "checksum_errors": missed, "boot": boot})
         else:
             events.append(e | {"boot": boot})
-    assert tcp(record(builder.power_cut_run() + events))["checksum_errors_during"] == found
+    assert tcp(builder.power_cut_run() + events)["checksum_errors_during"] == found
 
 
 def test_without_the_observer_there_is_no_figure(builder):
@@ -135,14 +139,14 @@ def test_without_the_observer_there_is_no_figure(builder):
 
 
 @pytest.mark.parametrize(("bad", "wanted"), [(7, "pass"), (0, "fail")])
-def test_an_expectation_of_it_can_fail(builder, words, bad, wanted):
+def test_an_expectation_of_it_can_fail(builder, samples, bad, wanted):
     expectation = ({"name": "It", "metric": "tcp.checksum_errors_during", "op": ">=", "wanted": 10},)
-    assert judge(builder.power_cut_run(expectations=expectation) + words(bad=bad))["verdict"] == wanted
+    assert judge(builder.power_cut_run(expectations=expectation) + samples(bad=bad))["verdict"] == wanted
 
 
-def test_a_picture_of_it_is_drawn_only_where_it_was_observed(builder, words):
+def test_a_picture_of_it_is_drawn_only_where_it_was_observed(builder, samples):
     def titles(events: list[dict]) -> list[str]:
         return [axes.get_title(loc="left") for axes in timeline_plot.figure(assess(events).findings).axes]
 
-    assert any(title.startswith("TCP segments") for title in titles(builder.power_cut_run() + words()))
+    assert any(title.startswith("TCP segments") for title in titles(builder.power_cut_run() + samples()))
     assert not any(title.startswith("TCP segments") for title in titles(builder.power_cut_run()))

@@ -1,13 +1,11 @@
-"""What users felt and what the cluster did: each figure, null where it was not observed."""
-
-import json
+"""What users got and what the cluster did: each figure, null where it was not observed."""
 
 import pytest
 
-from firedrill.experiments.judge.recording import SECOND
-from firedrill.experiments.judge.verdict import judge
+from firedrill.experiments.judge.spans import SECOND
+from firedrill.experiments.judge.verdict import judge_events
 
-OBSERVERS = ("write_probe", "node_probe", "etcd", "patroni", "haproxy", "locust")
+OBSERVERS = ("write_probe", "node_probe", "leadership", "members", "proxy", "users")
 
 
 @pytest.fixture
@@ -15,12 +13,17 @@ def run(builder):
     return builder.power_cut_run
 
 
+def judge(events):
+    """The content of verdict.json."""
+    return judge_events(events).to_json()
+
+
 def steady_load(builder, slow=None, failing=()):
     """Twenty requests a second, evenly: ten POSTs, ten GETs of 10 ms each.
 
     `slow` is (from, to, seconds) of POSTs, `failing` (from, to) of all.
     """
-    events = [builder.event(t, "locust", "alive", users=20) for t in builder.ticks(-14.9, 48.2, 1.0)]
+    events = [builder.event(t, "users", "alive", users=20) for t in builder.ticks(-14.9, 48.2, 1.0)]
     for n, begin in enumerate(builder.ticks(-15.0, 48.0, 0.05)):
         method, took = ("POST", "GET")[n % 2], 0.01
         if slow and method == "POST" and slow[0] <= begin < slow[1]:
@@ -28,12 +31,12 @@ def steady_load(builder, slow=None, failing=()):
         good = not (failing and failing[0] <= begin < failing[1])
         outcome = {"POST": ("failed", "acked"), "GET": ("error", "ok")}[method][good]
         fields = {"id": f"r{n}", "method": method, "name": "/", "status": 200, "outcome": outcome, "error": None}
-        events.append(builder.event(begin + took, "locust", "request", start=builder.at(begin), **fields))
+        events.append(builder.event(begin + took, "users", "request", start=builder.at(begin), **fields))
     return events
 
 
 def with_load(run, load, **knobs):
-    events = [e for e in run(**knobs) if e["source"] != "locust"]
+    events = [e for e in run(**knobs) if e["source"] != "users"]
     return sorted([*events, *load], key=lambda e: e["t"])
 
 
@@ -85,8 +88,8 @@ def test_levels_are_points_of_a_curve(run, builder):
     assert slow["write_errors"] == 0
 
 
-@pytest.mark.parametrize("knobs", [{"without": ("locust",)}, {"silent": (("locust", None, 10, 20),)}])
-def test_without_a_word_of_the_users_nothing_is_said_of_them(run, knobs):
+@pytest.mark.parametrize("knobs", [{"without": ("users",)}, {"silent": (("users", None, 10, 20),)}])
+def test_without_samples_of_the_users_there_are_no_figures_of_them(run, knobs):
     figures = judge(run(**knobs))
     assert set(figures["during"].values()) == {None}
     assert [figures[name] for name in ("write_errors", "read_errors", "errors_after_heal")] == [None] * 3
@@ -119,7 +122,7 @@ def test_what_was_due_earlier_is_no_part_of_the_rate_before(run, builder):
     assert figures["phases"]["recover95_ms"] is not None
 
 
-def test_a_recording_that_does_not_tell_when_they_were_due_is_judged_as_ever(run, builder):
+def test_a_recording_that_has_no_schedule_is_judged_as_ever(run, builder):
     figures = judge(with_load(run, slow_to_start(builder, known=False)))
     assert figures["before"]["write_rate"] == pytest.approx(14, abs=0.3)
     assert figures["phases"]["recover95_ms"] is None
@@ -128,9 +131,8 @@ def test_a_recording_that_does_not_tell_when_they_were_due_is_judged_as_ever(run
 # -- what the cluster did --------------------------------------------------------------------------------
 
 
-def key(builder, seconds, name, value):
-    action = "put" if value is not None else "delete"
-    return builder.event(seconds, "etcd", "key", key=name, action=action, value=value, revision=1)
+def taken(builder, seconds, holder):
+    return builder.event(seconds, "leadership", "leadership", holder=holder, epoch=None)
 
 
 def also(run, *events, **knobs):
@@ -139,21 +141,21 @@ def also(run, *events, **knobs):
 
 def test_a_failover_is_one_change_of_leader(run, builder):
     assert judge(run())["leader_changes"] == 1
-    twice = also(run, key(builder, 30, "leader", "db3"), key(builder, 31, "leader", "db2"))
+    twice = also(run, taken(builder, 30, "db3"), taken(builder, 31, "db2"))
     assert judge(twice)["leader_changes"] == 3
 
 
 def test_the_same_leader_again_is_no_change(run, builder):
-    events = [e for e in run() if not (e["kind"] == "key" and e["key"] == "leader" and e["t"] > builder.at(0))]
+    events = [e for e in run() if not (e["kind"] == "leadership" and e["t"] > builder.at(0))]
     assert judge(events)["leader_changes"] == 0
-    back = [*events, key(builder, 10, "leader", None), key(builder, 12, "leader", "db1")]
+    back = [*events, taken(builder, 10, None), taken(builder, 12, "db1")]
     assert judge(sorted(back, key=lambda e: e["t"]))["leader_changes"] == 0
 
 
-def test_leader_changes_are_unknown_where_etcd_was_not_watched_to_the_end(run):
-    assert judge(run(without=("etcd",)))["leader_changes"] is None
-    assert judge(run(silent=(("etcd", None, 30, 99),)))["leader_changes"] is None
-    assert judge(run(silent=(("etcd", None, 22, 32),)))["leader_changes"] == 1, "the watch went on where it broke off"
+def test_leader_changes_are_unknown_where_the_leadership_was_not_observed_to_the_end(run):
+    assert judge(run(without=("leadership",)))["leader_changes"] is None
+    assert judge(run(silent=(("leadership", None, 30, 99),)))["leader_changes"] is None
+    assert judge(run(silent=(("leadership", None, 22, 32),)))["leader_changes"] == 1
 
 
 def test_rejoining_counts_from_healing(run):
@@ -170,14 +172,13 @@ def test_when_and_how_a_node_caught_up(run, builder):
     assert (verdict["caught_up_ms"], verdict["caught_up_by"]) == (8000, "pg_rewind")
 
 
-def test_when_a_lost_standby_is_no_longer_counted_on(run, builder):
+def test_when_a_lost_standby_no_longer_counts(run, builder):
     def of_db2(events):
         return [e | {"host": "db2"} if e["kind"] == "fault" else e for e in events]
 
-    short = json.dumps({"leader": "db1", "sync_standby": "db3"})
-    events = [e for e in run() if not (e["kind"] == "key" and e["key"] == "sync" and e["t"] > builder.at(0))]
+    events = [e for e in run() if not (e["kind"] == "sync" and e["t"] > builder.at(0))]
     assert judge(of_db2(events))["sync_replaced_ms"] is None, "it was counted on to the end"
-    events = sorted([*events, key(builder, 6, "sync", short)], key=lambda e: e["t"])
+    events = sorted([*events, builder.event(6, "leadership", "sync", standbys=["db3"])], key=lambda e: e["t"])
     assert judge(of_db2(events))["sync_replaced_ms"] == pytest.approx(6000)
     assert judge(events)["sync_replaced_ms"] is None, "the leader is no synchronous standby"
 
@@ -185,7 +186,7 @@ def test_when_a_lost_standby_is_no_longer_counted_on(run, builder):
 def test_a_fork_is_seen_even_without_overlap(run):
     assert (judge(run())["diverged"], judge(run())["diverged_timelines"]) == (0, [])
     events = run(second_primary=(24.0, 25.0))
-    old = [e | {"timeline": 1} if e["source"] == "node_probe" and e["host"] == "db1" else e for e in events]
+    old = [e | {"epoch": 1} if e["source"] == "node_probe" and e["host"] == "db1" else e for e in events]
     verdict = judge(old)
     assert verdict["diverged"] > 5
     (fork,) = verdict["diverged_timelines"]
@@ -193,26 +194,26 @@ def test_a_fork_is_seen_even_without_overlap(run):
     assert fork["writes"] == verdict["diverged"]
 
 
-def test_no_fork_is_unknown_where_a_node_was_not_watched(run):
+def test_no_fork_is_unknown_where_a_node_was_not_observed(run):
     assert judge(run(silent=(("node_probe", "db1", 10, 20),)))["diverged"] is None
 
 
 def test_how_long_writes_went_on_and_when_they_were_back(run):
-    """An outage that healing ends, as when etcd has its quorum again."""
+    """An outage that healing ends, as when the coordination service has its quorum again."""
     held = judge(run(cut=4.0, key_gone=33.0, new_key=35.5, promoted=36.0, routed=36.5))
     assert held["down_after_ms"] == pytest.approx(4000, abs=100)
     assert held["back_after_heal_ms"] == pytest.approx(2600, abs=200)
     assert judge(run())["back_after_heal_ms"] is None, "writes were back before"
 
 
-# -- etcd that answers nobody ----------------------------------------------------------------------------
+# -- endpoints that do not answer -------------------------------------------------------------------------
 
 
-def test_etcd_that_answers_nobody_is_no_hole_of_its_watch(run, builder):
-    silent = (("etcd", None, 5, 17),)
+def test_endpoints_that_do_not_answer_are_no_gap(run, builder):
+    silent = (("leadership", None, 5, 17),)
     assert judge(run(silent=silent))["verdict"] == "unknown"
     vain = [
-        builder.event(t, "etcd", "unreachable", endpoint="10.77.0.12:2379", error="Unavailable")
+        builder.event(t, "leadership", "unreachable", endpoint="10.77.0.12:2379", error="Unavailable")
         for t in builder.ticks(5.5, 17, 1.0)
     ]
     verdict = judge(also(run, *vain, silent=silent))
@@ -220,11 +221,11 @@ def test_etcd_that_answers_nobody_is_no_hole_of_its_watch(run, builder):
     assert verdict["phases"]["detect_ms"] == pytest.approx(18_620)
 
 
-def test_what_etcd_told_late_is_no_measured_moment(run, builder):
+def test_a_change_that_was_recorded_late_is_no_measured_moment(run, builder):
     vain = [
-        builder.event(t, "etcd", "unreachable", endpoint="10.77.0.12:2379", error="Unavailable")
+        builder.event(t, "leadership", "unreachable", endpoint="10.77.0.12:2379", error="Unavailable")
         for t in builder.ticks(5.5, 18.5, 1.0)
     ]
-    verdict = judge(also(run, *vain, silent=(("etcd", None, 5, 18.6),)))
+    verdict = judge(also(run, *vain, silent=(("leadership", None, 5, 18.6),)))
     assert verdict["phases"]["detect_ms"] is None
     assert verdict["leader_changes"] == 1

@@ -1,4 +1,4 @@
-"""The judge: every figure, and that every verdict can be had: pass, fail and unknown, each for its reason."""
+"""The judge: every figure, and every verdict (pass, fail, unknown), each for its reason."""
 
 import json
 import random
@@ -6,16 +6,24 @@ import time
 
 import pytest
 
-from firedrill.experiments.judge.figures import lost_and_ghost
+from firedrill.experiments.judge import verdict as judging
 from firedrill.experiments.judge.recording import load_events
-from firedrill.experiments.judge.verdict import judge, summarise, text_of
+from firedrill.experiments.judge.summary import summarise
+from firedrill.experiments.judge.units import text_of
+from firedrill.experiments.judge.verdict import assess, judge_events
+from firedrill.experiments.judge.writes import lost_and_ghost
 
-OBSERVERS = ("write_probe", "node_probe", "etcd", "patroni", "haproxy", "locust")
+OBSERVERS = ("write_probe", "node_probe", "leadership", "members", "proxy", "users")
 
 
 @pytest.fixture(scope="module")
 def run(builder):
     return builder.power_cut_run
+
+
+def judge(events):
+    """The content of verdict.json."""
+    return judge_events(events).to_json()
 
 
 def by_name(verdict, metric):
@@ -61,8 +69,7 @@ def test_prediction_comes_from_the_profile(run):
 
 
 def test_prediction_is_wider_where_the_leader_may_lead_etcd(run):
-    topology = [{"name": "db1", "address": "10.0.0.1", "roles": ["etcd", "postgres"]}]
-    assert judge(run(run={"topology": topology}))["predicted"] == {"rto_ms": [20100.0, 25300.0]}
+    assert judge(run(run={"coordinators": ["db1"]}))["predicted"] == {"rto_ms": [20100.0, 25300.0]}
 
 
 def test_no_prediction_for_another_fault(run):
@@ -126,7 +133,7 @@ def test_a_failed_write_that_is_present_is_a_ghost_and_no_fault(run):
 def test_a_table_not_read_to_its_end_is_unknown(run, table):
     verdict = judge(run(unread=(table,)))
     assert (verdict["verdict"], verdict["lost"], verdict["ghost"]) == ("unknown", None, None)
-    assert said(verdict, f"ledger: the table {table} was not read to its end")
+    assert said(verdict, f"tables: the table {table} was not read to its end")
 
 
 def test_a_lost_write_stays_lost_when_the_other_table_is_unread(run):
@@ -141,7 +148,7 @@ def test_a_lost_write_stays_lost_when_the_other_table_is_unread(run):
         ({"leader": "db3"}, "probe was read from db3, wanted the leader db2"),
     ],
 )
-def test_a_ledger_that_cannot_be_relied_on_is_unknown(run, change, words):
+def test_a_reading_that_cannot_be_relied_on_is_unknown(run, change, words):
     events = [e | change if e["kind"] == "present_end" and e["table"] == "probe" else e for e in run()]
     verdict = judge(events)
     assert (verdict["verdict"], verdict["lost"]) == ("unknown", None)
@@ -162,7 +169,7 @@ def test_only_the_last_reading_of_a_table_counts(run):
         {"kind": "present", "t": early, "table": "probe", "ids": [11]},
         {"kind": "present_end", "t": early + 1, "table": "probe", "count": 1, "leader": "db1"},
     ]
-    assert judge([*events, *({"source": "ledger", "host": "db1"} | e for e in reading)])["lost"] == 1
+    assert judge([*events, *({"source": "tables", "host": "db1"} | e for e in reading)])["lost"] == 1
 
 
 def test_finds_one_lost_among_a_million_quickly():
@@ -181,11 +188,11 @@ def test_writes_that_never_come_back_fail(run):
     verdict = judge(run(back=False))
     assert (verdict["verdict"], verdict["rto_ms"]) == ("fail", None)
     assert by_name(verdict, "rto_ms")["verdict"] == "fail"
-    assert said(verdict, "found no end", "the last success was +0.0", "watched until +48")
+    assert said(verdict, "found no end", "the last success was +0.0", "observed until +48")
     assert verdict["phases"]["promote_ms"] is None
 
 
-def test_never_back_fails_though_the_ledger_found_no_leader_to_read_from(run):
+def test_never_back_fails_though_no_leader_was_found_to_read_from(run):
     assert by_name(judge(run(back=False, end_ok=False)), "rto_ms")["verdict"] == "fail"
 
 
@@ -235,7 +242,7 @@ def test_a_read_outage_over_the_limit_fails(run, builder):
 
 
 def test_reads_that_hang_without_an_answer_are_not_seen(run, builder):
-    """The users still speak, but no GET ever ends after the fault: no short outage is made of that."""
+    """Users still record samples, but no GET ever ends after the fault: no short outage is made of that."""
     events = [e for e in run() if e.get("method") != "GET" or e["t"] < builder.FAULT_AT]
     verdict = judge(events)
     assert (verdict["read_outage_ms"], verdict["verdict"]) == (None, "unknown")
@@ -286,7 +293,7 @@ def test_a_write_that_hung_through_the_failover_is_no_proof(run, builder):
     assert judge([*events, late])["dual_primary"] == []
 
 
-def test_an_overlap_stands_though_the_probe_had_a_hole(run):
+def test_an_overlap_stands_though_the_probe_had_a_gap(run):
     verdict = judge(run(second_primary=(44.0, 46.0), silent=(("node_probe", "db3", 5.0, 9.0),)))
     assert (verdict["verdict"], verdict["dual_primary_ms"]) == ("fail", 1998.0)
 
@@ -296,10 +303,10 @@ def test_an_overlap_stands_though_the_probe_had_a_hole(run):
 NULL_WITHOUT = {
     "write_probe": ["rto_ms", "acked", "lost", "ghost", "route_ms"],
     "node_probe": ["dual_primary_ms", "promote_ms", "route_ms"],
-    "etcd": ["detect_ms", "promote_ms", "route_ms"],
-    "patroni": [],
-    "haproxy": [],
-    "locust": ["read_outage_ms", "user_errors", "user_requests", "recover95_ms", "lost", "acked"],
+    "leadership": ["detect_ms", "promote_ms", "route_ms"],
+    "members": [],
+    "proxy": [],
+    "users": ["read_outage_ms", "user_errors", "user_requests", "recover95_ms", "lost", "acked"],
 }
 
 
@@ -307,52 +314,52 @@ NULL_WITHOUT = {
 def test_without_an_observer_unknown_and_its_figures_null(run, name):
     verdict = judge(run(without=(name,)))
     assert verdict["verdict"] == "unknown"
-    assert said(verdict, f"{name}: wanted it to watch the run, found that it never started.")
+    assert said(verdict, f"{name}: wanted it to observe the run, found that it never started.")
     figures = verdict | verdict["phases"]
     assert {key: figures[key] for key in NULL_WITHOUT[name]} == dict.fromkeys(NULL_WITHOUT[name])
 
 
 @pytest.mark.parametrize("name", OBSERVERS)
-def test_a_hole_in_the_coverage_is_unknown(run, name):
+def test_a_gap_in_the_coverage_is_unknown(run, name):
     verdict = judge(run(silent=((name, None, 4.0, 12.0),)))
     assert verdict["verdict"] == "unknown"
-    assert said(verdict, f"{name}: wanted a word", "of silence from +")
+    assert said(verdict, f"{name}: wanted a sample", "found a gap of", " s from +")
 
 
-@pytest.mark.parametrize(("name", "host"), [("node_probe", "db3"), ("patroni", "db2"), ("haproxy", "lb2")])
-def test_a_hole_about_one_host_is_unknown(run, name, host):
+@pytest.mark.parametrize(("name", "host"), [("node_probe", "db3"), ("members", "db2"), ("proxy", "lb2")])
+def test_a_gap_about_one_host_is_unknown(run, name, host):
     verdict = judge(run(silent=((name, host, 4.0, 12.0),)))
     assert (verdict["verdict"], len(verdict["why"])) == ("unknown", 2 if name == "node_probe" else 1)
-    assert said(verdict, f"{name}: wanted a word about {host} every ")
+    assert said(verdict, f"{name}: wanted a sample of {host} every ")
 
 
-def test_a_host_never_spoken_of_is_a_hole(run):
-    assert said(judge(run(silent=(("patroni", "db2", -99.0, 99.0),))), "patroni", "about db2")
+def test_a_host_without_samples_is_a_gap(run):
+    assert said(judge(run(silent=(("members", "db2", -99.0, 99.0),))), "members", "of db2")
 
 
-def test_an_observer_that_stops_too_early_is_a_hole(run):
-    verdict = judge(run(silent=(("etcd", None, 30.0, 99.0),)))
+def test_an_observer_that_stops_too_early_is_a_gap(run):
+    verdict = judge(run(silent=(("leadership", None, 30.0, 99.0),)))
     assert (verdict["verdict"], verdict["phases"]["detect_ms"]) == ("unknown", 18620.0)
-    assert said(verdict, "etcd: wanted a word every 5 s, found 1")
+    assert said(verdict, "leadership: wanted a sample every 5 s, found a gap of 1")
 
 
-def test_silence_before_the_fault_is_no_hole(run):
-    assert judge(run(silent=(("etcd", None, -12.0, -1.0),)))["verdict"] == "pass"
+def test_a_gap_before_the_fault_is_no_gap(run):
+    assert judge(run(silent=(("leadership", None, -12.0, -1.0),)))["verdict"] == "pass"
 
 
-def test_an_outage_with_a_hole_in_it_was_not_seen(run):
+def test_an_outage_with_a_gap_in_it_was_not_seen(run):
     verdict = judge(run(silent=(("write_probe", None, 5.0, 9.0),)))
     assert (verdict["rto_ms"], by_name(verdict, "rto_ms")["verdict"]) == (None, "unknown")
 
 
-def test_a_hole_outside_the_outage_leaves_the_figure(run):
+def test_a_gap_outside_the_outage_leaves_the_figure(run):
     verdict = judge(run(silent=(("write_probe", None, 30.0, 33.0),)))
     assert (verdict["rto_ms"] > 21_000, verdict["verdict"]) == (True, "unknown")
 
 
 @pytest.mark.parametrize("load", [None, {}, {"users": 0}])
 def test_needs_no_users_without_a_load(run, load):
-    events = run(run={"load": load}, without=("locust",), unread=("forecast",))
+    events = run(run={"load": load}, without=("users",), unread=("forecast",))
     assert judge(events)["lost"] == 0
 
 
@@ -393,8 +400,8 @@ def test_a_host_never_proven_clean_is_unknown(run):
         ({"steady_before_ok": False}, "unknown", "Steady state before: wanted a healthy cluster"),
         ({"steady_before_ok": None}, "unknown", "Steady state before: wanted it observed"),
         ({"steady_after_ok": None}, "unknown", "Steady state after: wanted it observed"),
-        ({"end_ok": False}, "unknown", "The run: wanted it to end well, found interrupted."),
-        ({"end_ok": None}, "unknown", "The run: wanted it to end well, found no end."),
+        ({"end_ok": False}, "unknown", "The run: wanted it to complete, found interrupted."),
+        ({"end_ok": None}, "unknown", "The run: wanted it to complete, found no end."),
         ({"expectations": ()}, "unknown", "leader_power_cut: states no expectations"),
     ],
 )
@@ -410,10 +417,10 @@ def test_a_run_without_a_fault_is_unknown(run):
 
 
 def test_a_failure_outranks_what_is_unknown_and_is_named_first(run):
-    verdict = judge(run(lost_probe=(11,), without=("patroni",)))
+    verdict = judge(run(lost_probe=(11,), without=("members",)))
     assert verdict["verdict"] == "fail"
     assert verdict["why"][0].startswith("No acknowledged write is lost")
-    assert verdict["why"][1].startswith("patroni: ")
+    assert verdict["why"][1].startswith("members: ")
 
 
 # -- expectations ----------------------------------------------------------------------------------------
@@ -476,16 +483,16 @@ def test_loads_what_was_written(run, tmp_path):
     [
         ('{"t": 1, "source": "write_probe", "ki', "not a JSON object"),
         ("[1, 2]", "wanted an object, found list"),
-        ('{"t": 1.5, "source": "x", "kind": "y"}', "'t' cannot be 1.5, wanted int"),
+        ('{"t": 1.5, "source": "x", "kind": "y"}', "'t' cannot be 1.5, wanted a time in nanoseconds"),
         ('{"t": 1, "source": "x"}', "has no field 'kind'"),
-        ('{"t": 1, "source": "etcd", "kind": "key", "action": "put"}', "etcd key has no field 'key'"),
+        ('{"t": 1, "source": "leadership", "kind": "sync"}', "leadership sync has no field 'standbys'"),
         (
             '{"t": 1, "source": "write_probe", "kind": "write", "id": 1, "start": 1, "outcome": "ok"}',
             "'outcome' cannot be 'ok', wanted failed or unknown or acked",
         ),
         (
             '{"t": 1, "source": "write_probe", "kind": "write", "id": 1, "start": 2, "outcome": "acked"}',
-            "starts at 2, after it ended at 1",
+            "'start' is 2, after it ended at 1",
         ),
     ],
 )
@@ -500,7 +507,7 @@ def test_a_broken_line_is_refused_by_its_number(tmp_path, line, words):
 def test_a_broken_event_gives_no_verdict(run):
     events = run()
     events[40] = {"t": events[40]["t"], "source": "runner", "kind": "end", "ok": None}
-    with pytest.raises(ValueError, match="event 41: 'ok' cannot be None, wanted bool"):
+    with pytest.raises(ValueError, match="event 41: 'ok' cannot be None, wanted true or false"):
         judge(events)
 
 
@@ -513,8 +520,8 @@ def test_wants_one_run(run, runs):
 
 
 def test_wants_a_format_it_knows(run):
-    with pytest.raises(ValueError, match="wanted events of format 1, found 2"):
-        judge(run(run={"format": 2}))
+    with pytest.raises(ValueError, match="wanted events of format 1 or 2, found 3"):
+        judge(run(run={"format": 3}))
 
 
 def test_ignores_what_it_does_not_know(run):
@@ -522,13 +529,30 @@ def test_ignores_what_it_does_not_know(run):
     assert judge([*run(), extra, extra | {"source": "runner"}]) == judge(run())
 
 
+# -- a judge that fails ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", ["find", "judge"])
+def test_a_crash_of_the_judge_is_unknown_with_its_traceback(run, monkeypatch, part):
+    def crash(_):
+        raise RuntimeError("cannot happen")
+
+    monkeypatch.setattr(judging, part, crash)
+    found = assess(run())
+    assert (found.verdict.verdict, found.verdict.rto_ms) == ("unknown", None)
+    assert (found.verdict.experiment, found.verdict.seed) == ("leader_power_cut", 7)
+    assert said(found.verdict.to_json(), "The judge: ", "RuntimeError: cannot happen", "defect of Firedrill")
+    assert "in crash" in found.verdict.notes[0]
+    assert (found.findings is None) == (part == "find")
+
+
 # -- a run repeated --------------------------------------------------------------------------------------
 
 
 def test_sums_up_with_the_worst_verdict_and_the_spread(run):
-    verdicts = [judge(run(seed=seed)) for seed in (1, 2)] + [judge(run(without=("write_probe",)))]
-    summary = summarise(verdicts)
-    rto = sorted(v["rto_ms"] for v in verdicts[:2])
+    verdicts = [judge_events(run(seed=seed)) for seed in (1, 2)] + [judge_events(run(without=("write_probe",)))]
+    summary = summarise(verdicts).to_json()
+    rto = sorted(verdict.rto_ms for verdict in verdicts[:2])
     assert (summary["verdict"], summary["runs"]) == ("unknown", 3)
     assert summary["verdicts"] == {"pass": 2, "unknown": 1, "fail": 0}
     middle = pytest.approx(sum(rto) / 2)
@@ -537,14 +561,15 @@ def test_sums_up_with_the_worst_verdict_and_the_spread(run):
     assert summary["lost"] is None
 
 
-def test_sums_up_harm(run):
-    summary = summarise([judge(run()), judge(run(lost_probe=(11,))), judge(run(second_primary=(44.0, 46.0)))])
+def test_sums_up_lost_writes_and_two_primaries(run):
+    knobs = ({}, {"lost_probe": (11,)}, {"second_primary": (44.0, 46.0)})
+    summary = summarise([judge_events(run(**knob)) for knob in knobs]).to_json()
     assert (summary["verdict"], summary["lost"], summary["dual_primary_ms"]) == ("fail", 1, 1998.0)
     assert [why[:8] for why in summary["why"]] == ["Run 2: N", "Run 3: N"]
 
 
 def test_sums_up_one_experiment_only(run):
     with pytest.raises(ValueError, match="wanted the verdicts of one experiment, found a, b"):
-        summarise([judge(run(run={"experiment": name})) for name in "ba"])
+        summarise([judge_events(run(run={"experiment": name})) for name in "ba"])
     with pytest.raises(ValueError, match="found none"):
         summarise([])

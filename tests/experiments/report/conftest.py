@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from firedrill.experiments.judge.verdict_2 import assess
+from firedrill.experiments.judge.verdict import assess
 
-KNOBS = {"pass": {}, "fail": {"lost_probe": (11,)}, "unknown": {"without": ("etcd",)}}
+KNOBS = {"pass": {}, "fail": {"lost_probe": (11,)}, "unknown": {"without": ("leadership",)}}
 
 
 @pytest.fixture

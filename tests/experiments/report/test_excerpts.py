@@ -2,7 +2,7 @@
 
 import pytest
 
-from firedrill.experiments.judge.verdict_2 import assess
+from firedrill.experiments.judge.verdict import assess
 from firedrill.experiments.report.excerpts import bare
 from firedrill.experiments.report.page import write_report
 

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from firedrill.experiments.judge.verdict_2 import assess
+from firedrill.experiments.judge.verdict import assess
 from firedrill.experiments.report import suite
 from firedrill.experiments.report.journal import journal
 from firedrill.experiments.report.junit import tree_of, write
@@ -80,7 +80,7 @@ def journal_of(events):
     [
         ({}, "completed", False),
         ({"lost_probe": (11,)}, "completed", True),
-        ({"without": ("etcd",)}, "failed", False),
+        ({"without": ("leadership",)}, "failed", False),
         ({"end_ok": False}, "interrupted", False),
     ],
 )

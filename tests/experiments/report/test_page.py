@@ -8,13 +8,13 @@ import pytest
 
 from firedrill.experiments.judge.schema import Level
 from firedrill.experiments.judge.summary import summarise
-from firedrill.experiments.judge.verdict_2 import assess
+from firedrill.experiments.judge.verdict import assess
 from firedrill.experiments.report.headline import tiles
 from firedrill.experiments.report.page import write_report
 from firedrill.experiments.report.palette import DARK, LIGHT, THEMED, css
 from firedrill.experiments.report.summary import write_summary
 
-EVERYONE = ("write_probe", "node_probe", "etcd", "patroni", "haproxy", "locust")
+EVERYONE = ("write_probe", "node_probe", "leadership", "members", "proxy", "users")
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def test_levels_are_a_curve_and_a_table(run, tmp_path):
 
 def test_the_coordinator_leader_and_the_address_holder_are_in_the_picture(run, builder, tmp_path):
     parts = [
-        builder.event(seconds, "runner", "parts", phase=phase, etcd_leader=leader, address_holder=holder)
+        builder.event(seconds, "runner", "roles", phase=phase, coordinator_leader=leader, address_holder=holder)
         for seconds, phase, leader, holder in ((-16, "before", "etcd2", "lb1"), (47.1, "after", "etcd3", "lb2"))
     ]
     events = sorted(run() + parts, key=lambda e: e["t"])

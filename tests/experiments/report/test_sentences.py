@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from firedrill.experiments.judge.verdict_2 import assess
+from firedrill.experiments.judge.verdict import assess
 from firedrill.experiments.report.clock import Clock
 from firedrill.experiments.report.sentences import analysis, prediction_sentence
 from firedrill.experiments.report.turning_points import turns
@@ -55,7 +55,7 @@ def test_a_prediction_is_explained_by_its_terms(run):
         ({"without": ("write_probe",)}, "The length of the write outage was not observed."),
         ({"without": ("node_probe",)}, "Whether two nodes accepted writes at the same time was not fully observed."),
         ({"key_gone": 5.0, "new_key": 7.0, "promoted": 7.2, "routed": 7.3}, " s shorter."),
-        ({"without": ("locust",)}, "not fully observed"),
+        ({"without": ("users",)}, "not fully observed"),
     ],
 )
 def test_the_analysis_says_what_went_wrong(run, knobs, words):
@@ -63,7 +63,9 @@ def test_the_analysis_says_what_went_wrong(run, knobs, words):
 
 
 def test_a_fault_without_a_failover_is_reported_as_such(run):
-    events = [e for e in run() if not (e["source"] == "etcd" and e["kind"] == "key" and e["action"] != "snapshot")]
+    events = [
+        e for e in run() if not (e["source"] == "leadership" and e["kind"] == "key" and e["action"] != "snapshot")
+    ]
     assert "db1 kept the leadership: no failover took place." in said(events)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from firedrill.experiments.judge.verdict_2 import assess
+from firedrill.experiments.judge.verdict import assess
 from firedrill.experiments.report.page import write_report
 from firedrill.experiments.report.palette import LIGHT
 from firedrill.experiments.report.series import View, counted, latencies, node_bands, proxy_bands, rates
@@ -21,7 +21,7 @@ def test_bands_follow_the_members(run):
 
 
 def test_a_state_that_is_not_reported_again_ends(run):
-    found = node_bands(View(assess(run(silent=(("patroni", "db3", 0.0, 20.0),))).findings, LIGHT, False))
+    found = node_bands(View(assess(run(silent=(("members", "db3", 0.0, 20.0),))).findings, LIGHT, False))
     first, second = found["db3"]
     assert first.end < 6
     assert second.begin >= 20
@@ -42,7 +42,7 @@ def test_the_rates_add_up_to_the_requests(run):
 
 
 def test_without_users_the_probe_is_shown(run, builder, tmp_path):
-    events = run(without=("locust",), run={"load": {"users": 0}})
+    events = run(without=("users",), run={"load": {"users": 0}})
     found = assess(events)
     write_report(found.findings, found.verdict, tmp_path)
     page = (tmp_path / "report.html").read_text()

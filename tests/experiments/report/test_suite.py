@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from firedrill.experiments.judge.verdict_2 import assess
+from firedrill.experiments.judge.verdict import assess
 from firedrill.experiments.report import suite, suite_page
 from firedrill.inventories.errors import Problem
 
