@@ -1,4 +1,4 @@
-"""What an observer is: one row. Common observers are in experiments/observe; a database system brings its own."""
+"""An observer is one row. The common ones are in experiments/observe/catalogue.py; a database system brings its own."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Any, Protocol
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host
 
-EVERY_HOST = "every host"
 Event = dict[str, Any]
 
 
@@ -17,31 +16,37 @@ class Write(Protocol):
     def __call__(self, kind: str, *, host: str | None = None, t: int | None = None, **fields: Any) -> None: ...
 
 
+def every_host(access: Access) -> tuple[Host, ...]:
+    """For observers that report on all hosts of the inventory."""
+    return access.inventory.hosts
+
+
 @dataclass(frozen=True)
 class Observer:
     """A process of its own that appends events until it is terminated, and interprets nothing.
 
     `interval_ms`: the longest time between two events while all is well; five times that is a gap.
-    `role`: the role whose hosts it reports on one by one, EVERY_HOST for all, None where its events name no host.
+    `hosts`: the hosts that it must report on one by one, if its events name hosts; with none of them it has nothing to
+    observe.
     `observe`: runs until it is cancelled. None: another program writes the events (the load generator).
     `on_request`: runs only for experiments that ask for it.
     `may_be_left_out`: an inventory can name it in `unobserved`.
-    `required`: without it, or with a gap in it, a verdict is *unknown*.
-    `found`: what its first events show, for the doctor: whether it works here, and a sentence.
+    `found`: what its first events show, for the doctor: whether it works here, and a sentence about it.
     """
 
     name: str
     interval_ms: int
-    role: str | None
     observe: Callable[[Access, Write], Coroutine[Any, Any, None]] | None
-    needed_for: str
+    hosts: Callable[[Access], tuple[Host, ...]] | None = None
+    needed_for: str = ""
     found: Callable[[Access, Sequence[Event]], tuple[bool, str]] | None = None
-    required: bool = True
     on_request: bool = False
     may_be_left_out: bool = False
 
-    def hosts(self, access: Access) -> tuple[Host, ...] | None:
-        """The hosts that it reports on one by one; None where its events name no host."""
-        if self.role is None:
-            return None
-        return access.inventory.hosts if self.role == EVERY_HOST else access.inventory.role(self.role)
+    def names(self, access: Access) -> list[str] | None:
+        """The names of the hosts that it must report on; None where its events name no host."""
+        return None if self.hosts is None else [host.name for host in self.hosts(access)]
+
+    def check(self, access: Access, events: Sequence[Event]) -> tuple[bool, str]:
+        """What its first events show. By default, any event is well."""
+        return self.found(access, events) if self.found else (bool(events), f"{len(events)} events")

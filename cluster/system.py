@@ -99,6 +99,10 @@ class Check:
     needed_for: str
 
 
+# The name of the check that tells whether experiments may change the configuration.
+MAY_CONFIGURE = "credentials to change settings"
+
+
 class System(Protocol):
     """A kind of database cluster: how to query it, how to change it, and what is known about it."""
 

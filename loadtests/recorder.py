@@ -59,7 +59,7 @@ class Recorder:
 
     def _append(self, *, t: int, kind: str, **fields: Any) -> None:
         if self._file is not None:
-            event = {"t": t, "source": "locust", "host": None, "kind": kind, **fields}
+            event = {"t": t, "source": "users", "host": None, "kind": kind, **fields}
             os.write(self._file, json.dumps(event, separators=(",", ":")).encode() + b"\n")
 
     def __enter__(self) -> Self:

@@ -1,12 +1,11 @@
 """What the doctor tries of Patroni: the members and their settings, and the credentials of its REST API."""
 
 from firedrill.cluster.patroni import rest, settings
-from firedrill.cluster.system import Check
+from firedrill.cluster.system import MAY_CONFIGURE, Check
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 
 SHOWN = ("ttl", "loop_wait", "retry_timeout", "synchronous_mode")
-MAY_CONFIGURE = "REST credentials"
 
 
 def checks(access: Access) -> list[Check]:

@@ -147,7 +147,6 @@ def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
 OBSERVER = Observer(
     name="leadership",
     interval_ms=1000,
-    role=None,
     observe=observe,
     needed_for="detect, promote: every verdict",
     found=found,

@@ -17,10 +17,14 @@ TIMEOUT_S = 1.0
 UNREACHABLE = dict.fromkeys(("role", "state", "epoch", "lag", "pending_restart"))
 
 
+def databases(access: Access) -> tuple[Host, ...]:
+    return access.inventory.role("postgres")
+
+
 async def observe(access: Access, write: Write) -> None:
     """Ask every node until cancelled."""
     async with httpx.AsyncClient(timeout=TIMEOUT_S, **access.patroni_options) as client, asyncio.TaskGroup() as group:
-        for host in access.inventory.role("postgres"):
+        for host in databases(access):
             group.create_task(_node(access, host, client, write))
 
 
@@ -60,8 +64,8 @@ def _lag(xlog: dict[str, Any]) -> int | None:
 def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
     """Every node must be reachable."""
     last = {event["host"]: event for event in events}
-    nodes = [host.name for host in access.inventory.role("postgres")]
-    states = {name: last.get(name, {"reachable": False, "error": "no sample"}) for name in nodes}
+    nothing = {"reachable": False, "error": "no sample"}
+    states = {host.name: last.get(host.name, nothing) for host in databases(access)}
     text = "; ".join(f"{name} {state['role' if state['reachable'] else 'error']}" for name, state in states.items())
     return all(state["reachable"] for state in states.values()), text
 
@@ -69,7 +73,7 @@ def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
 OBSERVER = Observer(
     name="members",
     interval_ms=1000,
-    role="postgres",
+    hosts=databases,
     observe=observe,
     needed_for="who was primary when: every verdict",
     found=found,

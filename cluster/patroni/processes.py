@@ -10,7 +10,7 @@ SERVICES = {
     "proxy": ("haproxy", "keepalived"),
     "app": ("app",),
 }
-PACKAGES = ("patroni", "postgresql-17", "etcd-server", "haproxy", "keepalived")
+PACKAGES = ("patroni", "postgresql-17", "etcd-server")
 
 
 def unit(process: str, host: Host) -> str:

@@ -1,4 +1,4 @@
-"""Observers: each a process of its own that appends what it sees, and interprets nothing.
+"""Observers: each a process of its own that appends samples as events, and interprets nothing.
 
-An observer is an async function of (access, write) that runs until it is cancelled.
+An observer is one row (cluster/observer.py) in catalogue.py.
 """

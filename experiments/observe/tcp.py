@@ -1,7 +1,7 @@
-"""What TCP has to put up with on every host: segments sent again, and segments that came with a wrong checksum.
+"""The observer `tcp`: segments that every host retransmits, and segments that it received with a wrong checksum.
 
-One SSH connection a host, opened before the load, over which a program says the kernel's counters once a second; faults
-leave SSH alone. What is written are differences, so a word that comes late still counts all since the one before.
+One SSH connection per host, opened before the load, over which a program prints the kernel's counters once a second;
+faults leave SSH alone. Differences are recorded, so a late sample still counts everything since the one before.
 """
 
 import asyncio
@@ -9,15 +9,16 @@ import json
 import shlex
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from firedrill.cluster import ssh
-from firedrill.experiments.observe.writer import Writer
+from firedrill.cluster.observer import Observer, Write, every_host
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
 
-SILENT_S = 5.0  # five words missed; a slow machine may miss two
+SILENT_S = 5.0  # five samples missed; a slow machine may miss two
 PAUSE_S = 0.5
 COUNTED = ("retransmits", "checksum_errors", "sent")
 PROGRAM = """
@@ -38,45 +39,45 @@ while True:
 """
 
 
-async def observe(access: Access, write: Writer) -> None:
-    """Watch every host until cancelled. The client is a blocking one, so each host has a thread."""
+async def observe(access: Access, write: Write) -> None:
+    """Observe every host until cancelled. The client is a blocking one, so each host has a thread."""
     lock = threading.Lock()
 
-    def say(**fields: Any) -> None:
+    def record(**fields: Any) -> None:
         with lock:
             write("counters", **fields)
 
     for host in access.inventory.hosts:
-        threading.Thread(target=_watch, args=(Counters(host, say),), daemon=True).start()
+        threading.Thread(target=_watch, args=(Counters(host, record),), daemon=True).start()
     await asyncio.Event().wait()
 
 
 class Counters:
-    """One host's counters, told as what was added since the last word, or since a boot in between."""
+    """One host's counters, recorded as what was added since the last sample, or since a boot in between."""
 
-    def __init__(self, host: Host, say) -> None:
+    def __init__(self, host: Host, record: Callable[..., None]) -> None:
         self.host = host
-        self._say = say
+        self._record = record
         self._at = 0
         self._last: dict[str, Any] = {}
 
-    def seen(self, now: dict[str, Any]) -> None:
+    def sample(self, now: dict[str, Any]) -> None:
         t = time.time_ns()
         first = not self._last
         base = self._last if now["boot"] == self._last.get("boot") else dict.fromkeys(COUNTED, 0)
         added = {name: 0 if first else now[name] - base[name] for name in COUNTED}
         start = t if first else self._at
-        self._say(host=self.host.name, t=t, start=start, reachable=True, **added, boot=now["boot"], error=None)
+        self._record(host=self.host.name, t=t, start=start, reachable=True, **added, boot=now["boot"], error=None)
         self._at, self._last = t, now
 
-    def unseen(self, error: str) -> None:
+    def unreachable(self, error: str) -> None:
         nothing = dict.fromkeys((*COUNTED, "boot"))
         now = time.time_ns()
-        self._say(host=self.host.name, t=now, start=now, reachable=False, **nothing, error=error)
+        self._record(host=self.host.name, t=now, start=now, reachable=False, **nothing, error=error)
 
 
 def _watch(counters: Counters) -> None:
-    """Listen; where the host falls silent say so, and connect again."""
+    """Record samples; when the host falls silent, record that, and connect again."""
     while True:
         try:
             if not ssh.answers(counters.host, 1):
@@ -84,8 +85,13 @@ def _watch(counters: Counters) -> None:
             with ssh.connect(counters.host) as connection:
                 running = ssh.Running(connection, f"python3 -c {shlex.quote(PROGRAM)}", seconds=SILENT_S)
                 while line := running.line():
-                    counters.seen(json.loads(line))
-                raise ssh.Unreachable(f"{counters.host.name} broke off", "")
+                    counters.sample(json.loads(line))
+                raise ssh.Unreachable(f"{counters.host.name} closed the connection", "")
         except (Problem, *ssh.ERRORS, ValueError) as error:
-            counters.unseen(str(error) or type(error).__name__)
+            counters.unreachable(str(error) or type(error).__name__)
             time.sleep(PAUSE_S)
+
+
+OBSERVER = Observer(
+    name="tcp", interval_ms=2000, hosts=every_host, observe=observe, needed_for="TCP retransmits", on_request=True
+)

@@ -1,4 +1,4 @@
-"""The users: locust without its web page, in a process of its own."""
+"""The users: locust without its web interface, in a process of its own."""
 
 import json
 import signal
@@ -12,8 +12,8 @@ from firedrill.inventories.access import Access
 STOP_SECONDS = 30
 
 
-def start(load: Load, access: Access, events: Path, log: Path) -> subprocess.Popen:
-    """Start the users; every request of theirs goes to `events`."""
+def start(load: Load, access: Access, events: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start the users; every request of theirs is recorded in `events`."""
     file = package.file(load.file)  # an absolute path stays as it is
     locust = package.command(
         "locust", "-f", str(file), "--headless", "--host", access.http_url,

@@ -1,4 +1,4 @@
-"""Load and observers around a run: started together, given time for a first word, ended together."""
+"""Load and observers during a run: started together, awaited until each has recorded a sample, ended together."""
 
 import contextlib
 import json
@@ -7,93 +7,88 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from firedrill.experiments.judge.recording import EVERY, SPEAKS_OF
+from firedrill.cluster.observer import Observer
 from firedrill.experiments.model import Load
 from firedrill.experiments.observe import process, users
+from firedrill.experiments.observe.catalogue import USERS
 from firedrill.experiments.observe.writer import Writer, so_far
 from firedrill.inventories.access import Access
 
-FIRST_WORD_SECONDS = 20
-USERS = "locust"
+FIRST_SAMPLE_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Who watches one run: `observers` and, where there is a load, its users.
+    """What observes one run: `observers`, and its users if they are among them.
 
-    `parts` is the folder of the observers' files, `log` the file for what the load generator says.
+    `parts` is the folder of the observers' files, `log` the file for the output of the load generator.
     """
 
     load: Load
-    observers: tuple[str, ...]
+    observers: tuple[Observer, ...]
     access: Access
     parts: Path
     log: Path
     write: Writer
     tell: Callable[[str], None]
 
-    @property
-    def names(self) -> list[str]:
-        return [*self.observers, *([USERS] if self.load.total else [])]
-
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Load and observers stand while the body runs."""
+        """Load and observers run during the body."""
         started = []
         try:
-            for name in self.names:
-                self._note("start", name)
-                started.append(self._start(name))
-            self._wait_for_words()
+            for row in self.observers:
+                self._note("start", row)
+                started.append(self._start(row))
+            self._await_samples()
             yield
         finally:
-            observers = [one for one, name in zip(started, self.names, strict=False) if name != USERS]
-            process.stop(observers)
-            for one in started[len(observers) :]:
-                users.stop(one)
-            for name in self.names:
-                self._note("stop", name)
+            pairs = list(zip(self.observers, started, strict=False))
+            process.stop([one for row, one in pairs if row is not USERS])
+            for row, one in pairs:
+                if row is USERS:
+                    users.stop(one)
+            for row in self.observers:
+                self._note("stop", row)
 
-    def _start(self, name: str):
-        file = self.parts / f"{name}.jsonl"
-        if name == USERS:
+    def _start(self, row: Observer) -> process.Popen:
+        file = self._file(row)
+        if row is USERS:
             return users.start(self.load, self.access, file, self.log)
-        return process.start(name, self.access, file)
+        return process.start(row.name, self.access, file)
 
-    def _note(self, phase: str, name: str) -> None:
-        self.write("observer", phase=phase, name=name, interval_ms=process.INTERVAL_MS[name])
+    def _file(self, row: Observer) -> Path:
+        return self.parts / f"{row.name}.jsonl"
 
-    def _wait_for_words(self) -> None:
-        """Until each has had a word, of each of its hosts where it must; a silence that lasts is left to the judge."""
-        deadline = time.monotonic() + FIRST_WORD_SECONDS
+    def _note(self, phase: str, row: Observer) -> None:
+        self.write("observer", phase=phase, name=row.name, interval_ms=row.interval_ms)
+
+    def _await_samples(self) -> None:
+        """Until each has recorded a sample, of each of its hosts if it reports on hosts; the judge deals with gaps."""
+        deadline = time.monotonic() + FIRST_SAMPLE_SECONDS
         silent = self._silent()
         while silent and time.monotonic() < deadline:
             time.sleep(0.1)
             silent = self._silent()
         if silent:
-            self.tell(f"no word from {', '.join(silent)} after {FIRST_WORD_SECONDS} s")
-        self.tell(f"load ({self.load}) and {len(self.names)} observers are running")
+            self.tell(f"no sample from {', '.join(silent)} after {FIRST_SAMPLE_SECONDS} s")
+        self.tell(f"load ({self.load}) and {len(self.observers)} observers are running")
 
     def _silent(self) -> list[str]:
-        """The observers without a first word, and those of hosts: `tcp of db1`."""
+        """The observers without a sample, or with hosts that they have not reached: `tcp of db1`."""
         found = []
-        for name in self.names:
-            file, hosts = self.parts / f"{name}.jsonl", self._hosts(name)
-            if not hosts:
-                found += [] if file.exists() and file.stat().st_size else [name]
+        for row in self.observers:
+            file, hosts = self._file(row), row.names(self.access)
+            if hosts is None:
+                found += [] if file.exists() and file.stat().st_size else [row.name]
                 continue
-            heard = {event["host"] for event in so_far(file) if event.get("reachable", True)}
-            found += [f"{name} of {host}" for host in hosts if host not in heard]
+            reached = {event["host"] for event in so_far(file) if event.get("reachable", True)}
+            found += [f"{row.name} of {host}" for host in hosts if host not in reached]
         return found
-
-    def _hosts(self, name: str) -> list[str]:
-        """The hosts that an observer must speak of, each by itself."""
-        inventory, role = self.access.inventory, SPEAKS_OF.get(name)
-        return [host.name for host in inventory.hosts if role == EVERY or role in host.roles]
 
 
 def until_writes(parts: Path, within_s: float) -> float | None:
-    """Wait until a write that began after now is acknowledged; the seconds it took, None where none was in time."""
+    """Wait until a write that began after now is acknowledged; the seconds it took, None on timeout."""
     began = time.time_ns()
     with open(parts / "write_probe.jsonl") as file:
         file.seek(0, 2)
@@ -101,6 +96,6 @@ def until_writes(parts: Path, within_s: float) -> float | None:
             for line in file:
                 event = json.loads(line) if line.endswith("\n") else {}
                 if event.get("outcome") == "acked" and event["start"] > began:
-                    return (event["t"] - began) / 1e9
+                    return float(event["t"] - began) / 1e9
             time.sleep(0.05)
     return None

@@ -1,18 +1,19 @@
-"""What a client sees: a write every 20 ms through the proxy, each with an id of its own.
+"""The observer `write_probe`: what a client sees. A write every 20 ms through the proxy, each with an id of its own.
 
-A write that hangs does not hold up the next tick, which takes another connection: the moment at which writes return is
-seen to within a tick and a connect. At most LANES hang at once, and at most CONNECTING connect: a database that has
-just come back must not be kept down by those who ask whether it has. A tick without a lane is left out.
+A write that hangs does not delay the next one, which takes another connection: the moment at which writes return is
+measured to within 20 ms and a connect. At most LANES writes hang simultaneously, and at most CONNECTING connect: a
+database that has just recovered must not be overloaded by those who probe it. A write without a free lane is skipped.
 """
 
 import asyncio
 import itertools
 import time
+from collections.abc import Sequence
 
 from firedrill.cluster.dialect import Lane
+from firedrill.cluster.observer import Event, Observer, Write
 from firedrill.cluster.outcomes import ACKED
 from firedrill.cluster.systems import system_of
-from firedrill.experiments.observe.writer import Writer
 from firedrill.inventories.access import Access
 
 INTERVAL_S = 0.02
@@ -23,12 +24,12 @@ SPARE = 4
 CONNECTING = 4
 
 
-async def observe(access: Access, write: Writer) -> None:
+async def observe(access: Access, write: Write) -> None:
     """Write until cancelled."""
     dialect = system_of(access.inventory).dialect
     names = {host.address: host.name for host in access.inventory.hosts}
     spare: list[Lane] = []
-    busy: dict[asyncio.Task, Lane] = {}
+    busy: dict[asyncio.Task[None], Lane] = {}
 
     async def one(identity: int, lane: Lane) -> None:
         start = time.time_ns()
@@ -50,3 +51,26 @@ async def observe(access: Access, write: Writer) -> None:
             task = asyncio.create_task(one(identity, lane))
             busy[task] = lane
             task.add_done_callback(busy.pop)
+
+
+def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
+    """Writes must be acknowledged."""
+    acked = [event for event in events if event["outcome"] == ACKED]
+    if not acked:
+        return False, last_error(events)
+    median_ms = sorted((event["t"] - event["start"]) / 1e6 for event in acked)[len(acked) // 2]
+    server = acked[-1]["server"] or "an unknown server"
+    return True, f"{len(acked)} writes through {access.front} acknowledged by {server}, median {median_ms:.1f} ms"
+
+
+def last_error(events: Sequence[Event]) -> str:
+    return next((event["error"] for event in reversed(events) if event["error"]), "it recorded nothing")
+
+
+OBSERVER = Observer(
+    name="write_probe",
+    interval_ms=600,  # a write that hangs is recorded only at its deadline
+    observe=observe,
+    needed_for="the write outage, lost writes: every verdict",
+    found=found,
+)

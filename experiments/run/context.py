@@ -98,12 +98,12 @@ class Context:
             ok=state.ok,
             leader=state.leader,
             sync_standbys=list(state.sync_standbys),
-            timeline=state.timeline,
+            epoch=state.epoch,
             detail=state.detail,
             waited_ms=round(waited * 1000),
         )
         self.tell(state.detail or str(state))
         if state.ok:
-            parts: dict[str, Any] = {**roles.moving(self.access)}
-            self.record("parts", phase=phase, **parts)
+            moving = system_of(self.access.inventory).roles(self.access)
+            self.record("roles", phase=phase, **moving._asdict())
         return state.ok

@@ -21,9 +21,3 @@ def within(experiment: Experiment, access: Access) -> Experiment:
     for name, rate in load.rates.items():
         rates[WRITES if name.startswith("POST ") else READS] += rate
     return replace(experiment, load=Load(file=EVENT_LOG, rates=rates, timeout_s=load.timeout_s))
-
-
-def unobserved(access: Access) -> list[str]:
-    """The observers that this cluster does without: only that of HAProxy, which no figure depends on."""
-    without = not access.inventory.role("proxy") or "haproxy" in access.data.get("unobserved", ())
-    return ["haproxy"] if without else []

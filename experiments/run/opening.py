@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+from firedrill.cluster.systems import system_of
 from firedrill.experiments.model import Experiment
-from firedrill.experiments.run import fit, versions
+from firedrill.experiments.observe import catalogue
+from firedrill.experiments.run import versions
 from firedrill.experiments.run.context import Context
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host
 
-FORMAT = 1
+FORMAT = 2
 
 
 def event(experiment: Experiment, context: Context) -> dict[str, Any]:
@@ -19,9 +21,10 @@ def event(experiment: Experiment, context: Context) -> dict[str, Any]:
         "format": FORMAT,
         **_experiment(experiment, context),
         **_cluster(access),
+        "observers": catalogue.described(catalogue.of_run(access, experiment.load, experiment.observers), access),
         "seed": context.seed,
         "profile": {**context.profile, "name": access.profile_name},
-        "unobserved": fit.unobserved(access),
+        "unobserved": catalogue.left_out(access),
     }
 
 
@@ -39,8 +42,13 @@ def _experiment(it: Experiment, context: Context) -> dict[str, Any]:
 
 
 def _cluster(access: Access) -> dict[str, Any]:
-    hosts = access.inventory.hosts
+    hosts, system = access.inventory.hosts, system_of(access.inventory)
     return {
+        "system": system.name,
+        "databases": _names(access, system.database_role),
+        "coordinators": _names(access, system.coordinator_role),
+        "proxies": _names(access, "proxy"),
+        "tiers": [{"title": title, "hosts": of} for role, title in system.tiers if (of := _names(access, role))],
         "inventory": _place(access.inventory.path),
         "topology": [{"name": host.name, "address": host.address, "roles": list(host.roles)} for host in hosts],
         "versions": versions.found(access),
@@ -53,6 +61,10 @@ def _provider(host: Host) -> str | None:
     """What `lab up` makes this host with; None for an existing machine."""
     made: str | None = host.data.get("provider") or (host.data.get("lab") or {}).get("provider")
     return made
+
+
+def _names(access: Access, role: str | None) -> list[str]:
+    return [host.name for host in access.inventory.hosts if role in host.roles]
 
 
 def _place(path: Path) -> str:

@@ -1,14 +1,6 @@
-"""Roles that move between hosts: the leader and the replicas when a run began, etcd's leader, the address holder."""
+"""The leader and the replicas when a run began: what targets such as `initial_leader` name."""
 
 from firedrill.cluster.system import View
-from firedrill.cluster.systems import system_of
-from firedrill.inventories.access import Access
-
-
-def moving(access: Access) -> dict[str, str | None]:
-    """`etcd_leader` and `address_holder` by inventory name; null if there is none, or if nobody answers."""
-    roles = system_of(access.inventory).roles(access)
-    return {"etcd_leader": roles.coordinator_leader, "address_holder": roles.address_holder}
 
 
 def initial(view: View) -> dict[str, str]:

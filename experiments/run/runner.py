@@ -15,7 +15,7 @@ from typing import Any
 
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.model import Experiment
-from firedrill.experiments.observe import logs, process, tables
+from firedrill.experiments.observe import catalogue, logs, tables
 from firedrill.experiments.observe.watching import Watch
 from firedrill.experiments.observe.writer import Writer
 from firedrill.experiments.run import closing, fit, needs, opening, settings
@@ -135,11 +135,10 @@ class Run:
 
     def _watch(self) -> Watch:
         it, log = self.experiment, self.folder / "locust.log"
-        unobserved = fit.unobserved(self.access)
-        names = tuple(name for name in process.OBSERVERS if name not in unobserved) + it.observers
-        return Watch(it.load, names, self.access, self.parts, log, self.context.record, self.tell)
+        observers = tuple(catalogue.of_run(self.access, it.load, it.observers))
+        return Watch(it.load, observers, self.access, self.parts, log, self.context.record, self.tell)
 
     def _read_tables(self) -> None:
         self.tell("counting the rows")
-        with Writer(self.parts / "ledger.jsonl", "ledger") as write:
+        with Writer(self.parts / "tables.jsonl", "tables") as write:
             tables.read(self.access, write)

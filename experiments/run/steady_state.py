@@ -17,7 +17,7 @@ class State:
 
     leader: str | None
     sync_standbys: tuple[str, ...]
-    timeline: Epoch
+    epoch: Epoch
     detail: str | None
 
     @property
@@ -26,7 +26,7 @@ class State:
 
     def __str__(self) -> str:
         standbys = ", ".join(self.sync_standbys) or "none"
-        return f"steady state: leader {self.leader}, sync standbys {standbys}, timeline {self.timeline}"
+        return f"steady state: leader {self.leader}, sync standbys {standbys}, epoch {self.epoch}"
 
 
 def look(access: Access) -> State:

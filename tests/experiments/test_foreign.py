@@ -116,9 +116,9 @@ def test_the_doctor_tells_what_it_can_be_asked(foreign, ways, command):
         "users",
         "write_probe",
         "node_probe",
-        "etcd",
-        "patroni",
-        "REST credentials",
+        "leadership",
+        "members",
+        "credentials to change settings",
         "schema",
         *(f"SSH to {n}" for n in NAMES),
     ]
@@ -173,10 +173,10 @@ def _text(process: Path, name: str = "cmdline") -> bytes:
     ("was", "now", "broken"),
     [
         (f"sql-pw-{TOKEN}", "wrong", {"users", "write_probe", "node_probe", "schema"}),
-        ("rest.password", "no.password", {"REST credentials"}),
-        (f"etcd-pw-{TOKEN}", "wrong", {"etcd"}),
-        ('"patroni": 18008', '"patroni": 18009', {"patroni", "REST credentials", "settings"}),
-        ('"orders",\\n        "patroni_namespace"', '"nobody",\\n        "patroni_namespace"', {"etcd"}),
+        ("rest.password", "no.password", {"credentials to change settings"}),
+        (f"etcd-pw-{TOKEN}", "wrong", {"leadership"}),
+        ('"patroni": 18008', '"patroni": 18009', {"members", "credentials to change settings", "settings"}),
+        ('"orders",\\n        "patroni_namespace"', '"nobody",\\n        "patroni_namespace"', {"leadership"}),
         ('"pgha"', '"patroni"', {f"services on {name}" for name in NAMES}),
     ],
 )
@@ -222,10 +222,10 @@ def test_a_power_cut_of_its_leader_is_drilled_to_a_verdict(foreign, command, tmp
     assert "pgha" in {e["unit"] for e in lines}
     assert any(e["unit"].startswith("/srv/pg-logs/") for e in lines), "PostgreSQL's own log, too"
     assert TOKEN not in (folder / "events.jsonl").read_text() + (folder / "report.html").read_text()
-    users = [e for e in events if e["source"] == "locust" and e["kind"] == "request"]
+    users = [e for e in events if e["source"] == "users" and e["kind"] == "request"]
     assert {e["name"] for e in users} == {"INSERT", "SELECT"}
     acked = {e["id"] for e in users if e["outcome"] == "acked"}
-    there = {i for e in events if (e["source"], e.get("table")) == ("ledger", "forecast") for i in e.get("ids", [])}
+    there = {i for e in events if (e["source"], e.get("table")) == ("tables", "forecast") for i in e.get("ids", [])}
     assert len(acked) > 100 and acked <= there, "what they were told to be written is counted, too"
 
 

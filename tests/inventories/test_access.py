@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from firedrill.experiments.run import fit
 from firedrill.faults import processes
 from firedrill.inventories import secrets
 from firedrill.inventories.access import access
@@ -136,8 +135,3 @@ def test_what_would_go_unheard_is_refused(inventory_file):
     )
     with pytest.raises(InventoryProblem, match="'foreign' in the data of all hosts"):
         read(inventory_file(text))
-
-
-def test_where_no_proxy_can_be_watched_its_observer_is_left_out(theirs):
-    assert fit.unobserved(theirs()) == ["haproxy"]
-    assert fit.unobserved(access(read())) == []

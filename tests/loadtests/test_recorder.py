@@ -58,7 +58,7 @@ def test_an_event_is_on_disk_at_once(tmp_path):
     recorder.alive(20)
     first, second = (json.loads(line) for line in path.read_text().splitlines())
     assert first == {
-        "t": 7, "source": "locust", "host": None, "kind": "request", "id": "a", "method": "POST", "name": "/forecasts",
+        "t": 7, "source": "users", "host": None, "kind": "request", "id": "a", "method": "POST", "name": "/forecasts",
         "due": 4, "start": 5, "status": 201, "outcome": "acked", "error": None,
     }  # fmt: skip
     assert second["kind"] == "alive" and second["users"] == 20 and second["t"] > 10**18

@@ -55,18 +55,18 @@ def file_lines(path):
 
 def joined(rows):
     """Messages of several lines, which a journal has line by line, as one."""
-    whole = []
+    messages: list[list] = []
     for at, unit, text in rows:
-        if text.startswith("\t") and whole and whole[-1][1] == unit:
-            whole[-1][2] += " " + text.strip()
+        if text.startswith("\t") and messages and messages[-1][1] == unit:
+            messages[-1][2] += " " + text.strip()
         elif text.strip():
-            whole.append([at, unit, text])
-    return whole
+            messages.append([at, unit, text])
+    return messages
 
 
 def thinned(rows, most):
     """Each text once, with how often; at most so many, the first and the last ones; and how many were left out."""
-    kept = {}
+    kept: dict[tuple, list] = {}
     for at, unit, text in sorted(rows):
         key = (unit, re.sub(r"[0-9a-f]{8,}|\d+", "#", text))
         if key in kept:

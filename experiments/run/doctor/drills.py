@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from firedrill.cluster.system import Check
+from firedrill.cluster.system import MAY_CONFIGURE, Check
 from firedrill.experiments.model import Experiment
+from firedrill.experiments.observe import catalogue
 from firedrill.experiments.run import fit, roles
-from firedrill.experiments.run.doctor.observers import NEEDED
 from firedrill.experiments.steps import Inject
 from firedrill.faults import engine
 from firedrill.faults.connections import Connections
@@ -25,7 +25,7 @@ def begun(it: Experiment, now: dict[str, str]) -> Experiment:
 def possible(it: Experiment, access: Access, checks: Sequence[Check], connections: Connections) -> dict[str, Any]:
     """Whether it can be run: `in full`, `inconclusive` at best, or `no`; and why."""
     fitted = fit.within(it, access)
-    watched = {*NEEDED, "schema"} | ({"users"} if fitted.load.total else set())
+    watched = {*catalogue.all_of(access), "schema"} | ({"users"} if fitted.load.total else set())
     unobserved = [f"no {check.what}" for check in checks if check.ok is False and check.what in watched]
     refused = _refusals(fitted, access, checks, connections)
     can = "no" if refused else "inconclusive" if unobserved else "in full"
@@ -33,7 +33,7 @@ def possible(it: Experiment, access: Access, checks: Sequence[Check], connection
 
 
 def _refusals(it: Experiment, access: Access, checks: Sequence[Check], connections: Connections) -> list[str]:
-    may_change = any(check.what == "REST credentials" and check.ok for check in checks)
+    may_change = any(check.what == MAY_CONFIGURE and check.ok for check in checks)
     found = ["it changes the cluster's settings, and may not"] if it.settings and not may_change else []
     for step in it.steps:
         if isinstance(step, Inject):

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 
-from firedrill.cluster import ssh
+from firedrill.cluster import host_clock, ssh
 from firedrill.cluster.system import Check
 from firedrill.cluster.systems import system_of
-from firedrill.experiments.observe import logs
-from firedrill.faults import processes
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
 
@@ -29,7 +27,7 @@ def checks(host: Host, connection: ssh.Connection | None) -> list[Check]:
 
 def _of(host: Host, connection: ssh.Connection, what: str, needed: str) -> Iterator[Check]:
     user, python = ssh.sh(connection, "id -un; python3 -V 2>/dev/null || echo none").splitlines()
-    offset, error = logs.offset_of(connection)
+    offset, error = host_clock.offset(connection)
     remark = ": large, check its time synchronization" if abs(offset) > LARGE_OFFSET_MS * 1e6 else ""
     found = f"{user}, {python}, clock {offset / 1e6:+.1f} ms (± {error / 1e6:.1f} ms){remark}"
     yield Check(what, user == "root" and python != "none", found, needed)
@@ -37,8 +35,9 @@ def _of(host: Host, connection: ssh.Connection, what: str, needed: str) -> Itera
 
 
 def _services(host: Host, connection: ssh.Connection) -> Check:
-    services = system_of(host).services
-    units = [processes.unit(services[role][0], host) for role in host.roles if role in services and role != "app"]
+    system = system_of(host)
+    names = [system.services[role][0] for role in host.roles if role in system.services and role != "app"]
+    units = [system.unit(name, host) for name in names]
     shown = ssh.sh(connection, f"systemctl is-active {' '.join(units)} || true").split() if units else []
     found = ", ".join(f"{unit} {state}" for unit, state in zip(units, shown, strict=False)) or "its roles have none"
     return Check(f"services on {host.name}", set(shown) <= {"active"}, found, "faults of processes, its logs")

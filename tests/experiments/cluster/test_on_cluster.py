@@ -96,7 +96,7 @@ def test_a_power_cut_of_the_leader_is_measured_and_held(drill):
     assert verdict["timeline_after"] == verdict["timeline_before"] + 1
     acked = [event for event in load_events(folder / "events.jsonl") if event.get("outcome") == "acked"]
     assert (
-        verdict["acked"] == len({event["id"] for event in acked if event["source"] in ("write_probe", "locust")}) > 100
+        verdict["acked"] == len({event["id"] for event in acked if event["source"] in ("write_probe", "users")}) > 100
     )
     times = [event["t"] for event in acked if event["source"] == "write_probe"]
     last, back = max(pairwise(times), key=lambda pair: pair[1] - pair[0])
@@ -121,7 +121,7 @@ def test_judging_again_gives_the_same_verdict(drill, command):
     assert json.loads(again.stdout) == {key: value for key, value in verdict.items() if key != "report"}
 
 
-@pytest.mark.parametrize("missing", ["write_probe", "node_probe", "etcd", "patroni", "haproxy", "locust", "ledger"])
+@pytest.mark.parametrize("missing", ["write_probe", "node_probe", "leadership", "members", "proxy", "users", "tables"])
 def test_without_one_observer_the_same_run_is_unknown(drill, command, tmp_path, missing):
     _, _, folder = drill
     kept = [
@@ -140,9 +140,9 @@ def test_an_id_absent_from_the_table_is_found_among_a_million(sound, tmp_path):
     with psycopg.connect(**sound.sql_front()) as connection:
         connection.execute("INSERT INTO firedrill.probe (id) SELECT generate_series(1, 1000000)")
         connection.execute("DELETE FROM firedrill.probe WHERE id = 123456")
-    with Writer(tmp_path / "ledger.jsonl", "ledger") as write:
+    with Writer(tmp_path / "tables.jsonl", "tables") as write:
         tables.read(sound, write)
-    events = [json.loads(line) for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
+    events = [json.loads(line) for line in (tmp_path / "tables.jsonl").read_text().splitlines()]
     present = [row for event in events if event["table"] == "probe" for row in event.get("ids", [])]
     began = time.process_time()
     lost, ghost = lost_and_ghost(dict.fromkeys(range(1, 1_000_001), "acked"), present)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from firedrill.cluster.system import Roles
 from firedrill.experiments import steps
 from firedrill.experiments.drills.switchover import EXPERIMENT
 from firedrill.experiments.judge.schema import Verdict
@@ -44,7 +45,6 @@ class Cluster:
         self.folder = folder
         monkeypatch.setattr(context.Context, "heal", lambda it: self.call("heal"))
         monkeypatch.setattr(context.steady_state, "wait", lambda *_: (self.call("steady", STEADY), 0.1))
-        monkeypatch.setattr(context.roles, "moving", lambda access: {})
         monkeypatch.setattr(runner.opening, "event", self.opening)
         monkeypatch.setattr(runner.needs, "missing", lambda *_: [])
         monkeypatch.setattr(runner.settings, "restore", lambda *_: False)
@@ -56,6 +56,9 @@ class Cluster:
         monkeypatch.setattr(context.Context, "note_initial_roles", lambda it: None)
         monkeypatch.setattr(context, "system_of", lambda inventory: self)
 
+    def roles(self, access: Access) -> Roles:
+        return Roles(None, None)
+
     def settings(self, access: Access) -> dict[str, Any]:
         return access.profile
 
@@ -66,7 +69,8 @@ class Cluster:
         return result
 
     def opening(self, experiment, made) -> dict[str, Any]:
-        known = {"format": 1, "experiment": experiment.name, "title": experiment.title, "seed": made.seed}
+        known = {"format": 2, "system": "patroni", "experiment": experiment.name, "title": experiment.title}
+        known |= dict.fromkeys(("databases", "coordinators", "proxies", "tiers", "observers"), []) | {"seed": made.seed}
         return known | {"profile": {}, "topology": [], "expectations": [], "load": {"users": 0}, "versions": {}}
 
     @contextlib.contextmanager

@@ -4,6 +4,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from firedrill.experiments.observe import node_probe, write_probe
 from firedrill.experiments.run.doctor import observers, schema
 from firedrill.inventories.errors import Problem
 
@@ -50,7 +51,7 @@ def test_observers_that_were_started_when_it_was_interrupted_are_ended(dialect, 
 
     dialect.tables_exist.return_value = True
     monkeypatch.setattr(schema.tables, "prepare", lambda _: None)
-    monkeypatch.setattr(observers.fit, "unobserved", lambda _: [])
+    monkeypatch.setattr(observers.catalogue, "usual", lambda _: [write_probe.OBSERVER, node_probe.OBSERVER])
     monkeypatch.setattr(observers.process, "start", start)
     monkeypatch.setattr(observers.process, "stop", ended.extend)
     with pytest.raises(KeyboardInterrupt):

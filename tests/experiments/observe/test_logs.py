@@ -14,6 +14,7 @@ from firedrill.experiments.judge.turning import turning_points_of
 from firedrill.experiments.judge.verdict import judge_events
 from firedrill.experiments.observe import logs
 from firedrill.experiments.observe.programs import excerpts
+from firedrill.experiments.observe.redaction import redacted
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
@@ -62,12 +63,12 @@ def test_windows_that_meet_are_one():
     ],
 )
 def test_no_password_gets_in(ways, text, left):
-    assert logs.redacted(text, ways) == left
+    assert redacted(text, ways) == left
 
 
 def test_what_is_no_password_stays(ways):
     text = 'FATAL:  password authentication failed for user "weather"'
-    assert logs.redacted(text, ways) == text
+    assert redacted(text, ways) == text
 
 
 def test_lines_that_say_the_same_are_counted():

@@ -1,0 +1,95 @@
+"""The observer `proxy`: the status that each proxy reports for its servers, every 200 ms."""
+
+import asyncio
+import csv
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import httpx
+
+from firedrill.cluster.observer import Event, Observer, Write
+from firedrill.cluster.on_change import on_change
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import Host
+
+INTERVAL_S = 0.2
+TIMEOUT_S = 1.0
+UNREACHABLE = dict.fromkeys(("purpose", "backend", "server", "status", "check"))
+# What a backend is for; `haproxy_backends` of the inventory maps these names to the proxy's own.
+PURPOSES = {"postgres_write": "write", "postgres_read": "read", "weather": "app"}
+TOTALS = ("FRONTEND", "BACKEND")
+
+
+def proxies(access: Access) -> tuple[Host, ...]:
+    return access.inventory.role("proxy")
+
+
+async def observe(access: Access, write: Write) -> None:
+    """Ask every proxy until cancelled."""
+    async with httpx.AsyncClient(timeout=TIMEOUT_S) as client, asyncio.TaskGroup() as group:
+        for host in proxies(access):
+            group.create_task(_proxy(access, host, client, write))
+
+
+async def _proxy(access: Access, host: Host, client: httpx.AsyncClient, write: Write) -> None:
+    records: dict[tuple[str | None, str | None], Callable[[dict[str, Any]], None]] = {}
+    while True:
+        for state in await _ask(access, host, client):
+            key = (state["backend"], state["server"])
+            if key not in records:
+                records[key] = on_change(lambda state: write("server", host=host.name, **state))
+            records[key](state)
+        await asyncio.sleep(INTERVAL_S)
+
+
+async def _ask(access: Access, host: Host, client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    try:
+        response = await client.get(access.haproxy_csv_url(host), auth=access.credential("haproxy_stats"))
+        response.raise_for_status()
+    except httpx.HTTPError as error:
+        return [UNREACHABLE | {"reachable": False, "error": str(error) or type(error).__name__}]
+    return servers(response.text, access, host)
+
+
+def servers(statistics: str, access: Access, host: Host) -> list[dict[str, Any]]:
+    """The servers in a proxy's statistics (CSV), by inventory names."""
+    backends = {theirs: ours for ours, theirs in host.data["haproxy_backends"].items()}
+    hosts = {one.address: one.name for one in access.inventory.hosts}
+    return [
+        {
+            "reachable": True,
+            "purpose": PURPOSES.get(backends.get(row["pxname"], row["pxname"])),
+            "backend": row["pxname"],
+            "server": hosts.get((row.get("addr") or "").rsplit(":", 1)[0], row["svname"]),
+            "status": row["status"],
+            "check": row.get("check_status") or None,
+            "error": None,
+        }
+        for row in csv.DictReader(statistics.removeprefix("# ").splitlines())
+        if row["svname"] not in TOTALS
+    ]
+
+
+def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
+    """Every proxy must report the backend for writes."""
+    shown = [_found(host.name, [event for event in events if event["host"] == host.name]) for host in proxies(access)]
+    return all(works for works, _ in shown), "; ".join(text for _, text in shown)
+
+
+def _found(name: str, events: Sequence[Event]) -> tuple[bool, str]:
+    writes = [event for event in events if event["purpose"] == "write"]
+    if not writes:
+        return False, f"{name} {next((event['error'] for event in events if event['error']), 'has no such backend')}"
+    up = sorted({event["server"] for event in writes if str(event["status"]).startswith("UP")})
+    return True, f"{name} sends writes to {', '.join(up) or 'nobody'}"
+
+
+OBSERVER = Observer(
+    name="proxy",
+    interval_ms=1000,
+    hosts=proxies,
+    observe=observe,
+    needed_for='where writes were sent; to do without it: `unobserved = ["proxy"]`',
+    found=found,
+    may_be_left_out=True,
+)

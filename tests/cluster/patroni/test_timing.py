@@ -1,0 +1,46 @@
+"""The timing model: what it predicts, and of what it says nothing."""
+
+import pytest
+
+from firedrill.cluster.patroni.timing import predict
+from firedrill.cluster.system import Injection
+
+SECOND = 1_000_000_000
+FAST = {"ttl": 20, "loop_wait": 2, "inter": 1, "fastinter": 0.5, "downinter": 0.5, "rise": 1, "fall": 2}
+ETCD = ("etcd1", "etcd2", "etcd3")
+CUT = Injection(100 * SECOND, "power_cut", "db1")
+
+
+def test_a_leaders_power_cut():
+    found = predict(FAST, [CUT], ETCD, "db1")
+    assert (found.low_ms, found.high_ms) == (20_100, 23_400)
+    assert sum(low for low, _ in found.terms.values()) == pytest.approx(found.low_ms)
+    assert sum(high for _, high in found.terms.values()) == pytest.approx(found.high_ms)
+
+
+def test_an_etcd_host_lost_at_the_same_moment_delays_the_expiry():
+    together = Injection(CUT.t + SECOND // 2, "power_cut", "etcd1")
+    assert predict(FAST, [CUT, together], ETCD, "db1").high_ms == 25_300
+    later = Injection(CUT.t + SECOND, "power_cut", "etcd1")
+    assert predict(FAST, [CUT, later], ETCD, "db1").high_ms == 23_400
+
+
+def test_a_slow_proxy_adds_its_health_checks():
+    slow = FAST | {"downinter": 3, "fastinter": 3, "rise": 2}
+    assert predict(slow, [CUT], ETCD, "db1").high_ms == 20_000 + 500 + 2_000 + 400 + 3_000 + 3_000
+
+
+@pytest.mark.parametrize(
+    ("profile", "faults", "leader"),
+    [
+        (FAST, [], "db1"),
+        (FAST, [CUT], "db2"),
+        (FAST, [CUT], None),
+        (FAST, [Injection(CUT.t, "poweroff", "db1")], "db1"),
+        (FAST, [Injection(CUT.t - SECOND, "loss", "db2"), CUT], "db1"),
+        ({"ttl": 20}, [CUT], "db1"),
+        (FAST | {"rise": None}, [CUT], "db1"),
+    ],
+)
+def test_of_anything_else_it_says_nothing(profile, faults, leader):
+    assert predict(profile, faults, ETCD, leader) is None

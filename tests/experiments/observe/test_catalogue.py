@@ -1,0 +1,125 @@
+"""The table of observers: which run, and how the `run` event lists them."""
+
+from dataclasses import replace
+
+import pytest
+
+from firedrill import package
+from firedrill.experiments.catalogue import EXPERIMENTS
+from firedrill.experiments.model import Load
+from firedrill.experiments.observe import catalogue
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import InventoryProblem, Problem
+from firedrill.inventories.read import read
+from firedrill.inventories.secrets import Secrets
+
+USUAL = ["write_probe", "node_probe", "leadership", "members", "proxy"]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Access:
+    return Access(read(package.file("inventories/lab.py")), Secrets())
+
+
+def with_hosts(access: Access, *, proxies: bool = True, **data) -> Access:
+    hosts = (host for host in access.inventory.hosts if proxies or "proxy" not in host.roles)
+    changed = tuple(replace(host, data=host.data | data) for host in hosts)
+    return replace(access, inventory=replace(access.inventory, hosts=changed))
+
+
+def names(rows) -> list[str]:
+    return [row.name for row in rows]
+
+
+def test_a_run_has_the_usual_ones_those_requested_and_users_if_there_is_a_load(lab):
+    assert names(catalogue.of_run(lab, Load(rates={}), ())) == USUAL
+    assert names(catalogue.of_run(lab, Load(), ("tcp",))) == [*USUAL, "tcp", "users"]
+
+
+def test_an_unknown_one_cannot_be_requested(lab):
+    with pytest.raises(Problem, match="unknown observer 'udp'"):
+        catalogue.of_run(lab, Load(), ("udp",))
+
+
+def test_every_experiment_requests_known_observers(lab):
+    for experiment in EXPERIMENTS.values():
+        assert set(experiment.observers) <= set(catalogue.all_of(lab)), experiment.name
+
+
+def test_without_proxies_theirs_is_left_out(lab):
+    without = with_hosts(lab, proxies=False)
+    assert catalogue.left_out(without) == ["proxy"]
+    assert names(catalogue.usual(without)) == USUAL[:-1]
+
+
+def test_an_inventory_can_leave_out_the_proxies_and_nothing_else(lab):
+    assert catalogue.left_out(lab) == []
+    assert catalogue.left_out(with_hosts(lab, unobserved=["proxy"])) == ["proxy"]
+    with pytest.raises(InventoryProblem, match="names 'node_probe': it can name proxy"):
+        catalogue.left_out(with_hosts(lab, unobserved=["node_probe"]))
+
+
+def test_the_run_event_lists_each_with_the_hosts_that_it_must_report_on(lab):
+    rows = {row["name"]: row for row in catalogue.described(catalogue.of_run(lab, Load(), ("tcp",)), lab)}
+    assert rows["write_probe"] == {"name": "write_probe", "interval_ms": 600, "hosts": None, "required": True}
+    assert rows["node_probe"]["hosts"] == rows["members"]["hosts"] == ["db1", "db2", "db3"]
+    assert rows["proxy"]["hosts"] == ["lb1", "lb2"]
+    assert len(rows["tcp"]["hosts"]) == len(lab.inventory.hosts)
+    assert (rows["users"]["hosts"], rows["leadership"]["hosts"]) == (None, None)
+
+
+# -- what the doctor says of first samples ------------------------------------------------------------------
+
+
+def found(lab, name, *events):
+    return catalogue.all_of(lab)[name].check(lab, events)
+
+
+def test_of_the_write_probe_an_acknowledged_write(lab):
+    acked = {"outcome": "acked", "start": 0, "t": 4_000_000, "server": "db1", "error": None}
+    works, text = found(lab, "write_probe", acked)
+    assert works and "acknowledged by db1, median 4.0 ms" in text
+    refused = acked | {"outcome": "failed", "error": "connect: refused"}
+    assert found(lab, "write_probe", refused) == (False, "connect: refused")
+
+
+def test_of_the_node_probe_one_primary_and_an_answer_of_every_node(lab):
+    def write(host, outcome, readonly=False):
+        return {"host": host, "outcome": outcome, "readonly": readonly, "error": None}
+
+    events = [write("db1", "acked"), write("db2", "failed", True), write("db3", "failed", True)]
+    assert found(lab, "node_probe", *events) == (True, "db1 accepts writes; db2 read-only; db3 read-only")
+    assert not found(lab, "node_probe", *events[:2])[0]
+    assert not found(lab, "node_probe", *events[1:], write("db1", "failed", True))[0]
+    assert not found(lab, "node_probe", *events, write("db2", "acked"))[0]
+
+
+def test_of_the_proxies_the_backend_for_writes(lab):
+    def server(host, purpose="write", status="UP"):
+        return {"host": host, "purpose": purpose, "server": "db1", "status": status, "error": None}
+
+    works, text = found(lab, "proxy", server("lb1"), server("lb2", status="DOWN"))
+    assert (works, text) == (True, "lb1 sends writes to db1; lb2 sends writes to nobody")
+    assert found(lab, "proxy", server("lb1"), server("lb2", purpose=None))[0] is False
+
+
+def test_of_the_members_that_each_is_reachable(lab):
+    def member(host, **more):
+        return {"host": host, "reachable": True, "role": "replica", "error": None} | more
+
+    events = [member("db1", role="primary"), member("db2")]
+    assert found(lab, "members", *events, member("db3")) == (True, "db1 primary; db2 replica; db3 replica")
+    gone = member("db3", reachable=False, error="refused")
+    assert found(lab, "members", *events, gone) == (False, "db1 primary; db2 replica; db3 refused")
+    assert found(lab, "members", *events) == (False, "db1 primary; db2 replica; db3 no sample")
+
+
+def test_of_the_leadership_a_watch_and_a_holder(lab):
+    leads = {"kind": "leadership", "holder": "db1"}
+    alive = {"kind": "alive", "endpoint": "10.77.0.11:2379"}
+    assert found(lab, "leadership", leads, alive) == (
+        True,
+        "db1 holds the leader key, according to 10.77.0.11:2379",
+    )
+    assert found(lab, "leadership", leads) == (False, "no member allows a watch")
+    assert "no leader key below /service/firedrill/" in found(lab, "leadership", alive)[1]
