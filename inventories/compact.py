@@ -1,8 +1,8 @@
-"""The smallest lab that shows a failover: five hosts, one of them proxy, app and third etcd member at once."""
+"""The smallest lab with a failover: five hosts, one of them with proxy, app and the third etcd member."""
 
 
 def _host(name, last):
-    # The cluster's name is data of the host: group_data/all.py, which has a default, overrides data of group "all".
+    # `cluster` is data of each host: the default in group_data/all.py overrides data of the group "all".
     return name, {"ssh_hostname": f"10.78.0.{last}", "cluster": "compact", "profile": "pair"}
 
 

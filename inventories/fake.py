@@ -1,4 +1,4 @@
-"""Hosts that are nowhere: for a look at the plan, `pyinfra --dry --json inventories/fake.py deploy/cluster.py`."""
+"""Hosts that do not exist, to see the plan: `pyinfra --dry --json inventories/fake.py deploy/cluster.py`."""
 
 
 def _host(name, last):

@@ -1,4 +1,4 @@
-"""The full local lab: etcd x3, postgres x3, proxy x2, app x2, made on this machine by `lab up`."""
+"""The full local lab: etcd x3, postgres x3, proxy x2, app x2, created on this machine by `lab up`."""
 
 
 def _host(name, last):

@@ -1,4 +1,4 @@
-"""Passwords: random, made once, kept in one file of mode 0600 outside git."""
+"""Passwords: random, generated once, kept in a file of mode 0600 outside git."""
 
 import fcntl
 import json
@@ -10,14 +10,14 @@ NAMES = ("superuser", "replication", "rewind", "weather", "firedrill", "patroni_
 
 
 class Secrets(dict):
-    """Passwords by name. Never printed: its repr shows the names alone."""
+    """Passwords by name. The repr shows only the names."""
 
     def __repr__(self) -> str:
         return f"Secrets({', '.join(self)})"
 
 
 def load(path: str | Path, cluster: str) -> Secrets:
-    """The passwords of one cluster; missing ones are made and written first. Raises OSError."""
+    """The passwords of a cluster. Missing ones are generated and written first. Raises OSError."""
     path = Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open(path.with_suffix(".lock"), "w") as lock:
@@ -32,7 +32,7 @@ def load(path: str | Path, cluster: str) -> Secrets:
 
 
 def known(path: str | Path, cluster: str) -> Secrets:
-    """The passwords of one cluster that are there; none is made."""
+    """The existing passwords of a cluster; none is generated."""
     path = Path(path).expanduser()
     return Secrets(json.loads(path.read_text()).get(cluster, {}) if path.exists() else {})
 

@@ -1,6 +1,6 @@
-"""The compact five on this machine, each with a kernel of its own: netem, a watchdog, a clock, power cuts that bite.
+"""The five hosts of compact.py on user-mode Linux: each has its own netem, watchdog, clock and page cache.
 
-Runs wherever the containers do, without KVM. A host's own data `"provider": "nspawn"` makes that one a container.
+Runs wherever containers do, without KVM. `"provider": "nspawn"` in the data of a host makes it a container.
 """
 
 
@@ -8,7 +8,7 @@ def _host(name, last, **data):
     return name, {"ssh_hostname": f"10.79.0.{last}", "cluster": "vms", "profile": "pair"} | data
 
 
-# A leader whose Patroni hangs is reset by its own kernel before anyone else may lead; without the device none may lead.
+# If Patroni hangs on the leader, the kernel resets the host before another node may lead. Required on every database.
 def _database(name, last):
     return _host(name, last, watchdog={"mode": "required", "device": "/dev/watchdog"})
 

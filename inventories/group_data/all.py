@@ -1,19 +1,19 @@
-"""Defaults of every inventory. A role's file here, a role's data and a host's own data override them.
+"""Defaults of every inventory. Overridden by a file per role in this folder, by data of a role, and by data of a host.
 
-The data of the group `all` in an inventory file does not: pyinfra lets this file win over it.
+Not by data of the group `all` in an inventory file next to this folder: pyinfra gives this file precedence over it.
 """
 
 from os import environ as _environ
 
 ssh_user = "root"
 disk_gib = 8
-# Of a local host with a kernel of its own; containers share the machine's memory.
+# For user-mode Linux hosts; containers share this machine's memory.
 memory_mib = 512
 
-# Versions are Debian 13's; the deploy asks apt for these packages by name.
+# Debian 13's version; the deploy installs these packages by name.
 postgres_version = "17"
 
-# The name of the cluster: Patroni's scope, and the section of the secrets file that holds its passwords.
+# The name of the cluster: Patroni's scope, and its section in the secrets file.
 cluster = "firedrill"
 patroni_namespace = "/service/"
 # In its folder are the ledger of active faults and other state of the controller, too.
@@ -31,12 +31,12 @@ ports = {
     "weather": 8000,
 }
 
-# How the cluster is reached and what its parts are called on a host: as the deploy makes them. For a cluster that was
-# made otherwise an inventory says `foreign = True` and what is different; docs/own-machines.md tells of each.
+# Access to the cluster, and the names of its parts on a host, as deployed. For an existing cluster an inventory sets
+# `foreign` to True and whatever differs; docs/own-machines.md explains each key.
 foreign = False
 database = "weather"
 sql_options: dict[str, str] = {}
-# A password is a `secret` of the secrets file, a `password`, or the content of a `password_file` or `password_env`.
+# A password is a `secret` in the secrets file, a `password`, or the content of `password_file` or `password_env`.
 credentials = {
     "sql": {"user": "firedrill", "secret": "firedrill"},
     "patroni_rest": {"user": "patroni", "secret": "patroni_rest"},
@@ -53,8 +53,8 @@ postgres_logs = ["/var/log/postgresql/*.log", "/var/lib/postgresql/*/*/log/*.log
 
 # Timings, in seconds. Patroni: ttl >= 20, loop_wait >= 1, retry_timeout >= 3 and
 # loop_wait + 2 * retry_timeout <= ttl, or Patroni adjusts them silently (3.2 and later).
-# HAProxy: how often a server is asked (inter up, downinter down, fastinter in between), and after how
-# many answers it counts as up (rise) or down (fall).
+# HAProxy: the check interval (inter: up, downinter: down, fastinter: in transition), and the number of
+# checks after which a server is up (rise) or down (fall).
 profile = "fast"
 profiles = {
     "fast": {
@@ -73,7 +73,7 @@ profiles = {
         "rise": 1,
         "fall": 2,
     },
-    # Patroni's own defaults and its sample HAProxy configuration, with synchronous replication switched on.
+    # Patroni's defaults and its sample HAProxy configuration, with synchronous replication enabled.
     "default": {
         "ttl": 30,
         "loop_wait": 10,
@@ -91,11 +91,11 @@ profiles = {
         "fall": 3,
     },
 }
-# For two database nodes. A standby promoted under quorum commit waits for the other half of the quorum, which is the
-# dead leader, until Patroni has struck it off; promoted under "on" it waits for nobody.
+# For two database nodes. Under quorum commit a promoted standby waits for the other half of the quorum, the dead
+# leader, until Patroni removes it; under "on" it waits for nobody.
 profiles["pair"] = profiles["fast"] | {"synchronous_mode": "on"}
 
-# Debian packages by role; a role's list is installed on the hosts that have it.
+# Debian packages by role.
 packages = {
     "all": ["python3", "ca-certificates"],
     "etcd": ["etcd-server", "etcd-client"],
@@ -105,30 +105,30 @@ packages = {
     "monitor": [],
 }
 
-# Where chaosblade is, on the hosts that have it. `pyinfra INVENTORY deploy/chaosblade.py` puts it there, from
-# `chaosblade_archive`, a file or an address of yours, whose SHA-256 is `chaosblade_sha256`.
+# The folder of chaosblade on a host. `pyinfra -y INVENTORY deploy/chaosblade.py` installs it from
+# `chaosblade_archive`, a file or a URL, whose SHA-256 is `chaosblade_sha256`.
 chaosblade_folder = "/opt/chaosblade"
 chaosblade_archive = ""
 chaosblade_sha256 = ""
 
-# Networks that may log in to PostgreSQL, apart from the hosts' and the controller's own addresses.
+# Networks that may log in to PostgreSQL, in addition to the addresses of the hosts and the controller.
 client_networks: list[str] = []
 
-# Of the floating address (`vip` in the inventory; without one there is no keepalived, and clients get all proxies).
+# VRRP id of the floating address (`vip` in the inventory; without it there is no keepalived).
 virtual_router_id = 77
 
-# Milliseconds. An election must end well inside Patroni's retry_timeout.
+# Milliseconds. An election must end well within Patroni's retry_timeout.
 etcd_heartbeat_ms = 100
 etcd_election_ms = 1000
 
-# Patroni opens the watchdog where there is one; "required" keeps a node without from leading, "off" leaves it alone.
+# automatic: used if the device exists; required: a node without one may not lead; off: not used.
 watchdog = {"mode": "automatic", "device": "/dev/watchdog"}
 
-# How far a replica may lag behind and still serve reads.
+# The maximum lag of a replica that serves reads.
 read_lag = "10MB"
 
-# For small hosts. Changes reach a running cluster at the next deploy; those that need a restart of PostgreSQL
-# (max_connections, shared_buffers) show as "pending restart" in `patronictl list` until one is made.
+# For small hosts. The next deploy applies changes to a running cluster; those that need a restart of PostgreSQL
+# (max_connections, shared_buffers) are shown as "pending restart" by `patronictl list` until then.
 postgres_parameters = {
     "max_connections": 200,
     "shared_buffers": "64MB",
@@ -140,15 +140,15 @@ postgres_parameters = {
     "password_encryption": "scram-sha-256",
     "log_line_prefix": "%m [%p] %q%u@%d ",
     "log_checkpoints": "off",
-    # A standby that asked the new primary before it was promoted asks again at once, not after 5 s: until one
-    # streams, the new primary's commits wait.
+    # A standby that connected to the new primary before its promotion retries sooner than after 5 s: the new
+    # primary's commits wait until one streams.
     "wal_retrieve_retry_interval": "500ms",
-    # A client or a host that vanished is noticed in seconds, and its locks are freed.
+    # A vanished client or host is detected within seconds, and its locks are released.
     "tcp_keepalives_idle": 5,
     "tcp_keepalives_interval": 1,
     "tcp_keepalives_count": 3,
     "tcp_user_timeout": 5000,
 }
 
-# Seconds that a deploy waits for each state before it says what held it up.
+# Seconds that a deploy waits for each state before it reports what is missing.
 deadlines = {"quorum": 60, "leader": 90, "streaming": 120, "standby": 30, "proxy": 60, "app": 60}
