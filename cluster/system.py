@@ -111,6 +111,7 @@ class System(Protocol):
     name: str
     title: str
     database_role: str  # the inventory role of its database hosts
+    data_folder: str  # holds the data on a database host
     coordinator_role: str | None  # the role of the hosts that elect the leader, None where the databases do
     tiers: tuple[tuple[str, str], ...]  # (role, title) of all parts, front first
     dialect: Dialect

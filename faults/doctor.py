@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from firedrill.cluster.each import each
-from firedrill.faults import lookup, processes
+from firedrill.faults import engine, lookup, processes
 from firedrill.faults.backends.table import choices
 from firedrill.faults.connections import Connections, connected
 from firedrill.faults.network import firewall
@@ -98,7 +98,9 @@ def _options(kind: type[Fault], host: Host) -> Iterator[dict[str, Any]]:
 
 def _reason(kind: type[Fault], given: Mapping[str, Any], target: Target) -> str | None:
     try:
-        kind(**given).refuse(target)
+        fault = kind(**given)
+        engine.refuse_other_system(fault, target.access)
+        fault.refuse(target)
     except Problem as problem:
         return problem.cause.removeprefix(f"{target.host.name}: ").removeprefix(f"{target.host.name} ")
     return None

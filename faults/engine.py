@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 
 from firedrill.cluster import ssh
 from firedrill.cluster.each import each
+from firedrill.cluster.systems import system_of
 from firedrill.faults import deadman, ledger, lookup, undo
 from firedrill.faults.active import fault_of, target_of
 from firedrill.faults.connections import Connections, connected
@@ -75,6 +76,7 @@ def plan(
     limit = fault.default_limit_s if limit_s is None else limit_s
     check_limit(limit)
     check_options(fault)
+    refuse_other_system(fault, access)
     hosts = tuple(resolve(spec, access))
     if len(hosts) > max_hosts:
         names = ", ".join(host.name for host in hosts)
@@ -84,14 +86,24 @@ def plan(
     return Plan(fault, spec, hosts, limit)
 
 
+def refuse_other_system(fault: Fault, access: Access) -> None:
+    """Raises Refused for a fault of another database system than the inventory's."""
+    wanted, found = getattr(fault, "systems", ()), system_of(access.inventory).name
+    if wanted and found not in wanted:
+        raise Refused(
+            f"{lookup.name_of(fault)} is for {', '.join(wanted)}, this cluster is {found}", "take another fault"
+        )
+
+
 def _keep_quorum(hosts: tuple[Host, ...], access: Access) -> None:
-    """Including the hosts that are hit already, a majority of the etcd members stays untouched."""
-    members = {host.name for host in access.inventory.role("etcd")}
+    """Including the hosts that are hit already, a majority of the coordinator's members stays untouched."""
+    role = system_of(access.inventory).coordinator_role
+    members = {host.name for host in access.inventory.role(role)} if role else set()
     hit = {host.name for host in hosts} | {entry.host for entry in ledger.entries(access.inventory)}
     lost = sorted(members & hit)
     if len(lost) > (len(members) - 1) // 2 and members & {host.name for host in hosts} and len(members) > 1:
         raise Refused(
-            f"{', '.join(lost)} are {len(lost)} of {len(members)} etcd members: the quorum would be at stake",
+            f"{', '.join(lost)} are {len(lost)} of {len(members)} {role} members: the quorum would be at stake",
             "say `--allow-quorum-loss` if you mean it",
         )
 

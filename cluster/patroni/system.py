@@ -35,6 +35,7 @@ class Patroni:
     name = "patroni"
     title = "PostgreSQL with Patroni"
     database_role = "postgres"
+    data_folder = "/var/lib/postgresql"
     coordinator_role: str | None = "etcd"
     tiers: tuple[tuple[str, str], ...] = (
         ("proxy", "HAProxy"),

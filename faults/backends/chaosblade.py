@@ -162,10 +162,8 @@ class DiskFill(InUnit):
         return f"disk fill --path {shlex.quote(fault.folder(target))} --size {size}"
 
     def undo_text(self, fault: Any, target: Target) -> str:
-        return (
-            f"{blade.destroy_text(target)}\n{unit.stop_text(target)} && rm -f {fault.file(target, FILL_FILE)}\n"
-            f"{fault.own_undo(target)}"
-        )
+        remove = f"rm -f {fault.file(target, FILL_FILE)} || exit 1"
+        return f"{blade.destroy_text(target)}\n{unit.stop_text(target)} && {remove}\n{fault.own_undo(target)}"
 
 
 class Kill(Experiment):

@@ -27,6 +27,7 @@ class EtcdQuorumLoss:
 
     means: str = "stop_service"
 
+    systems: ClassVar[tuple[str, ...]] = ("patroni",)
     kind: ClassVar[str] = "cluster"
     default_limit_s: ClassVar[float] = 60
 

@@ -53,6 +53,7 @@ class ReplicationBreak(OnHost):
     user: str = "replicator"
     how: str = "lock_user"
 
+    systems: ClassVar[tuple[str, ...]] = ("patroni",)
     kind: ClassVar[str] = "cluster"
     default_limit_s: ClassVar[float] = 60
 

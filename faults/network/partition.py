@@ -7,6 +7,7 @@ end drops, that host receives nothing and its own packets still arrive.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from firedrill.cluster.systems import system_of
 from firedrill.faults.network import peers
 from firedrill.faults.network.cut import FirewallCut
 from firedrill.faults.network.firewall import DIRECTIONS, Cut
@@ -42,7 +43,6 @@ AMONG: dict[str, tuple[Callable[[int, int], list[int]], int]] = {
 }
 # Between each host of the target and its peers.
 APART = ("isolate", "one_way", "clients_only")
-CLUSTER = ("etcd", "postgres")
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,7 @@ class Partition(FirewallCut):
 
     def _cut_off(self, target: Target) -> list[str]:
         if self.shape == "clients_only":
-            return [
-                host.address
-                for host in target.access.inventory.hosts
-                if host.name != target.host.name and set(host.roles) & set(CLUSTER)
-            ]
+            return _cluster(target)
         if self.shape in APART:
             return peers.addresses(target, self.peers)
         return [target.together[other].address for other in self._among(target)]
@@ -99,3 +95,11 @@ class Partition(FirewallCut):
 
     def prove(self, target: Target) -> str:
         return super().prove(target) if self.cuts(target) else f"{target.host.name}: reaches both sides"
+
+
+def _cluster(target: Target) -> list[str]:
+    """The addresses of the other hosts that run the database or its coordinator."""
+    system = system_of(target.host)
+    roles = {system.database_role, system.coordinator_role}
+    hosts = target.access.inventory.hosts
+    return [host.address for host in hosts if host.name != target.host.name and set(host.roles) & roles]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from firedrill.cluster.systems import system_of
 from firedrill.faults import capability
 from firedrill.faults.by_backend import ByBackend
 from firedrill.faults.protocol import NotEffective, Refused, Target
@@ -14,9 +15,9 @@ TOLERANCE = 16 << 20
 
 @dataclass(frozen=True)
 class DiskFull(ByBackend):
-    """Fill the disk that holds `path` until `percent` of it is in use; `margin_mib` always stays free."""
+    """Fill the disk of `path` (default the data folder) until `percent` is in use; `margin_mib` always stays free."""
 
-    path: str = "/var/lib/postgresql"
+    path: str = ""
     percent: float = 100
     margin_mib: int = 16
     backend: str = load.BACKEND
@@ -27,7 +28,8 @@ class DiskFull(ByBackend):
 
     def check(self) -> None:
         super().check()
-        disk.check(self.path)
+        if self.path:
+            disk.check(self.path)
         if not 0 < self.percent <= 100:
             raise Refused(f"{self.percent:g} % of a disk", "give more than 0 and at most 100")
         if self.margin_mib < LEAST_MARGIN_MIB:
@@ -50,7 +52,7 @@ class DiskFull(ByBackend):
 
     def folder(self, target: Target) -> str:
         """The folder whose disk is filled."""
-        return self.path
+        return self.path or system_of(target.host).data_folder
 
     def file(self, target: Target, name: str = "") -> str:
         """The file that fills the disk, quoted for a shell; backends may have another `name` for it."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from firedrill.cluster import ssh
+from firedrill.cluster.systems import system_of
 from firedrill.faults import undo, unit
 from firedrill.faults.protocol import NotEffective, Refused, Target
 from firedrill.faults.resource import disk, load
@@ -17,9 +18,9 @@ MOST_WORKERS, MOST_MIB = 256, 1 << 20
 
 @dataclass(frozen=True)
 class DiskIo(load.Load):
-    """Write, sync and read in `workers` files of `mib` each on the disk that holds `path`."""
+    """Write, sync and read in `workers` files of `mib` each on the disk of `path` (default the data folder)."""
 
-    path: str = "/var/lib/postgresql"
+    path: str = ""
     workers: int = 2
     mib: int = 64
     backend: str = load.BACKEND
@@ -29,7 +30,8 @@ class DiskIo(load.Load):
 
     def check(self) -> None:
         super().check()
-        disk.check(self.path)
+        if self.path:
+            disk.check(self.path)
         if not (1 <= self.workers <= MOST_WORKERS and 1 <= self.mib <= MOST_MIB):
             raise Refused(
                 f"{self.workers} workers with {self.mib} MiB each",
@@ -47,7 +49,7 @@ class DiskIo(load.Load):
 
     def folder(self, target: Target) -> str:
         """The folder whose disk is kept busy."""
-        return self.path
+        return self.path or system_of(target.host).data_folder
 
     def _files(self, target: Target) -> str:
         return disk.file(self.folder(target), f".faults-{target.id}.")

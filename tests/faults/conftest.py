@@ -139,13 +139,17 @@ def heal(ways, told) -> Callable[[list[Entry]], None]:
 
 @pytest.fixture
 def controller(net) -> Callable[..., subprocess.Popen]:
-    """A controller in a process of its own, which injects one after the other, says `done` and waits to be killed."""
+    """A controller in a process of its own, which injects one after the other, prints `done` and waits to be killed.
+
+    With a `step` it waits there instead, and is there when this returns.
+    """
     started = []
 
-    def start(*injections: list) -> subprocess.Popen:
-        command = [sys.executable, Path(__file__).with_name("controller.py"), net, json.dumps(injections)]
-        child = subprocess.Popen(list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    def start(*injections: list, step: str = "") -> subprocess.Popen:
+        child = start_controller(net, injections, step)
         started.append(child)
+        if step:
+            wait_for_step(child, step)
         return child
 
     yield start
@@ -153,6 +157,23 @@ def controller(net) -> Callable[..., subprocess.Popen]:
         child.kill()
         child.wait()
         child.stdout.close()
+
+
+def start_controller(inventory: Path, injections, step: str = "") -> subprocess.Popen:
+    """A process of tests/faults/controller.py."""
+    command = [sys.executable, Path(__file__).with_name("controller.py"), inventory, json.dumps(injections)]
+    words = [*map(str, command), *([step] if step else [])]
+    return subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def wait_for_step(child: subprocess.Popen, step: str) -> None:
+    """Read what the controller prints, until it is at the step."""
+    lines = []
+    for line in child.stdout:
+        lines.append(line.strip())
+        if lines[-1] == f"at {step}":
+            return
+    raise AssertionError(f"the controller ended before {step}: {lines}")
 
 
 def login(host: Host) -> ssh.Connection:

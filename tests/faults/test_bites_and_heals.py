@@ -1,6 +1,5 @@
 """Every fault that a host undoes itself: it bites, as seen from outside; it heals; it heals without its controller."""
 
-import subprocess
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,18 +139,19 @@ def test_what_does_not_go_with_others_heals_by_itself_too(controller, on, heal, 
     heal(left)
 
 
-def test_it_heals_whenever_its_controller_is_killed(controller, ways, on, told, heal):
-    """At any step: before the undo is armed, between that and the harm, before the proof."""
-    for moment in (0.05, 0.15, 0.25, 0.35, 0.5):
-        child = controller(["partition", {}, "etcd1", 3])
-        assert child.stdout.readline() == "read\n"
-        with pytest.raises(subprocess.TimeoutExpired):
-            child.wait(moment)
-        child.kill()
-        until(lambda: journals(on, "etcd1") == "", 8)
-        assert on("etcd3", PING.format(address=ETCD1)) == "heard"
-    heal(ledger.entries(ways.inventory))
-    assert ledger.entries(ways.inventory) == []
+@pytest.mark.parametrize("step", ["recorded", "armed", "ready", "injected", "effective"])
+def test_it_heals_at_whatever_step_its_controller_is_killed(controller, ways, on, heal, step):
+    """It is at that step when it is killed: the fault bites at the last two, and the host is armed before."""
+    child = controller(["partition", {}, "etcd1", 8], step=step)
+    bites = step in ("injected", "effective")
+    assert on("etcd3", PING.format(address=ETCD1)) == ("silence" if bites else "heard")
+    assert ("faults-" in journals(on, "etcd1")) == (step != "recorded")
+    child.kill()
+    until(lambda: journals(on, "etcd1") == "", 18)
+    assert on("etcd3", PING.format(address=ETCD1)) == "heard"
+    left = ledger.entries(ways.inventory)
+    assert [entry.host for entry in left] == ["etcd1"], "it was on record before anything else"
+    heal(left)
 
 
 def test_a_host_that_hears_of_no_new_login_heals_at_once(inject, heal, on, monkeypatch):

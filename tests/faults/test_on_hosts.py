@@ -1,10 +1,7 @@
 """Faults on real hosts: each bites, heals, and heals by itself when its controller is killed."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
+import re
 import time
 from collections.abc import Callable
 
@@ -12,7 +9,8 @@ import pytest
 
 from firedrill.faults import ledger
 from firedrill.inventories.read import read
-from tests.labs import ROOT, place
+from tests.faults.conftest import start_controller, wait_for_step
+from tests.labs import place
 
 pytestmark = pytest.mark.lab("faults")
 NAME, SUBNET = place("faults")
@@ -75,30 +73,18 @@ def test_a_power_cut_heals_by_itself_when_the_controller_is_gone(faults, command
     until(lambda: json.loads(faults("status", "--json").stdout) == [], 15)
 
 
-def test_a_power_cut_heals_by_itself_when_its_controller_is_killed_at_any_step(command, inventory):
-    for moment in (0.9, 1.2, 1.6):
-        child = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "firedrill.faults",
-                "-i",
-                str(inventory),
-                "inject",
-                "power_cut",
-                "db1",
-                "--for",
-                "5s",
-                "--unsteady",
-            ],
-            cwd=ROOT,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(moment)
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
-        until(lambda: ledger.entries(read(inventory)) == [], 25)
-        until(lambda: state(command, inventory) == "running", 30)
+@pytest.mark.parametrize("step", ["deadman", "recorded", "ready", "injected", "effective"])
+def test_a_power_cut_heals_by_itself_at_whatever_step_its_controller_is_killed(command, inventory, step):
+    child = start_controller(inventory, [["power_cut", {}, "db1", 8]], step)
+    with child:
+        try:
+            wait_for_step(child, step)
+            assert state(command, inventory) == ("off" if step in ("injected", "effective") else "running")
+            assert len(ledger.entries(read(inventory))) == (step != "deadman")
+        finally:
+            child.kill()
+    until(lambda: ledger.entries(read(inventory)) == [], 45)
+    until(lambda: state(command, inventory) == "running", 30)
 
 
 def test_a_power_command_that_does_nothing_is_not_effective(command, inventory):
@@ -113,15 +99,30 @@ def test_a_power_command_that_does_nothing_is_not_effective(command, inventory):
 
 
 def test_kill_bites_and_heals(faults, shell):
-    before = shell("systemctl show -P MainPID systemd-networkd")
-    done = faults("inject", "kill", "db1", "--process", "systemd-networkd.service")
+    shell("systemd-run --unit=victim --property=Restart=always --property=RestartSec=100ms sleep 9999")
+    before = shell("systemctl show -P MainPID victim")
+    done = faults("inject", "kill", "db1", "--process", "victim.service")
     assert done.returncode == 0, done.stderr
     assert f"(pid {before}) is gone" in done.stderr
     assert "faults-" in shell("systemctl list-timers --no-legend")
     healed = faults("heal", "--all")
     assert "runs again" in healed.stderr
-    assert shell("systemctl show -P MainPID systemd-networkd") not in (before, "0")
+    assert shell("systemctl show -P MainPID victim") not in (before, "0")
     assert "faults-" not in shell("systemctl list-timers --no-legend; ls /var/lib/faults")
+
+
+@pytest.mark.parametrize("unit", [
+    "ssh", "ssh.socket", "systemd-logind", "dbus", "systemd-networkd", "sysinit.target", "system.slice", "-.mount",
+    "multi-user.target",
+])  # fmt: skip
+@pytest.mark.parametrize("fault", ["stop_service", "freeze", "kill"])
+def test_what_ssh_and_the_undo_depend_on_is_refused(faults, shell, fault, unit):
+    """By systemd's own dependencies; a unit that does not run is refused as well."""
+    done = faults("inject", fault, "db1", "--process", unit)
+    assert done.returncode == 2
+    assert re.search(r"depends? on|no service|no unit's name|no process|runs no|is inactive", done.stderr), done.stderr
+    assert "effective" not in done.stderr
+    assert shell("ls /var/lib/faults") == ""
 
 
 def test_kill_refuses_what_does_not_run(faults):

@@ -5,6 +5,8 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
+from firedrill.cluster.patroni.system import Patroni
+from firedrill.cluster.systems import SYSTEMS
 from firedrill.faults import engine
 from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.command import Command
@@ -80,9 +82,36 @@ def test_an_unknown_target_is_refused_with_those_there_are(ways, spec):
         resolve(spec, ways)
 
 
-def test_a_power_fault_needs_the_commands(ways):
-    with pytest.raises(Refused, match="db1 has no `power_off` command"):
-        PowerCut(by="command").refuse(target(without(ways, "power")))
+@pytest.mark.parametrize(("name", "options", "lacks"), [
+    ("power_cut", {"by": "command"}, "power_off"), ("poweroff", {}, "power_on"), ("reboot", {}, "power_on"),
+    ("pause", {}, "pause"),
+])  # fmt: skip
+def test_a_power_fault_needs_the_commands(ways, name, options, lacks):
+    with pytest.raises(Refused, match=f"db1 has no `{lacks}` command"):
+        FAULTS[name](**options).refuse(target(without(ways, "power")))
+
+
+def test_a_power_command_with_an_unknown_placeholder_is_refused(ways):
+    host = ways.inventory["db1"]
+    odd = replace(host, data=host.data | {"power": {"pause": "virsh suspend {domain}"}})
+    with pytest.raises(Refused, match="placeholder that does not exist.*take {name}, {address}, {inventory}"):
+        FAULTS["pause"]().refuse(replace(target(ways), host=odd))
+
+
+def test_a_fault_of_another_system_is_refused(ways, monkeypatch):
+    monkeypatch.setitem(SYSTEMS, "other", Other())
+    hosts = tuple(replace(host, data=host.data | {"system": "other"}) for host in ways.inventory.hosts)
+    other = replace(ways, inventory=replace(ways.inventory, hosts=hosts))
+    with pytest.raises(Refused, match="replication_break is for patroni, this cluster is other"):
+        engine.plan(FAULTS["replication_break"](), "db1", other)
+    assert engine.plan(FAULTS["drop"](peers="db2"), "db1", other).hosts
+
+
+class Other(Patroni):
+    """A system without a coordinator."""
+
+    name = "other"
+    coordinator_role = None
 
 
 def test_a_host_that_is_off_cannot_lose_its_power(ways):
