@@ -15,7 +15,7 @@ def offset(connection: ssh.Connection) -> tuple[int, int]:
     found = []
     for last in (False,) * ROUNDS + (True,):
         began = time.time_ns()
-        running.say("\n", last=last)
+        running.send("\n", last=last)
         shown = int(running.line())
         ended = time.time_ns()
         found.append(((ended - began) // 2, shown - (began + ended) // 2))

@@ -1,4 +1,4 @@
-"""Commands on a host over SSH, with deadlines: one connection a host, opened when first used."""
+"""Commands on a host over SSH, each with a deadline."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ class Unreachable(Problem):
 
 
 def connect(host: Host) -> Connection:
-    """An open connection as the inventory says. Raises Unreachable."""
+    """An open connection, with the user, port and keys that the inventory gives. Raises Unreachable."""
     options = {"key_filename": str(Path(host.data["ssh_key"]).expanduser())} if host.data.get("ssh_key") else {}
     connection = Connection(
         host.address,
@@ -40,25 +40,25 @@ def connect(host: Host) -> Connection:
         connection.open()
     except ERRORS as error:
         connection.close()
-        raise Unreachable(f"{host.name} ({host.address}) does not answer SSH ({error})", "is it on?") from None
+        raise Unreachable(f"{host.name} ({host.address}) does not answer SSH ({error})", "is it switched on?") from None
     return connection
 
 
 def sh(
     connection: Connection, command: str, *, stdin: str = "", seconds: float = COMMAND_SECONDS, check: bool = True
 ) -> str:
-    """Run a command and return what it printed, stripped. Raises Problem when it fails and `check`."""
+    """Run a command and return its output, stripped. Raises Problem if it fails, unless `check` is false."""
     running = Running(connection, command, seconds=seconds)
-    running.say(stdin, last=True)
-    out, said, code = running.end()
+    running.send(stdin, last=True)
+    out, errors, code = running.end()
     if check and code:
-        words = (said.strip() or out.strip() or f"exit {code}").splitlines()[-1]
-        raise Problem(f"{connection.host}: `{_short(command)}` failed ({words})", "mend the cause and inject it again")
+        cause = (errors.strip() or out.strip() or f"exit {code}").splitlines()[-1]
+        raise Problem(f"{connection.host}: `{_short(command)}` failed ({cause})", "fix the cause and try again")
     return out.strip()
 
 
 def script(connection: Connection, text: str, *, seconds: float = COMMAND_SECONDS, check: bool = True) -> str:
-    """Run a shell script of any length, which never stands in an argument list."""
+    """Run a shell script of any length: it is sent on standard input, not as an argument."""
     return sh(connection, "sh", stdin=text, seconds=seconds, check=check)
 
 
@@ -68,13 +68,13 @@ def _short(command: str) -> str:
 
 
 class Running:
-    """A command that was started on a host and goes on; paramiko itself, since each of fabric's runs costs 20 ms."""
+    """A command that is running on a host. It uses paramiko directly: each run by fabric costs 20 ms."""
 
     def __init__(self, connection: Connection, command: str, *, seconds: float = COMMAND_SECONDS) -> None:
         self.command = command
         self.host = connection.host
         self._out: list[bytes] = []
-        with self._breaking_off():
+        with self._unreachable_on_error():
             transport = connection.client.get_transport()
             if transport is None:
                 raise EOFError("the connection is closed")
@@ -82,44 +82,46 @@ class Running:
             self.channel.settimeout(seconds)
             self.channel.exec_command(command)
 
-    def say(self, text: str, *, last: bool = False) -> None:
-        """Write to its standard input; the `last` time, close it."""
-        with self._breaking_off():
+    def send(self, text: str, *, last: bool = False) -> None:
+        """Write to its standard input; `last` closes it."""
+        with self._unreachable_on_error():
             if text:
                 self.channel.sendall(text.encode())
             if last:
                 self.channel.shutdown_write()
 
     def line(self) -> str:
-        """Its next line, waited for."""
-        with self._breaking_off():
-            while b"\n" not in (whole := b"".join(self._out)):
+        """Its next line of output, awaited; empty if it has ended."""
+        with self._unreachable_on_error():
+            while b"\n" not in (received := b"".join(self._out)):
                 piece = self.channel.recv(4096)
                 if not piece:
                     break
                 self._out.append(piece)
-            first, _, rest = whole.partition(b"\n")
+            first, _, rest = received.partition(b"\n")
             self._out = [rest] if rest else []
             return first.decode(errors="replace")
 
     def end(self) -> tuple[str, str, int]:
-        """Wait for its end: what it printed, its errors, its exit code."""
-        with self._breaking_off(), self.channel:
+        """Wait until it ends; return its output, its errors, its exit code."""
+        with self._unreachable_on_error(), self.channel:
             while piece := self.channel.recv(65536):
                 self._out.append(piece)
-            said = b""
+            errors = b""
             while piece := self.channel.recv_stderr(65536):
-                said += piece
+                errors += piece
             out = b"".join(self._out)
-            return out.decode(errors="replace"), said.decode(errors="replace"), self.channel.recv_exit_status()
+            return out.decode(errors="replace"), errors.decode(errors="replace"), self.channel.recv_exit_status()
 
     @contextmanager
-    def _breaking_off(self) -> Iterator[None]:
+    def _unreachable_on_error(self) -> Iterator[None]:
         try:
             yield
         except ERRORS as error:
-            said = f"{error or type(error).__name__}"
-            raise Unreachable(f"{self.host} broke off `{_short(self.command)}` ({said})", "is it on?") from None
+            cause = f"{error or type(error).__name__}"
+            raise Unreachable(
+                f"{self.host}: connection lost during `{_short(self.command)}` ({cause})", "is it switched on?"
+            ) from None
 
 
 def answers(host: Host, seconds: float = 0.5) -> bool:
@@ -133,24 +135,24 @@ def answers(host: Host, seconds: float = 0.5) -> bool:
 
 
 def silent(host: Host) -> float | None:
-    """When (monotonic) the host was found silent; None where it answers. One that is only late is asked for longer."""
+    """When (monotonic) the host was found not to answer; None if it answers, be it late: it is given SURE_SECONDS."""
     if answers(host):
         return None
     missed = time.monotonic()
     return None if answers(host, SURE_SECONDS) else missed
 
 
-def _heard(host: Host) -> float | None:
+def _answered_at(host: Host) -> float | None:
     return time.monotonic() if answers(host) else None
 
 
 def wait(host: Host, *, up: bool, seconds: float) -> float:
     """Wait until the host answers SSH, or no longer does; return the seconds it took. Raises TimeoutError."""
     began = time.monotonic()
-    look = _heard if up else silent
+    look = _answered_at if up else silent
     while (moment := look(host)) is None:
         if time.monotonic() - began > seconds:
-            state = "answers SSH still" if not up else "does not answer SSH"
+            state = "still answers SSH" if not up else "does not answer SSH"
             raise TimeoutError(f"{host.name} {state} after {seconds:g} s")
         time.sleep(0.05)
     return moment - began

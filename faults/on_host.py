@@ -102,7 +102,7 @@ class Waiting:
 
     def go(self) -> None:
         self._sent = time.time_ns()
-        self._running.say("go\n", last=True)
+        self._running.send("go\n", last=True)
 
     def done(self) -> int:
         """When the host injected it, by its own clock if that lies between our signal and its answer."""

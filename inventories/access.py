@@ -1,6 +1,6 @@
-"""Where every client of the cluster gets its addresses and credentials: probes, watches, REST, SQL, load.
+"""Where every client of the cluster gets its addresses, TLS files and credentials: probes, watches, REST, SQL, load.
 
-One place, so that TLS, other ports or another's cluster are one change here and none elsewhere.
+One place, so that TLS, other ports or an existing cluster are one change here and none elsewhere.
 """
 
 import os
@@ -15,7 +15,7 @@ from firedrill.inventories.read import Host, Inventory
 
 DATABASE = "weather"
 PROBE_USER = "firedrill"
-# Patroni's own, where its dynamic configuration says nothing.
+# Patroni's own, for what its dynamic configuration does not set.
 PATRONI_DEFAULTS = {
     "ttl": 30,
     "loop_wait": 10,
@@ -29,7 +29,7 @@ PATRONI_DEFAULTS = {
 
 @dataclass(frozen=True)
 class Access:
-    """The ways into one cluster. Passwords are masked in its repr."""
+    """The access to one cluster. Passwords are masked in its repr."""
 
     inventory: Inventory
     passwords: secrets.Secrets = field(repr=False)
@@ -40,39 +40,43 @@ class Access:
 
     @property
     def ports(self) -> dict[str, int]:
-        return self.data["ports"]
+        ports: dict[str, int] = self.data["ports"]
+        return ports
 
     @property
     def foreign(self) -> bool:
-        """Whether others made the cluster."""
+        """Whether it is an existing cluster, not deployed by Firedrill."""
         return bool(self.data["foreign"])
 
     @property
     def profile_name(self) -> str:
-        return "of its own" if self.foreign else self.data["profile"]
+        return "of its own" if self.foreign else str(self.data["profile"])
 
     @property
     def profile(self) -> dict[str, Any]:
-        """The timings that the cluster was deployed with; of a foreign one Patroni's defaults, and its `timings`."""
+        """The timings that the cluster was deployed with; of an existing one Patroni's defaults and its `timings`."""
         if self.foreign:
             return PATRONI_DEFAULTS | self.data.get("timings", {})
-        return self.data["profiles"][self.data["profile"]]
+        profile: dict[str, Any] = self.data["profiles"][self.data["profile"]]
+        return profile
 
     @property
     def has_app(self) -> bool:
-        """Whether the weather app is there for users to ask."""
+        """Whether users can use the weather app."""
         return bool(self.inventory.role("app"))
+
+    # -- clients -----------------------------------------------------------------------------------------
 
     @property
     def through_proxy(self) -> bool:
-        """Whether clients go to an address before the databases; otherwise libpq tries one after the other."""
+        """Whether clients connect to one address in front of the databases; otherwise libpq tries each database."""
         return bool(self.data.get("vip") or self.inventory.role("proxy"))
 
     @property
     def front(self) -> str:
-        """The address users connect to: the floating one, else the first proxy's, else all the databases'."""
+        """The address that users connect to: the floating one, else the first proxy's, else all the databases'."""
         if vip := self.data.get("vip"):
-            return vip
+            return str(vip)
         if proxies := self.inventory.role("proxy"):
             return proxies[0].address
         return ",".join(host.address for host in self.inventory.role("postgres"))
@@ -82,55 +86,14 @@ class Access:
         """The base URL of the weather API as users see it."""
         return f"http://{self.front}:{self.ports['http']}"
 
-    @property
-    def etcd(self) -> list[tuple[str, int]]:
-        """(address, port) of every etcd member."""
-        return [(host.address, host.data["ports"]["etcd"]) for host in self.inventory.role("etcd")]
-
-    @property
-    def etcd_options(self) -> dict[str, Any]:
-        """What the etcd client needs beside the address: credentials, TLS files."""
-        tls = self.data["etcd_tls"] or {}
-        names = {"ca": "ca_cert", "cert": "cert_cert", "key": "cert_key"}
-        found = {names[name]: str(Path(file).expanduser()) for name, file in tls.items()}
-        if pair := self.credential("etcd"):
-            found |= {"user": pair[0], "password": pair[1]}
-        return found
-
-    @property
-    def patroni_prefix(self) -> str:
-        """The prefix of Patroni's keys in etcd, with the final slash."""
-        return f"/{self.data['patroni_namespace'].strip('/')}/{self.data['cluster']}/".replace("//", "/")
-
-    @property
-    def patroni_auth(self) -> tuple[str, str] | None:
-        """User and password of Patroni's REST API, for requests that change something."""
-        return self.credential("patroni_rest")
-
-    @property
-    def patroni_options(self) -> dict[str, Any]:
-        """What an HTTP client needs for Patroni's REST API beside the address."""
-        tls = self.data["patroni_tls"]
-        if not tls:
-            return {}
-        if not tls.get("ca"):
-            return {"verify": False}
-        return {"verify": ssl.create_default_context(cafile=str(Path(tls["ca"]).expanduser()))}
-
-    def patroni_url(self, host: Host) -> str:
-        scheme = "https" if self.data["patroni_tls"] else "http"
-        return f"{scheme}://{host.address}:{host.data['ports']['patroni']}"
-
-    def named(self, member: str) -> str:
-        """The inventory's name of the host that Patroni calls `member`; the same where the inventory says nothing."""
-        names = {host.data.get("patroni_name", host.name): host.name for host in self.inventory.role("postgres")}
-        return names.get(member, member)
-
     def haproxy_csv_url(self, host: Host) -> str:
+        """The statistics of one proxy."""
         return f"http://{host.address}:{host.data['ports']['haproxy_stats']}{host.data['haproxy_stats_path']}"
 
+    # -- SQL ---------------------------------------------------------------------------------------------
+
     def sql_front(self) -> dict[str, Any]:
-        """psycopg's arguments for a write connection as clients make it: through the proxy, else to whoever leads."""
+        """psycopg's arguments for a write connection of a client: through the proxy, else to the leader."""
         if self.through_proxy:
             return self._sql(self.front, self.ports["write"])
         return self._sql_any() | {"target_session_attrs": "read-write"}
@@ -139,14 +102,14 @@ class Access:
         """psycopg's arguments for a connection that reads: through the proxy to a replica, else to any node."""
         return self._sql(self.front, self.ports["read"]) if self.through_proxy else self._sql_any()
 
+    def sql_node(self, host: Host) -> dict[str, Any]:
+        """psycopg's arguments for a connection to one node, not through the proxy."""
+        return self._sql(host.address, host.data["ports"]["postgres"])
+
     def _sql_any(self) -> dict[str, Any]:
         ports = ",".join(str(host.data["ports"]["postgres"]) for host in self.inventory.role("postgres"))
-        # At random, or a dead host that is named first would cost every new connection its time.
+        # In random order: a dead host at the head of the list would delay every new connection.
         return self._sql(self.front, ports) | {"load_balance_hosts": "random"}
-
-    def sql_node(self, host: Host) -> dict[str, Any]:
-        """psycopg's arguments for a connection to one node, past the proxy."""
-        return self._sql(host.address, host.data["ports"]["postgres"])
 
     def _sql(self, address: str, port: int | str) -> dict[str, Any]:
         user, password = self.credential("sql") or (PROBE_USER, "")
@@ -160,8 +123,58 @@ class Access:
             "application_name": PROBE_USER,
         } | self.data["sql_options"]
 
+    # -- etcd --------------------------------------------------------------------------------------------
+
+    @property
+    def etcd(self) -> list[tuple[str, int]]:
+        """(address, port) of every etcd member."""
+        return [(host.address, host.data["ports"]["etcd"]) for host in self.inventory.role("etcd")]
+
+    @property
+    def etcd_options(self) -> dict[str, Any]:
+        """What the etcd client needs in addition to the address: credentials, TLS files."""
+        tls = self.data["etcd_tls"] or {}
+        names = {"ca": "ca_cert", "cert": "cert_cert", "key": "cert_key"}
+        found = {names[name]: str(Path(file).expanduser()) for name, file in tls.items()}
+        if pair := self.credential("etcd"):
+            found |= {"user": pair[0], "password": pair[1]}
+        return found
+
+    # -- Patroni -----------------------------------------------------------------------------------------
+
+    @property
+    def patroni_prefix(self) -> str:
+        """The prefix of Patroni's keys in etcd, with the final slash."""
+        return f"/{self.data['patroni_namespace'].strip('/')}/{self.data['cluster']}/".replace("//", "/")
+
+    @property
+    def patroni_auth(self) -> tuple[str, str] | None:
+        """User and password of Patroni's REST API, for requests that change something."""
+        return self.credential("patroni_rest")
+
+    @property
+    def patroni_options(self) -> dict[str, Any]:
+        """What an HTTP client needs for Patroni's REST API in addition to the address."""
+        tls = self.data["patroni_tls"]
+        if not tls:
+            return {}
+        if not tls.get("ca"):
+            return {"verify": False}
+        return {"verify": ssl.create_default_context(cafile=str(Path(tls["ca"]).expanduser()))}
+
+    def patroni_url(self, host: Host) -> str:
+        scheme = "https" if self.data["patroni_tls"] else "http"
+        return f"{scheme}://{host.address}:{host.data['ports']['patroni']}"
+
+    def named(self, member: str) -> str:
+        """The inventory name of the host that Patroni calls `member`; by default the same name."""
+        names = {host.data.get("patroni_name", host.name): host.name for host in self.inventory.role("postgres")}
+        return names.get(member, member)
+
+    # -- credentials -------------------------------------------------------------------------------------
+
     def credential(self, name: str) -> tuple[str, str] | None:
-        """User and password for one way in; None where the inventory says that none are needed. InventoryProblem."""
+        """User and password for one kind of access; None if the inventory has none. Raises InventoryProblem."""
         known = self.data["credentials"].get(name)
         return (known["user"], self._password(name, known)) if known else None
 
@@ -173,7 +186,7 @@ class Access:
                 return Path(known["password_file"]).expanduser().read_text().strip()
             if "password_env" in known:
                 return os.environ[known["password_env"]]
-            return self.passwords[known["secret"]]
+            return str(self.passwords[known["secret"]])
         except (OSError, KeyError) as error:
             raise InventoryProblem(
                 f"{self.inventory.path}: no password for {name} ({error})",
@@ -193,7 +206,7 @@ class Access:
 
 
 def access(inventory: Inventory) -> Access:
-    """The ways into the cluster that this inventory names. Of a foreign one no passwords are made."""
+    """The access to an inventory's cluster. For an existing cluster no passwords are created."""
     data = inventory.data
     find = secrets.known if data["foreign"] else secrets.load
     return Access(inventory, find(data["secrets_file"], data["cluster"]))

@@ -53,7 +53,7 @@ def sshd(tmp_path):
 def test_a_host_that_is_late_is_not_down(sshd):
     host = sshd(lambda count: LATE)
     assert not ssh.answers(host)
-    with pytest.raises(TimeoutError, match="db1 answers SSH still after 1 s"):
+    with pytest.raises(TimeoutError, match="db1 still answers SSH after 1 s"):
         ssh.wait(host, up=False, seconds=1)
 
 

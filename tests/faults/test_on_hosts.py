@@ -93,7 +93,7 @@ def test_a_power_command_that_does_nothing_is_not_effective(command, inventory):
     liar.write_text(text)
     done = command("faults", "-i", liar, "inject", "power_cut", "db1", "--unsteady")
     assert done.returncode == 2
-    assert "not_effective: db1 answers SSH still after 5 s" in done.stderr
+    assert "not_effective: db1 still answers SSH after 5 s" in done.stderr
     assert "clean: db1 never went down" in done.stderr
     assert ledger.entries(read(liar)) == []
 
