@@ -100,7 +100,3 @@ def _of_this_run(events: Iterable[Event], began: int) -> Iterator[Event]:
         elif (event["source"], event["kind"]) in EVENTS and event["source"] != "logs":
             wanted = f"a time from 1 h before to 7 days after the run began at {began}"
             raise ValueError(f"event {number}: 't' cannot be {event['t']}, wanted {wanted}")
-
-
-EVERY = "every host"
-SPEAKS_OF = {"node_probe": "postgres", "patroni": "postgres", "haproxy": "proxy", "tcp": EVERY}

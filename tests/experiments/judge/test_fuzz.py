@@ -111,6 +111,28 @@ def test_a_run_with_changed_fields(short_run, changes):
     judged(events)
 
 
+@pytest.fixture(scope="module")
+def old_run(events_of):
+    """A recorded run of format 1, thinned to be quick."""
+    kept, count = [], {}
+    for event in events_of("two_primaries"):
+        which = (event["source"], event["kind"], event["host"])
+        count[which] = count.get(which, 0) + 1
+        if event["source"] == "runner" or count[which] % 15 == 1:
+            kept.append(event)
+    return Events(kept)
+
+
+@QUICK
+@seed(20261126)
+@given(changes=CHANGES)
+def test_a_run_of_format_1_with_changed_fields(old_run, changes):
+    events = [dict(event) for event in old_run]
+    for place, name, value in changes:
+        events[int(place * len(events))][name] = value
+    judged(events)
+
+
 @QUICK
 @seed(20261126)
 @given(fresh=FRESH)
