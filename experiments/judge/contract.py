@@ -121,7 +121,7 @@ RUNNER = {
     "settings": Kind(
         "Settings of the cluster were changed for the run, or restored.",
         {
-            "phase": Field(TEXT, "`set` or `restored`."),
+            "phase": Field(TEXT, "`set`, `restored`, or `not_restored`: the cluster is left changed."),
             "before": Field(OBJECT, "The settings before."),
             "after": Field(OBJECT, "The settings after."),
             "detail": Field(TEXT, "What was done."),
@@ -163,7 +163,11 @@ RUNNER = {
     ),
     "end": Kind(
         "The last event of the run itself.",
-        {"ok": Field(BOOLEAN, "False where the run broke off.", True), "detail": Field(TEXT, "Why it broke off.")},
+        {
+            "ok": Field(BOOLEAN, "False where the run broke off.", True),
+            "detail": Field(TEXT, "Why it broke off."),
+            "steps_done": Field(BOOLEAN, "False where not all steps were carried out."),
+        },
     ),
 }
 

@@ -109,6 +109,11 @@ class Fault:
         """Whether the fault was proven effective."""
         return any(event.phase == "effective" for event in self.phases)
 
+    @property
+    def last_check(self) -> FaultEvent | None:
+        """The last proof after healing that the host is clean, or not clean; None if healing did not get that far."""
+        return next((event for event in reversed(self.phases) if event.phase in ("clean", "not_clean")), None)
+
 
 @dataclass(frozen=True)
 class Note:
@@ -125,6 +130,7 @@ class End:
     t: int
     ok: bool
     detail: str | None
+    steps_done: bool = True
 
 
 class Leadership(NamedTuple):

@@ -57,6 +57,7 @@ class Findings:
     after: Steady | None
     end: End | None
     broken_off: tuple[Note, ...]  # the errors that parts of the run raised
+    left_changed: str | None  # which settings of the cluster were not restored
     # when
     began: int  # the first event
     ended: int  # the last event
@@ -134,6 +135,7 @@ def find(rec: Recording) -> Findings:
         after=known.after,
         end=recorded.end(rec),
         broken_off=recorded.broken_off(rec),
+        left_changed=recorded.left_changed(rec),
         began=rec.events[0]["t"],
         ended=rec.events[-1]["t"],
         observed_from=next((event["t"] for event in rec.events if event["source"] not in NO_OBSERVERS), None),

@@ -1,7 +1,7 @@
 """The reasons for a verdict: sentences, each with who, what was wanted and what was found."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from firedrill.experiments.judge.facts import Fault, Gap
@@ -24,10 +24,11 @@ OPS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 @dataclass(frozen=True)
 class Reason:
-    """One sentence of `why`, and the verdict that it asks for."""
+    """One sentence of `why`, and the verdict that it asks for. A headline comes first, whatever the verdict."""
 
     verdict: Judged
     text: str
+    headline: bool = False
 
 
 def why(reasons: Sequence[Reason]) -> tuple[Judged, tuple[str, ...]]:
@@ -35,7 +36,8 @@ def why(reasons: Sequence[Reason]) -> tuple[Judged, tuple[str, ...]]:
     asked: list[Judged] = [reason.verdict for reason in reasons]
     verdict: Judged = max(asked, key=WORST.index, default="unknown")
     wanted = [one for one in reversed(WORST) if one != "pass" or verdict == "pass"]
-    return verdict, tuple(reason.text for one in wanted for reason in reasons if reason.verdict == one)
+    ordered = [reason for one in wanted for reason in reasons if reason.verdict == one]
+    return verdict, tuple(reason.text for reason in sorted(ordered, key=lambda reason: not reason.headline))
 
 
 # -- expectations ----------------------------------------------------------------------------------------
@@ -46,12 +48,21 @@ class Measured:
     """What expectations are compared with.
 
     `figures`: as verdict.json has them. `never`: what was observed of the figures that are null because their outage
-    did not end. `proven`: whether every fault was proven effective; if not, only SAFETY figures can fail.
+    did not end. `proven`: whether every fault was proven effective; `complete`: whether the run carried out all its
+    steps. If not, only SAFETY figures can fail.
     """
 
     figures: Mapping[str, Any]
     never: Mapping[str, str]
     proven: bool
+    complete: bool = True
+
+    @property
+    def excuse(self) -> str | None:
+        """Why a figure that falls short shows nothing about the cluster; None if it does."""
+        if not self.proven:
+            return "the fault was not proven effective"
+        return None if self.complete else "the steps were cut short"
 
 
 def expect(item: Mapping[str, Any], measured: Measured) -> tuple[Expectation, Reason]:
@@ -70,8 +81,8 @@ def expect(item: Mapping[str, Any], measured: Measured) -> tuple[Expectation, Re
             note = f": {wanted} was not observed" if found is not None else ""
     except (KeyError, TypeError) as error:
         note = f": cannot be compared ({error!r})"
-    if verdict == "fail" and not measured.proven and metric not in SAFETY:
-        verdict, note = "unknown", f"{note}, which shows nothing because the fault was not proven effective"
+    if verdict == "fail" and measured.excuse and metric not in SAFETY:
+        verdict, note = "unknown", f"{note}, which shows nothing because {measured.excuse}"
     entry = Expectation(name=name, metric=metric, op=op, verdict=verdict, wanted=wanted, found=found)
     shown = "no end" if metric in measured.never and found is None else text_of(metric, found)
     return entry, Reason(verdict, f"{name}: wanted {metric} {op} {text_of(metric, limit)}, found {shown}{note}.")
@@ -89,6 +100,7 @@ def look_up(figures: Mapping[str, Any], metric: str) -> Any:
 
 def expectations(findings: Findings, measured: Measured) -> tuple[tuple[Expectation, ...], list[Reason]]:
     """Every expectation and its reason. A run that expects nothing cannot pass."""
+    measured = replace(measured, complete=findings.end is None or findings.end.steps_done)
     judged = [expect(item, measured) for item in findings.run.expectations]
     reasons = [reason for _, reason in judged]
     if not judged:
@@ -110,12 +122,18 @@ def never_ended(findings: Findings, outage: Outage) -> str | None:
 def other_reasons(findings: Findings) -> list[Reason]:
     """Whatever else keeps the run from passing."""
     return [
+        *_left_changed(findings),
         *_faults(findings),
         *_steady_states(findings),
         *_end(findings),
         *(_gap(findings, gap) for gap in findings.gaps),
         *(Reason("unknown", text) for text in findings.writes.hindered),
     ]
+
+
+def _left_changed(findings: Findings) -> Iterator[Reason]:
+    if findings.left_changed:
+        yield Reason("unknown", f"The cluster is left changed: {findings.left_changed}.", headline=True)
 
 
 def _faults(findings: Findings) -> Iterator[Reason]:
@@ -132,7 +150,7 @@ def _fault(fault: Fault) -> Iterator[Reason]:
     if "effective" not in details:
         found = details.get("not_effective", "no proof")
         yield Reason("unknown", f"{who}: wanted proof of its effect, found {found}.")
-    last = next((event for event in reversed(fault.phases) if event.phase in ("clean", "not_clean")), None)
+    last = fault.last_check
     if last is None:
         yield Reason("unknown", f"{who}: wanted proof that it was healed, found none.")
     elif last.phase == "not_clean":
@@ -141,8 +159,9 @@ def _fault(fault: Fault) -> Iterator[Reason]:
 
 
 def _steady_states(findings: Findings) -> Iterator[Reason]:
-    """The steady state must be observed before and after."""
-    states: tuple[tuple[str, Judged], ...] = (("before", "unknown"), ("after", "fail"))
+    """The steady state must be observed before and after. While a fault may be active, its absence shows nothing."""
+    healed = all(fault.last_check for fault in findings.faults)
+    states: tuple[tuple[str, Judged], ...] = (("before", "unknown"), ("after", "fail" if healed else "unknown"))
     for phase, verdict in states:
         steady = findings.before if phase == "before" else findings.after
         if steady is None:

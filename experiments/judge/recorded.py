@@ -1,5 +1,6 @@
 """From the events of a recording to typed facts, each kind once."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -110,6 +111,15 @@ def notes(rec: Recording, kind: Literal["step", "note"]) -> tuple[Note, ...]:
     return tuple(Note(event["t"], event.get("text") or "") for event in rec.of("runner", kind))
 
 
+def left_changed(rec: Recording) -> str | None:
+    """Which settings of the cluster were not restored; None if all were."""
+    changes = rec.of("runner", "settings")
+    if not changes or changes[-1].get("phase") != "not_restored":
+        return None
+    wanted = json.dumps(changes[-1].get("after"))
+    return f"wanted the settings {wanted} restored, found that they were not ({changes[-1].get('detail')})"
+
+
 def broken_off(rec: Recording) -> tuple[Note, ...]:
     """The errors that parts of the run raised."""
     return tuple(
@@ -119,7 +129,8 @@ def broken_off(rec: Recording) -> tuple[Note, ...]:
 
 
 def end(rec: Recording) -> End | None:
-    return next((End(e["t"], e["ok"], e.get("detail")) for e in reversed(rec.of("runner", "end"))), None)
+    events = reversed(rec.of("runner", "end"))
+    return next((End(e["t"], e["ok"], e.get("detail"), e.get("steps_done") is not False) for e in events), None)
 
 
 # -- what was observed -----------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ class Run:
         self.folder = folder
         self.tell = tell
         self.opened = False
+        self.steps_done = False
         self.looked_after = False
         self.parts = Path(tempfile.mkdtemp(prefix="parts-", dir=folder))
         self.context = Context(self.access, seed=seed, parts=self.parts, tell=tell)
@@ -65,7 +66,7 @@ class Run:
             raise self.guard.cause
         with self.guard.part("the hosts' logs"):
             logs.collect(self.access, self.parts)
-        self.context.record("end", ok=self.guard.cause is None, detail=self.guard.detail)
+        self.context.record("end", ok=self.guard.cause is None, detail=self.guard.detail, steps_done=self.steps_done)
         self.context.record.close()
         verdict = closing.close(self.parts, self.folder, self.tell)
         if self.guard.interrupt:
@@ -113,6 +114,7 @@ class Run:
                     self.context.record("step", text=str(step))
                     self.tell(str(step))
                     step.carry_out(self.context)
+                self.steps_done = True
             self._heal_and_look()
         if not self.looked_after:
             self._heal_and_look()

@@ -573,3 +573,39 @@ def test_sums_up_one_experiment_only(run):
         summarise([judge_events(run(run={"experiment": name})) for name in "ba"])
     with pytest.raises(ValueError, match="found none"):
         summarise([])
+
+
+# -- a run that broke off, a cluster that is left changed ------------------------------------------------
+
+
+def cut_short(events):
+    return [
+        e | {"ok": False, "detail": "KeyError: 'x'", "steps_done": False} if e["kind"] == "end" else e for e in events
+    ]
+
+
+def test_steps_that_were_cut_short_excuse_what_fell_short(run):
+    """It was healed early: writes that came back late, or not at all, say nothing about the cluster."""
+    verdict = judge(cut_short(run(back=False, steady_after_ok=True)))
+    assert verdict["verdict"] == "unknown"
+    assert by_name(verdict, "rto_ms")["verdict"] == "unknown"
+    assert said(verdict, "rto_ms", "which shows nothing because the steps were cut short")
+    assert said(verdict, "KeyError: 'x'")
+
+
+def test_steps_that_were_cut_short_never_excuse_a_lost_write(run):
+    verdict = judge(cut_short(run(lost_probe=(11,))))
+    assert (verdict["verdict"], verdict["lost"]) == ("fail", 1)
+
+
+def test_settings_that_were_not_restored_are_the_first_sentence(run):
+    events = run(lost_probe=(11,))
+    end = next(e for e in events if e["kind"] == "end")
+    changed = end | {"kind": "settings", "phase": "not_restored", "before": {"ttl": 40}, "after": {"ttl": 20}}
+    changed |= {"detail": "db1: 503"}
+    verdict = judge([*events, changed])
+    assert verdict["verdict"] == "fail"
+    assert verdict["why"][0].startswith('The cluster is left changed: wanted the settings {"ttl": 20} restored')
+    assert judge([*run(), changed])["verdict"] == "unknown"
+    restored = changed | {"phase": "restored", "t": changed["t"] + 1}
+    assert judge([*run(), changed, restored])["verdict"] == "pass"
