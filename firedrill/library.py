@@ -21,6 +21,7 @@ from firedrill.faults.ledger import Entry
 from firedrill.faults.protocol import Fault
 from firedrill.faults.steady import refuse_unsteady
 from firedrill.inventories.access import access
+from firedrill.inventories.drill_lock import only_one
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host, read
 
@@ -148,7 +149,7 @@ class Cluster:
         place = Path(folder) if folder else folders.of_run(Path(reports), it.name)
         place.mkdir(parents=True, exist_ok=True)
         seed = random.SystemRandom().randrange(2**31) if seed is None else seed
-        with ledger.only_one(self.inventory):
+        with only_one(self.inventory):
             return Run(it, self.access, seed=seed, folder=place, tell=LOG.info).run()
 
 
