@@ -14,7 +14,8 @@ class Clock:
     zero: int
 
     def since(self, t: int) -> str:
-        return f"{(t - self.zero) / SECOND:+.2f} s".replace("-", "−")
+        text = f"{(t - self.zero) / SECOND:+.2f} s".replace("-", "−")
+        return "+0.00 s" if text == "−0.00 s" else text
 
     def utc(self, t: int) -> str:
         return datetime.fromtimestamp(t // 1000 / 1e6, UTC).strftime("%H:%M:%S.%f")[:-3]

@@ -69,10 +69,16 @@ def expectation(entry: Expectation, verdict: Verdict) -> dict[str, Any]:
         "metric": entry.metric,
         "wanted": OPS.get(entry.op, f"{entry.op} ") + text_of(entry.metric, wanted),
         "found": "no end" if never else text_of(entry.metric, entry.found),
-        "used": "" if share is None else f"{100 * share:.0f} %",
+        "used": _used_text(entry, share),
         "near": share is not None and NEAR <= share <= 1,
         "verdict": entry.verdict,
     }
+
+
+def _used_text(entry: Expectation, share: float | None) -> str:
+    if share is None:
+        return ""
+    return "not reached" if entry.op == ">=" and share > 1 else f"{100 * share:.0f} %"
 
 
 def used(entry: Expectation) -> float | None:

@@ -82,11 +82,8 @@ def prediction_sentence(findings: Findings, verdict: Verdict) -> str:
     if not verdict.predicted:
         return ""
     low, high = verdict.predicted.rto_ms
-    terms = ", ".join(f"{name} {text_of('_ms', list(span))}" for name, span in findings.prediction_terms.items())
-    model = (
-        f"The timing model predicts a write outage of {text_of('_ms', low)} to {text_of('_ms', high)}"
-        f"{f' ({terms})' if terms else ''}"
-    )
+    terms = ", ".join(f"{name} {_range(*span)}" for name, span in findings.prediction_terms.items())
+    model = f"The timing model predicts a write outage of {_range(low, high)}{f' ({terms})' if terms else ''}"
     found = verdict.rto_ms
     if found is None:
         return f"{model}; no outage was measured to compare with it."
@@ -94,6 +91,10 @@ def prediction_sentence(findings: Findings, verdict: Verdict) -> str:
         return f"{model}; the measured {text_of('_ms', found)} is within this range."
     off = text_of("_ms", low - found if found < low else found - high)
     return f"{model}; the measured {text_of('_ms', found)} is {off} {'shorter' if found < low else 'longer'}."
+
+
+def _range(low: float, high: float) -> str:
+    return text_of("_ms", low) if low == high else text_of("_ms", [low, high])
 
 
 def loss_sentence(verdict: Verdict) -> str:
