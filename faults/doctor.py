@@ -102,5 +102,8 @@ def _reason(kind: type[Fault], given: Mapping[str, Any], target: Target) -> str 
         engine.refuse_other_system(fault, target.access)
         fault.refuse(target)
     except Problem as problem:
-        return problem.cause.removeprefix(f"{target.host.name}: ").removeprefix(f"{target.host.name} ")
+        cause = problem.cause
+        for words in (f"{target.host.name}: ", f"{target.host.name} ", "cannot: "):
+            cause = cause.removeprefix(words)
+        return cause
     return None

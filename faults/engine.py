@@ -138,7 +138,7 @@ def inject(it: Plan, access: Access, tell: Tell = quiet) -> list[Entry]:
         began = time.monotonic()
         try:
             entries = _arm(it.fault, targets, entries)
-            _strike(it.fault, targets, entries, tell, began)
+            _trigger(it.fault, targets, entries, tell, began)
         except BaseException:
             # The ledger has what was begun, whenever it was interrupted.
             mine = {target.id for target in targets}
@@ -162,15 +162,15 @@ def _arm(fault: Fault, targets: list[Target], entries: list[Entry]) -> list[Entr
     return entries
 
 
-def _strike(fault: Fault, targets: list[Target], entries: list[Entry], tell: Tell, began: float) -> None:
+def _trigger(fault: Fault, targets: list[Target], entries: list[Entry], tell: Tell, began: float) -> None:
     """Trigger the injection everywhere, and prove it; `began` (monotonic) is when arming did."""
-    strikes = each(fault.ready, targets)
-    for strike in strikes:
-        strike.go()
-    moments = each(lambda strike: strike.done(), strikes)
+    triggers = each(fault.ready, targets)
+    for trigger in triggers:
+        trigger.go()
+    moments = each(lambda trigger: trigger.done(), triggers)
     cost = f" (armed and injected in {(time.monotonic() - began) * 1000:.0f} ms"
-    for entry, strike, moment in zip(entries, strikes, moments, strict=True):
-        tell(entry, "inject", strike.text, moment)
+    for entry, trigger, moment in zip(entries, triggers, moments, strict=True):
+        tell(entry, "inject", trigger.text, moment)
     if fault.may_lock_out:
         each(_try_new_login, targets)
     proofs = each(lambda pair: _prove(fault, *pair, tell), zip(targets, entries, strict=True))

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast
 
 from firedrill.cluster import ssh
 from firedrill.faults import state, undo
-from firedrill.faults.protocol import Fault, NotClean, Refused, Strike, Target, check_options
+from firedrill.faults.protocol import Fault, NotClean, Refused, Target, Trigger, check_options
 
 READY = "ready"
 HEAL_SECONDS = 60
@@ -66,7 +66,7 @@ class OnHost:
     def arm(self, target: Target, journal: dict[str, Any]) -> None:
         undo.arm(target, self._arming(target, journal))
 
-    def ready(self, target: Target) -> Strike:
+    def ready(self, target: Target) -> Trigger:
         # If the controller was slow, the undo may have run already: then nothing would heal the fault.
         armed = f"[ -e {undo.file(target, 'json')} ] || {{ echo 'its undo has run already' >&2; exit 75; }}"
         return Waiting(target, self.inject_text(target), condition=armed)

@@ -97,7 +97,7 @@ class Target:
         return self.connection
 
 
-class Strike(Protocol):
+class Trigger(Protocol):
     """A prepared injection: `go` triggers it and returns immediately; `done` waits and returns when it was (ns)."""
 
     @property
@@ -138,7 +138,7 @@ class Fault(Protocol):
     def arm(self, target: Target, journal: dict[str, Any]) -> None:
         """Have the host hold the undo, and the journal next to it."""
 
-    def ready(self, target: Target) -> Strike:
+    def ready(self, target: Target) -> Trigger:
         """The injection, prepared."""
 
     def prove(self, target: Target) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -30,11 +31,12 @@ def option(name: str) -> str:
 
 
 def catalogue(rows: list[dict[str, Any]]) -> None:
-    table = Table("fault", "kind", "options and defaults", "limit", "what it does", show_lines=True)
+    table = Table("fault", "kind", "limit", "what it does, options and defaults", box=box.SIMPLE)
     for row in rows:
-        given = "\n".join(f"{option(key)} {value}".rstrip() for key, value in row["options"].items())
-        table.add_row(row["fault"], row["kind"], given, f"{row['default_limit_s']:g} s", row["what"])
-    Console().print(table)
+        given = "  ".join(f"{option(key)} {value}".rstrip() for key, value in row["options"].items())
+        limit = f"{row['default_limit_s']:g} s"
+        table.add_row(row["fault"], row["kind"], limit, "\n".join(filter(None, (row["what"], given, " "))))
+    Console(markup=False).print(table)
 
 
 def status(rows: list[dict[str, Any]]) -> None:
@@ -63,9 +65,24 @@ def _grouped(answers: dict[str, Any], everyone: Iterable[str], between: str) -> 
     groups: dict[str, list[str]] = {}
     for host, text in answers.items():
         groups.setdefault(text, []).append(host)
-    lines = [f"{_names(hosts, everyone)}{between if text else ''}{text}" for text, hosts in groups.items()]
+    lines = [f"{_names(hosts, everyone)}{between if text else ''}{text}" for text, hosts in sorted(groups.items())]
     return "\n".join(lines) or "none"
 
 
 def _names(hosts: list[str], everyone: Iterable[str]) -> str:
-    return "all" if len(hosts) > 1 and set(hosts) == set(everyone) else ", ".join(hosts)
+    """The hosts, shortened: `all`, or `db1-3` for three in a row."""
+    if len(hosts) > 1 and set(hosts) == set(everyone):
+        return "all"
+    rows: list[list[str]] = []
+    for host in hosts:
+        if rows and _number(host) == (_number(rows[-1][-1])[0], _number(rows[-1][-1])[1] + 1):
+            rows[-1].append(host)
+        else:
+            rows.append([host])
+    return ", ".join(row[0] if len(row) == 1 else f"{row[0]}-{_number(row[-1])[1]}" for row in rows)
+
+
+def _number(host: str) -> tuple[str, int]:
+    """A name and the number at its end; -1 where it has none."""
+    stem = host.rstrip("0123456789")
+    return stem, int(host[len(stem) :] or -1)

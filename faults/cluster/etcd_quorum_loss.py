@@ -9,7 +9,7 @@ from firedrill.faults.power.pause import Pause
 from firedrill.faults.power.power_cut import PowerCut
 from firedrill.faults.process.freeze import Freeze
 from firedrill.faults.process.stop_service import StopService
-from firedrill.faults.protocol import Fault, NotEffective, Refused, Strike, Target, poll
+from firedrill.faults.protocol import Fault, NotEffective, Refused, Target, Trigger, poll
 
 MEANS: dict[str, Fault] = {
     "stop_service": StopService("etcd"),
@@ -69,7 +69,7 @@ class EtcdQuorumLoss:
     def arm(self, target: Target, journal: dict[str, Any]) -> None:
         self._by.arm(target, journal)
 
-    def ready(self, target: Target) -> Strike:
+    def ready(self, target: Target) -> Trigger:
         return self._by.ready(target)
 
     def prove(self, target: Target) -> str:

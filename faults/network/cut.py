@@ -29,12 +29,12 @@ for one in sys.argv[1:]:
     link.settimeout({PROBE_SECONDS})
     try:
         link.connect((host, int(port)))
-        said = "connected"
+        outcome = "connected"
     except TimeoutError:
-        said = "silence"
+        outcome = "silence"
     except OSError as error:
-        said = errno.errorcode.get(error.errno, "error")
-    print(host, port, said, round((time.monotonic() - began) * 1000))
+        outcome = errno.errorcode.get(error.errno, "error")
+    print(host, port, outcome, round((time.monotonic() - began) * 1000))
 """
 
 

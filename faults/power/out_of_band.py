@@ -53,7 +53,7 @@ def press(target: Target, verb: str) -> int:
 
 
 class Press:
-    """One of the inventory's power commands, run on this machine: a Strike.
+    """One of the inventory's power commands, run on this machine: a Trigger.
 
     It acted at the UTC time that it prints (as `lab cut` does); if it prints none, when it was started.
     """

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from firedrill.cluster import ssh
 from firedrill.faults.power import out_of_band
-from firedrill.faults.protocol import NotClean, Strike, Target
+from firedrill.faults.protocol import NotClean, Target, Trigger
 
 BACK_SECONDS = 30
 
@@ -24,7 +24,7 @@ class Pause(out_of_band.OutOfBand):
     def commands(self, target: Target) -> list[str]:
         return [out_of_band.command(target, "pause")]
 
-    def ready(self, target: Target) -> Strike:
+    def ready(self, target: Target) -> Trigger:
         return out_of_band.Press(target, "pause")
 
     def prove(self, target: Target) -> str:

@@ -6,7 +6,7 @@ from typing import ClassVar
 from firedrill.faults import capability
 from firedrill.faults.on_host import Waiting
 from firedrill.faults.power import out_of_band
-from firedrill.faults.protocol import Refused, Strike, Target
+from firedrill.faults.protocol import Refused, Target, Trigger
 
 BY = ("auto", "command", "sysrq")
 # Never in a container, whatever was checked before: there it would hit the machine itself. After 0.1 s, so that
@@ -58,7 +58,7 @@ class PowerCut(out_of_band.OutOfBand):
             return [f"ssh {target.host.name} {line}" for line in self._sysrq(target).splitlines()]
         return [out_of_band.command(target, "power_off")]
 
-    def ready(self, target: Target) -> Strike:
+    def ready(self, target: Target) -> Trigger:
         if self._by_sysrq(target):
             return Waiting(target, self._sysrq(target))
         return out_of_band.Press(target, "power_off")

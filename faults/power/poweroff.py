@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from firedrill.faults.on_host import Waiting
 from firedrill.faults.power import out_of_band
-from firedrill.faults.protocol import Strike, Target
+from firedrill.faults.protocol import Target, Trigger
 
 # Detached, so that the answer arrives before the network goes down: paramiko blocks on a host that vanishes.
 COMMAND = "systemd-run --quiet --no-block systemctl poweroff"
@@ -24,7 +24,7 @@ class Poweroff(out_of_band.OutOfBand):
     def commands(self, target: Target) -> list[str]:
         return [f"ssh {target.host.name} {COMMAND}"]
 
-    def ready(self, target: Target) -> Strike:
+    def ready(self, target: Target) -> Trigger:
         return Waiting(target, COMMAND)
 
     def prove(self, target: Target) -> str:

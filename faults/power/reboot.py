@@ -6,7 +6,7 @@ from typing import ClassVar
 from firedrill.cluster import ssh
 from firedrill.faults.on_host import Waiting
 from firedrill.faults.power import out_of_band
-from firedrill.faults.protocol import Refused, Strike, Target, poll
+from firedrill.faults.protocol import Refused, Target, Trigger, poll
 
 HOW = {"orderly": "systemctl reboot", "force": "reboot --force --force --no-sync"}
 SECONDS = 120
@@ -37,7 +37,7 @@ class Reboot(out_of_band.OutOfBand):
     def commands(self, target: Target) -> list[str]:
         return [f"ssh {target.host.name} {self._command}"]
 
-    def ready(self, target: Target) -> Strike:
+    def ready(self, target: Target) -> Trigger:
         return Waiting(target, self._command)
 
     def prove(self, target: Target) -> str:
