@@ -77,7 +77,10 @@ class Run:
 
     def _prepare(self) -> None:
         """Heal and restore what a killed run left, and report it; then: can this experiment run here at all?"""
-        for entry in ledger.entries(self.access.inventory):
+        entries, damaged = ledger.read(self.access.inventory)
+        for problem in damaged:
+            self.tell(str(problem))
+        for entry in entries:
             self.tell(f"an earlier run left {entry.fault} on {entry.host}: healing it")
         self.context.heal()
         if settings.restore(self.access, self._note_settings):
