@@ -14,13 +14,10 @@ import pytest
 
 from firedrill.inventories import read
 from firedrill.lab import doctor
-from tests.labs import run_folder
+from tests.labs import ROOT, WITH_US, run_folder
 
 pytest_plugins = ["tests.groups"]
-ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-# A command ends with the test process, also when that is killed.
-WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +78,7 @@ def lab_up(command) -> Callable[..., AbstractContextManager[Path]]:
         note.parent.mkdir(exist_ok=True)
         note.write_text(str(file))
         try:
-            command("lab", "-i", file, "down")
+            command("lab", "-i", file, "down", "--force")
             done = command("lab", "-i", file, "up", *more, seconds=600)
             assert done.returncode == 0, done.stderr
             yield file

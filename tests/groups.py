@@ -44,7 +44,7 @@ def pytest_unconfigure(config):
         return
     for note in sorted(run_folder().glob("labs/*")):
         print(f"removing the lab {note.name}, which a killed test left", file=sys.stderr)
-        command = [sys.executable, "-m", "firedrill.lab", "-i", note.read_text(), "down"]
+        command = [sys.executable, "-m", "firedrill.lab", "-i", note.read_text(), "down", "--force"]
         subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
     shutil.rmtree(run_folder())
 

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# A command ends with the process that started it, also when that is killed.
+WITH_US = ("setpriv", "--pdeathsig", "KILL")
 MARK = os.environ.get("FIREDRILL_TEST_LABS", "t")
 NETWORK = f"10.{80 + ord(MARK) - ord('a')}"
 # A group of tests per lab, the longest first: a parallel run starts them in this order.

@@ -17,7 +17,7 @@ from firedrill.faults.ledger import Entry
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host, read
 from firedrill.inventories.secrets import Secrets
-from tests.labs import ROOT, place
+from tests.labs import ROOT, WITH_US, place
 
 HOSTS = ("etcd1", "etcd2", "etcd3")
 ETCD = """\
@@ -161,7 +161,7 @@ def controller(net) -> Callable[..., subprocess.Popen]:
 
 def start_controller(inventory: Path, injections, step: str = "") -> subprocess.Popen:
     """A process of tests/faults/controller.py."""
-    command = [sys.executable, Path(__file__).with_name("controller.py"), inventory, json.dumps(injections)]
+    command = [*WITH_US, sys.executable, Path(__file__).with_name("controller.py"), inventory, json.dumps(injections)]
     words = [*map(str, command), *([step] if step else [])]
     return subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 

@@ -11,7 +11,7 @@ from firedrill.experiments.judge.recording import load_events
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.run import runner
 from firedrill.inventories.access import Access
-from tests.labs import ROOT
+from tests.labs import ROOT, WITH_US
 
 WHOLE_SECONDS = 120
 # Bounds on times are those of a quiet machine. Here other tests run at the same time: what takes longer than this
@@ -69,7 +69,7 @@ def runner_of(inventory: Path, experiment: str, reports: Path) -> subprocess.Pop
 def under_way(inventory: Path, *arguments: str) -> subprocess.Popen:
     """One of the `experiments` commands, under way."""
     return subprocess.Popen(
-        [sys.executable, "-c", PATIENT.format(seconds=WHOLE_SECONDS), "-i", str(inventory), *arguments],
+        [*WITH_US, sys.executable, "-c", PATIENT.format(seconds=WHOLE_SECONDS), "-i", str(inventory), *arguments],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
