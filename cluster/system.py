@@ -184,6 +184,13 @@ class System(Protocol):
         """What a node did to follow the leader again since then (seconds since the epoch)."""
         ...
 
+    def recover(self, access: Access) -> list[str]:
+        """Do what takes an operator before a steady state is possible: form a lost quorum, let a node rejoin.
+
+        One line for each action; none if the system recovers by itself. Raises Problem.
+        """
+        ...
+
     # Processes on a host
 
     def unit(self, process: str, host: Host) -> str:

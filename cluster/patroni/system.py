@@ -98,6 +98,9 @@ class Patroni:
     def how_it_came_back(self, access: Access, name: str, since_s: float) -> str:
         return operations.how_it_came_back(access, name, since_s)
 
+    def recover(self, access: Access) -> list[str]:
+        return []  # etcd returns with its members, and Patroni rejoins its nodes by itself
+
     def unit(self, process: str, host: Host) -> str:
         return processes.unit(process, host)
 

@@ -31,6 +31,7 @@ def repair(access: Access, tell: Tell) -> str | None:
     _try(tell, lambda: each(lambda entry: engine.heal(entry, access, record), ledger.entries(access.inventory)))
     each(lambda host: _switch_on(host, access, tell), access.inventory.hosts)
     _try(tell, lambda: settings.restore(access, lambda phase, _, after, how: tell(f"settings {phase}: {after}, {how}")))
+    _try(tell, lambda: each(tell, system_of(access.inventory).recover(access)))
     state, _ = steady_state.wait(access, STEADY_SECONDS, tell)
     if not state.ok and _reinitialize(access, tell):
         state, _ = steady_state.wait(access, REINITIALIZED_SECONDS, tell)

@@ -146,6 +146,9 @@ class Memory:
     def how_it_came_back(self, access: Access, name: str, since_s: float) -> str:
         return "its binary log"
 
+    def recover(self, access: Access) -> list[str]:
+        return ["db2: replication started"]
+
     def unit(self, process: str, host: Host) -> str:
         return f"{process}.service"
 
@@ -154,6 +157,9 @@ class Memory:
 
     def all_processes(self, process: str, host: Host) -> str:
         return f"pidof {process}"
+
+    def data_folder(self, host: Host) -> str:
+        return "/var/lib/memory"
 
     def log_files(self, host: Host) -> list[str]:
         return []

@@ -13,7 +13,7 @@ from firedrill.cluster.systems import SYSTEMS, leader_of, system_of
 from firedrill.experiments.model import Load
 from firedrill.experiments.observe import catalogue, tables
 from firedrill.experiments.observe.writer import Writer
-from firedrill.experiments.run import settings, steady_state
+from firedrill.experiments.run import repair, settings, steady_state
 from firedrill.faults import processes, steady, targets
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import InventoryProblem
@@ -125,3 +125,12 @@ def test_who_may_configure_is_one_name(access):
     )))  # fmt: skip
     assert checks.credentials(nobody).what == MAY_CONFIGURE
     assert checks.credentials(nobody).ok is None
+
+
+def test_a_repair_begins_with_what_takes_an_operator(access, monkeypatch):
+    monkeypatch.setattr(repair.ledger, "entries", lambda inventory: [])
+    monkeypatch.setattr(repair.ssh, "answers", lambda host, seconds=0: True)
+    monkeypatch.setattr(repair.settings, "restore", lambda *_: False)
+    told = []
+    assert repair.repair(access, told.append) is None
+    assert told == ["db2: replication started"]
