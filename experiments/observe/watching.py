@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from firedrill.cluster.observer import Observer
+from firedrill.cluster.observer import Observer, Write
 from firedrill.experiments.model import Load
 from firedrill.experiments.observe import process, users
 from firedrill.experiments.observe.catalogue import USERS
-from firedrill.experiments.observe.writer import Writer, so_far
+from firedrill.experiments.observe.writer import so_far
 from firedrill.inventories.access import Access
 
 FIRST_SAMPLE_SECONDS = 20
@@ -29,7 +29,7 @@ class Watch:
     access: Access
     parts: Path
     log: Path
-    write: Writer
+    write: Write
     tell: Callable[[str], None]
 
     @contextlib.contextmanager

@@ -33,7 +33,17 @@ class Context:
         self.initial: dict[str, str] = {}
         self.parts = parts
         self.tell = tell
-        self.record = Writer(parts / "runner.jsonl", "runner")
+        self.unwritten: OSError | None = None
+        self.writer = Writer(parts / "runner.jsonl", "runner")
+
+    def record(self, kind: str, *, host: str | None = None, t: int | None = None, **fields: Any) -> None:
+        """Write an event. A full disk must not keep a fault from being healed: the error is kept for the end."""
+        try:
+            self.writer(kind, host=host, t=t, **fields)
+        except OSError as error:
+            if self.unwritten is None:
+                self.tell(f"an event cannot be written: {error}")
+            self.unwritten = self.unwritten or error
 
     def note(self, text: str) -> None:
         self.record("note", text=text)

@@ -67,7 +67,7 @@ class Run:
         with self.guard.part("the hosts' logs"):
             logs.collect(self.access, self.parts)
         self.context.record("end", ok=self.guard.cause is None, detail=self.guard.detail, steps_done=self.steps_done)
-        self.context.record.close()
+        self._require_complete_record()
         verdict = closing.close(self.parts, self.folder, self.tell)
         if self.guard.interrupt:
             raise self.guard.interrupt
@@ -88,8 +88,17 @@ class Run:
         if lacking := needs.missing(self.experiment, self.access):
             raise Refused(f"{self.experiment.name} cannot run here: {'; '.join(lacking)}", "")
 
+    def _require_complete_record(self) -> None:
+        """Raises Problem if an event could not be written: without it no verdict is sound."""
+        with contextlib.suppress(OSError):  # what is still to be written: the same disk
+            self.context.writer.close()
+        if error := self.context.unwritten:
+            raise Problem(
+                f"{self.folder} cannot be written ({error})", "all faults are healed; free space, and run again"
+            )
+
     def _leave_nothing(self) -> None:
-        self.context.record.close()
+        self.context.writer.close()
         shutil.rmtree(self.parts)
         with contextlib.suppress(OSError):
             self.folder.rmdir()

@@ -252,6 +252,21 @@ def test_what_keeps_a_run_from_beginning_is_raised_and_leaves_no_folder(cluster,
     assert not cluster.folder.exists()
 
 
+def test_a_disk_that_fills_up_keeps_no_fault_from_being_healed(cluster, monkeypatch):
+    real = context.Writer.__call__
+
+    def full(it, kind, **fields):
+        if "observers start" in cluster.calls:
+            raise OSError(28, "No space left on device")
+        real(it, kind, **fields)
+
+    monkeypatch.setattr(context.Writer, "__call__", full)
+    with pytest.raises(Problem, match="cannot be written .*No space left"):
+        cluster.run()
+    after = cluster.calls[cluster.calls.index("observers start") :]
+    assert after == ["observers start", "heal", "steady", "observers stop", "tables", "settings restored", "logs"]
+
+
 def raising(error: BaseException):
     def raise_it(*_, **__):
         raise error

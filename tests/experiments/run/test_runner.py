@@ -26,7 +26,7 @@ def run(tmp_path) -> Iterator[runner.Run]:
     lab = Access(read(ROOT / "inventories/lab.py"), Secrets())
     made = runner.Run(find("etcd_two_down"), lab, seed=1, folder=tmp_path, tell=print)
     yield made
-    made.context.record.close()
+    made.context.writer.close()
 
 
 @pytest.fixture
