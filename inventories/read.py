@@ -79,7 +79,7 @@ def read(path: str | Path | None = None) -> Inventory:
     if not path.is_file():
         raise InventoryProblem(f"no inventory file {path}", "name one with -i, such as inventories/lab.py")
     known = defaults()
-    refuse_unheard(path)
+    refuse_overridden(path)
     hosts = tuple(_host(path, item | {"data": with_defaults(item["data"], known)}) for item in _ask_pyinfra(path))
     check(path, hosts)
     return Inventory(path, hosts)
@@ -90,13 +90,13 @@ def defaults() -> dict[str, Any]:
     return {key: value for key, value in runpy.run_path(str(GROUP_DATA)).items() if not key.startswith("_")}
 
 
-def refuse_unheard(path: Path) -> None:
+def refuse_overridden(path: Path) -> None:
     """Refuse data of the group `all` that pyinfra would let a group_data/all.py override. Raises InventoryProblem."""
     for folder in {path.parent, Path.cwd()}:
         file = folder / "group_data" / "all.py"
-        if file.is_file() and (unheard := _assigned(file) & _keys_of_all(path)):
+        if file.is_file() and (overridden := _assigned(file) & _keys_of_all(path)):
             raise InventoryProblem(
-                f"{', '.join(map(repr, sorted(unheard)))} in the data of all hosts in {path} has no effect: "
+                f"{', '.join(map(repr, sorted(overridden)))} in the data of all hosts in {path} has no effect: "
                 f"{file} overrides it",
                 "set it for each host, or keep the inventory in a folder without group_data",
             )

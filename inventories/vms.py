@@ -11,7 +11,7 @@ def _host(name, address):
     return name, {"ssh_hostname": address}
 
 
-# An odd number of etcd members, preferably on hosts without PostgreSQL: losing both at once delays detection.
+# An odd number of etcd members, preferably on hosts without PostgreSQL: losing both at the same time delays detection.
 etcd = [_host("etcd1", "192.0.2.11"), _host("etcd2", "192.0.2.12"), _host("etcd3", "192.0.2.13")]
 postgres = [_host("db1", "192.0.2.21"), _host("db2", "192.0.2.22"), _host("db3", "192.0.2.23")]
 proxy = [_host("lb1", "192.0.2.31"), _host("lb2", "192.0.2.32")]
