@@ -21,7 +21,7 @@ from firedrill.experiments.report.excerpts import clocks, excerpts
 from firedrill.experiments.report.figure_tables import level, users
 from firedrill.experiments.report.headline import SENTENCES, WORDS, expectation, tiles
 from firedrill.experiments.report.palette import DARK, LIGHT, THEMED, css
-from firedrill.experiments.report.render import render
+from firedrill.experiments.report.render import printable, render
 from firedrill.experiments.report.roles import stages
 from firedrill.experiments.report.sentences import analysis, shares
 
@@ -44,7 +44,7 @@ def write_report(findings: Findings, verdict: Verdict, folder: Path) -> None:
 def picture(findings: Findings, name: str) -> Markup:
     """The plot over time in the page's colours; `wide` or `narrow`."""
     drawn = timeline_plot.figure(findings, THEMED, narrow=name == "narrow")
-    title = str(Markup.escape(f"{findings.run.title}: the run over time"))
+    title = str(Markup.escape(printable(f"{findings.run.title}: the run over time")))
     return Markup(pictures.svg(drawn, f"plot-{name}", title))
 
 
