@@ -25,7 +25,7 @@ def test_a_schema_that_was_half_made_when_it_was_interrupted_is_dropped(dialect,
     dialect.drop_tables.assert_called_once()
 
 
-def test_where_none_could_be_made_that_is_told(dialect, monkeypatch):
+def test_a_schema_that_cannot_be_made_is_reported(dialect, monkeypatch):
     failure = Problem("the probes' tables cannot be created (read-only)", "repair it")
     monkeypatch.setattr(schema.tables, "prepare", MagicMock(side_effect=failure))
     with schema.usable(MagicMock()) as made:

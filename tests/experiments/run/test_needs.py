@@ -26,8 +26,8 @@ def compact() -> Access:
     return Access(read(ROOT / "inventories/compact.py"), Secrets())
 
 
-def lacking(ways, **given):
-    return needs.missing(replace(EXPERIMENT, needs=Needs(**given)), ways)
+def lacking(access, **given):
+    return needs.missing(replace(EXPERIMENT, needs=Needs(**given)), access)
 
 
 def test_the_full_lab_has_the_hosts_for_every_drill(lab):
@@ -44,9 +44,9 @@ def test_what_a_smaller_one_lacks_is_said(compact):
 
 def test_a_power_command_that_is_missing_is_named(lab):
     hosts = tuple(replace(host, data=host.data | {"power": {"power_on": "x"}}) for host in lab.inventory.hosts)
-    ways = replace(lab, inventory=replace(lab.inventory, hosts=hosts))
-    assert lacking(ways, power=("power_on",)) == []
-    assert "`pause`" in lacking(ways, power=("pause",))[0]
+    access = replace(lab, inventory=replace(lab.inventory, hosts=hosts))
+    assert lacking(access, power=("power_on",)) == []
+    assert "`pause`" in lacking(access, power=("pause",))[0]
 
 
 def test_without_the_floating_address_clients_go_to_the_first_proxy(lab):

@@ -70,7 +70,7 @@ def node(monkeypatch):
 
 
 @pytest.fixture
-def ways(node, tmp_path) -> Access:
+def access(node, tmp_path) -> Access:
     data = {"ports": {"patroni": node}, "secrets_file": str(tmp_path / "secrets.json"), "cluster": "c"}
     data |= {"patroni_tls": None, "credentials": {"patroni_rest": {"user": "patroni", "secret": "patroni_rest"}}}
     hosts = (Host("db1", "127.0.0.1", ("postgres",), data),)
@@ -78,72 +78,72 @@ def ways(node, tmp_path) -> Access:
 
 
 @pytest.fixture
-def told():
+def noted():
     return []
 
 
 @pytest.fixture
-def tell(told):
-    return lambda phase, before, after, detail: told.append((phase, before, after))
+def note(noted):
+    return lambda phase, before, after, detail: noted.append((phase, before, after))
 
 
 WANTED = {"failsafe_mode": False, "synchronous_mode_strict": True, "postgresql": {"parameters": {"b": "2"}}}
 BEFORE = {"failsafe_mode": True, "synchronous_mode_strict": None, "postgresql": {"parameters": {"b": None}}}
 
 
-def test_set_and_restored_as_they_were(ways, tell, told):
+def test_set_and_restored_as_they_were(access, note, noted):
     was = json.loads(json.dumps(Patroni.config))
-    with settings.applied(ways, WANTED, tell):
+    with settings.applied(access, WANTED, note):
         assert Patroni.config["failsafe_mode"] is False
         assert Patroni.config["postgresql"]["parameters"] == {"a": "1", "b": "2"}
     assert Patroni.config == was
-    assert told == [("set", BEFORE, WANTED), ("restored", WANTED, BEFORE)]
-    assert not settings.restore(ways, tell), "nothing is left to restore"
+    assert noted == [("set", BEFORE, WANTED), ("restored", WANTED, BEFORE)]
+    assert not settings.restore(access, note), "nothing is left to restore"
 
 
-def test_restored_when_the_run_breaks_off(ways, tell):
-    with pytest.raises(KeyboardInterrupt), settings.applied(ways, WANTED, tell):
+def test_restored_when_the_run_breaks_off(access, note):
+    with pytest.raises(KeyboardInterrupt), settings.applied(access, WANTED, note):
         raise KeyboardInterrupt
     assert Patroni.config["failsafe_mode"] is True
 
 
-def test_what_a_killed_run_left_is_restored_by_the_next(ways, tell, told):
-    killed = settings.applied(ways, WANTED, tell)
+def test_what_a_killed_run_left_is_restored_by_the_next(access, note, noted):
+    killed = settings.applied(access, WANTED, note)
     killed.__enter__()
-    told.clear()
-    assert settings.restore(ways, tell)
+    noted.clear()
+    assert settings.restore(access, note)
     assert Patroni.config["failsafe_mode"] is True
     assert "synchronous_mode_strict" not in Patroni.config
-    assert told == [("restored", WANTED, BEFORE)]
+    assert noted == [("restored", WANTED, BEFORE)]
     killed.__exit__(None, None, None)
 
 
-def test_what_cannot_be_restored_is_reported_and_left_to_the_next_run(ways, tell, told, monkeypatch):
+def test_what_cannot_be_restored_is_reported_and_left_to_the_next_run(access, note, noted, monkeypatch):
     monkeypatch.setattr(settings, "RESTORE_SECONDS", 0.1)
-    with pytest.raises(Problem, match="left changed.*503"), settings.applied(ways, WANTED, tell):
+    with pytest.raises(Problem, match="left changed.*503"), settings.applied(access, WANTED, note):
         monkeypatch.setattr(Patroni, "broken", True)
-    assert told[-1] == ("not_restored", WANTED, BEFORE)
+    assert noted[-1] == ("not_restored", WANTED, BEFORE)
     monkeypatch.setattr(Patroni, "broken", False)
     assert Patroni.config["failsafe_mode"] is False
-    assert settings.restore(ways, tell)
+    assert settings.restore(access, note)
     assert Patroni.config["failsafe_mode"] is True
 
 
-def test_a_node_that_hears_no_news_is_named(ways, tell, monkeypatch):
+def test_a_node_that_hears_no_news_is_named(access, note, monkeypatch):
     monkeypatch.setattr(timings, "APPLIED_SECONDS", 0.5)
     monkeypatch.setattr(rest, "dcs_last_seen", lambda access, host: 7)
-    with pytest.raises(Problem, match="db1: the settings are not applied"), settings.applied(ways, WANTED, tell):
+    with pytest.raises(Problem, match="db1: the settings are not applied"), settings.applied(access, WANTED, note):
         pytest.fail("the run must not begin")
     assert Patroni.config["failsafe_mode"] is True
 
 
-def test_nothing_wanted_is_nothing_asked(ways, tell, told, monkeypatch):
+def test_nothing_wanted_is_nothing_asked(access, note, noted, monkeypatch):
     monkeypatch.setattr(Patroni, "broken", True)
-    with settings.applied(ways, {}, tell):
-        assert told == []
+    with settings.applied(access, {}, note):
+        assert noted == []
 
 
-def test_restoring_is_tried_again_until_the_cluster_can(ways, tell, told, monkeypatch):
+def test_restoring_is_tried_again_until_the_cluster_can(access, note, noted, monkeypatch):
     """A quorum that has just come back refuses changes for a moment."""
     real, refused = Patroni.do_PATCH, []
 
@@ -156,24 +156,24 @@ def test_restoring_is_tried_again_until_the_cluster_can(ways, tell, told, monkey
 
     monkeypatch.setattr(settings, "RETRY_S", 0.05)
     monkeypatch.setattr(Patroni, "do_PATCH", refuse_twice)
-    with settings.applied(ways, WANTED, tell):
+    with settings.applied(access, WANTED, note):
         pass
     assert len(refused) == 2
     assert Patroni.config["failsafe_mode"] is True
-    assert told[-1] == ("restored", WANTED, BEFORE)
+    assert noted[-1] == ("restored", WANTED, BEFORE)
 
 
-def test_settings_that_are_accepted_and_not_taken_are_noticed(ways, tell, told, monkeypatch):
+def test_settings_that_are_accepted_and_not_taken_are_noticed(access, note, noted, monkeypatch):
     monkeypatch.setattr(settings, "RESTORE_SECONDS", 0.1)
-    with pytest.raises(Problem, match="left changed"), settings.applied(ways, WANTED, tell):
+    with pytest.raises(Problem, match="left changed"), settings.applied(access, WANTED, note):
         monkeypatch.setattr(Patroni, "do_PATCH", lambda it: it.reply(it.config))
-    assert told[-1][0] == "not_restored"
+    assert noted[-1][0] == "not_restored"
 
 
-def test_a_damaged_file_is_named(ways, tell):
-    file = settings._file(ways.inventory)
+def test_a_damaged_file_is_named(access, note):
+    file = settings._file(access.inventory)
     file.parent.mkdir(parents=True)
     for content in ("{", "[]", ""):
         file.write_text(content)
         with pytest.raises(Problem, match=f"{file} cannot be read"):
-            settings.restore(ways, tell)
+            settings.restore(access, note)

@@ -13,7 +13,7 @@ from firedrill.experiments.run import unattended
 from firedrill.faults.protocol import NotClean
 from firedrill.inventories.errors import Problem
 
-WAYS = SimpleNamespace(inventory=SimpleNamespace(path=Path("lab.py")))
+ACCESS = SimpleNamespace(inventory=SimpleNamespace(path=Path("lab.py")))
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def suite(tmp_path, monkeypatch):
         monkeypatch.setattr(unattended, "repair", lambda access, tell: left)
         monkeypatch.setattr(unattended.needs, "missing", lambda it, access: it.end if isinstance(it.end, list) else [])
         monkeypatch.setattr(unattended, "Run", FakeRun)
-        return unattended.run(wanted, WAYS, seed=7, folder=tmp_path, tell=lambda text: None)
+        return unattended.run(wanted, ACCESS, seed=7, folder=tmp_path, tell=lambda text: None)
 
     return run
 
