@@ -1,0 +1,31 @@
+"""What a run records when it begins: the provider of each host, the steps as text."""
+
+from dataclasses import replace
+
+import pytest
+
+from firedrill.experiments.run import opening
+from firedrill.experiments.steps import Inject
+from firedrill.faults import Kill, Loss, PowerCut
+from firedrill.inventories.read import read
+from tests.labs import ROOT
+
+
+def test_the_provider_of_each_host_is_recorded():
+    local = read(ROOT / "inventories/lab.py").hosts[0]
+    assert opening._provider(local) == "nspawn"
+    assert opening._provider(replace(local, data=dict(local.data) | {"provider": "uml"})) == "uml"
+    existing = {key: value for key, value in local.data.items() if key != "lab"}
+    assert opening._provider(replace(local, data=existing)) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        (PowerCut(), "inject power_cut on leader"),
+        (Loss(percent=5), "inject loss --percent 5 on leader"),
+        (Kill(process="app"), "inject kill --process app on leader"),
+    ],
+)
+def test_a_step_names_its_fault_as_the_command_does(fault, text):
+    assert str(Inject(fault, "leader")) == text
