@@ -85,6 +85,7 @@ class Memory:
     name = "memory"
     title = "a database in memory"
     database_role = "postgres"
+    data_folder = "/var/lib/memory"
     coordinator_role: str | None = None
     tiers: tuple[tuple[str, str], ...] = (("proxy", "Proxy"), ("postgres", "Memory"))
     services: Mapping[str, tuple[str, ...]] = {"postgres": ("memoryd",)}
@@ -157,9 +158,6 @@ class Memory:
 
     def all_processes(self, process: str, host: Host) -> str:
         return f"pidof {process}"
-
-    def data_folder(self, host: Host) -> str:
-        return "/var/lib/memory"
 
     def log_files(self, host: Host) -> list[str]:
         return []
