@@ -45,7 +45,7 @@ def cluster(**members):
     return 200, {"members": [{"name": name, "role": role, "state": state} for name, (role, state) in members.items()]}
 
 
-WHOLE = cluster(db1=("leader", "running"), db2=("quorum_standby", "streaming"), db3=("replica", "streaming"))
+HEALTHY = cluster(db1=("leader", "running"), db2=("quorum_standby", "streaming"), db3=("replica", "streaming"))
 HEADLESS = cluster(db1=("replica", "running"), db2=("replica", "start failed"))
 
 
@@ -55,14 +55,14 @@ HEADLESS = cluster(db1=("replica", "running"), db2=("replica", "start failed"))
         ("quorum", "/health", (200, {"health": "true"}), {}, None),
         ("quorum", "/health", (503, {"health": "false", "reason": "QGET ERROR"}), {}, "HTTP 503"),
         ("quorum", "/health", (200, {"health": "false", "reason": "ALARM NOSPACE"}), {}, "ALARM NOSPACE"),
-        ("leader", "/cluster", WHOLE, {}, None),
+        ("leader", "/cluster", HEALTHY, {}, None),
         ("leader", "/cluster", HEADLESS, {}, "no running leader: db1 replica running, db2 replica start failed"),
         ("leader", "/cluster", (200, {}), {}, "no running leader: no members"),
-        ("streaming", "/cluster", WHOLE, {"member": "db1"}, None),
-        ("streaming", "/cluster", WHOLE, {"member": "db3"}, None),
+        ("streaming", "/cluster", HEALTHY, {"member": "db1"}, None),
+        ("streaming", "/cluster", HEALTHY, {"member": "db3"}, None),
         ("streaming", "/cluster", HEADLESS, {"member": "db2"}, "db2 is replica start failed"),
-        ("streaming", "/cluster", WHOLE, {"member": "db9"}, "db9 is no member"),
-        ("standby", "/cluster", WHOLE, {}, None),
+        ("streaming", "/cluster", HEALTHY, {"member": "db9"}, "db9 is no member"),
+        ("standby", "/cluster", HEALTHY, {}, None),
         ("standby", "/cluster", HEADLESS, {}, "no sync standby"),
         ("answers", "/", (200, {}), {}, None),
         ("answers", "/", (503, {}), {}, "HTTP 503"),
@@ -99,7 +99,7 @@ def test_a_proxy_that_accepts_is_not_a_database(answer, wanted):
 
 def test_polling_goes_on_until_the_state_is_there(server):
     server.answers["/cluster"] = HEADLESS
-    threading.Timer(0.5, server.answers.update, [{"/cluster": WHOLE}]).start()
+    threading.Timer(0.5, server.answers.update, [{"/cluster": HEALTHY}]).start()
     began = time.monotonic()
     assert check.poll(check.CHECKS["leader"], {"url": server.url}, 10) is None
     assert 0.4 < time.monotonic() - began < 3
@@ -116,7 +116,7 @@ def test_past_the_deadline_it_says_what_for_how_long_and_what_was_found(server):
 
 
 def test_what_holds_is_silent(server):
-    server.answers["/cluster"] = WHOLE
+    server.answers["/cluster"] = HEALTHY
     done = subprocess.run([sys.executable, PROGRAM, "leader", json.dumps({"url": server.url})], capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 

@@ -33,10 +33,10 @@ def test_bare_hosts_become_a_cluster_and_stay_one(command, inventory):
         assert ssh.sh(connection, "dpkg-query -W patroni 2>/dev/null || echo bare") == "bare"
         assert ssh.sh(connection, "/usr/bin/python3 -c 'import apt' && echo importable") == "importable"
     assert deploy(command, inventory)["error"] == 0
-    ways = access(read(inventory))
-    state, _ = steady_state.wait(ways, 60, print)
+    there = access(read(inventory))
+    state, _ = steady_state.wait(there, 60, print)
     assert state.ok, state.detail
-    health = httpx.get(f"{ways.http_url}/healthz")
+    health = httpx.get(f"{there.http_url}/healthz")
     assert health.status_code == 200
     totals = deploy(command, inventory)
     assert (totals["success"], totals["error"]) == (0, 0), "a second run changes nothing"
@@ -61,12 +61,12 @@ def test_a_host_that_is_off_is_named_in_one_line(command, inventory):
 
 def test_a_deadline_that_passes_prints_what_the_service_said(command, inventory):
     """PostgreSQL's program is taken away from the replica: the wait says who, what, how long, and the journal."""
-    ways = access(read(inventory))
-    state, _ = steady_state.wait(ways, 60, print)
+    there = access(read(inventory))
+    state, _ = steady_state.wait(there, 60, print)
     assert state.ok, state.detail
-    replica = rest.view(ways).replicas[0]
+    replica = rest.view(there).replicas[0]
     program = "/usr/lib/postgresql/17/bin/postgres"
-    with ssh.connect(ways.inventory[replica]) as connection:
+    with ssh.connect(there.inventory[replica]) as connection:
         ssh.sh(connection, f"systemctl stop patroni && mv {program} {program}.away")
         deadlines = json.dumps({"quorum": 10, "leader": 20, "streaming": 8, "standby": 10, "proxy": 10, "app": 10})
         try:

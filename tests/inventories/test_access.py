@@ -18,7 +18,7 @@ def with_secrets(inventory: Inventory, file) -> Inventory:
     return replace(inventory, hosts=hosts)
 
 
-def test_passwords_are_made_once_in_a_file_of_mode_0600(tmp_path):
+def test_passwords_are_generated_once_in_a_file_of_mode_0600(tmp_path):
     file = tmp_path / "deep/secrets.json"
     first = secrets.load(file, "one")
     assert secrets.load(file, "one") == first
@@ -35,12 +35,12 @@ def test_a_name_added_later_gets_a_password_and_the_rest_keep_theirs(tmp_path):
     assert set(loaded) == set(secrets.NAMES)
 
 
-def test_the_ways_in_show_no_password(tmp_path):
-    ways = access(with_secrets(read(), tmp_path / "secrets.json"))
-    assert ways.http_url == "http://10.77.0.100:80"
-    assert ways.sql_front()["host"] == "10.77.0.100"
-    assert ways.etcd[0] == ("10.77.0.11", 2379)
-    assert not any(password in repr(ways) for password in ways.passwords.values())
+def test_access_shows_no_password(tmp_path):
+    there = access(with_secrets(read(), tmp_path / "secrets.json"))
+    assert there.http_url == "http://10.77.0.100:80"
+    assert there.sql_front()["host"] == "10.77.0.100"
+    assert there.etcd[0] == ("10.77.0.11", 2379)
+    assert not any(password in repr(there) for password in there.passwords.values())
 
 
 def test_without_a_floating_address_the_first_proxy_is_the_front(tmp_path):
@@ -49,10 +49,10 @@ def test_without_a_floating_address_the_first_proxy_is_the_front(tmp_path):
     assert access(replace(inventory, hosts=hosts)).front == "10.77.0.31"
 
 
-# -- clusters that others made -------------------------------------------------------------------------------
+# -- existing clusters -------------------------------------------------------------------------------
 
 
-THEIRS = """
+EXISTING = """
 _hosts = [("a", {{"ssh_hostname": "192.0.2.1", "patroni_name": "pg-1"}}), ("b", {{"ssh_hostname": "192.0.2.2"}})]
 _ports = {{"postgres": 6433, "etcd": 99, "patroni": 1}}
 postgres = etcd = _hosts + [("c", {{"ssh_hostname": "192.0.2.3", "ports": _ports}})]
@@ -76,60 +76,60 @@ all = (
 
 
 @pytest.fixture
-def theirs(tmp_path):
+def existing(tmp_path):
     def make(proxy: str = "[]"):
-        file = tmp_path / "theirs.py"
-        file.write_text(THEIRS.format(proxy=proxy, folder=tmp_path))
+        file = tmp_path / "existing.py"
+        file.write_text(EXISTING.format(proxy=proxy, folder=tmp_path))
         return access(read(file))
 
     return make
 
 
-def test_a_foreign_cluster_is_reached_as_its_inventory_says(theirs, monkeypatch):
+def test_a_foreign_cluster_is_reached_as_its_inventory_says(existing, monkeypatch):
     monkeypatch.setenv("ETCD_PW", "pw-2")
-    ways = theirs()
-    front = ways.sql_front()
+    there = existing()
+    front = there.sql_front()
     assert (front["host"], front["port"]) == ("192.0.2.1,192.0.2.2,192.0.2.3", "6432,6432,6433")
     assert front["target_session_attrs"] == "read-write"
-    assert {key for key in front if front[key] != ways.sql_read().get(key)} == {"target_session_attrs"}
+    assert {key for key in front if front[key] != there.sql_read().get(key)} == {"target_session_attrs"}
     assert (front["user"], front["password"], front["dbname"]) == ("dba", "pw-1", "weather")
-    assert ways.etcd == [("192.0.2.1", 12379), ("192.0.2.2", 12379), ("192.0.2.3", 99)]
-    assert ways.etcd_options == {"user": "root", "password": "pw-2"}
-    assert ways.patroni_prefix == "/db/orders/"
-    assert [ways.patroni_url(host) for host in ways.inventory.hosts][1:] == [
+    assert there.etcd == [("192.0.2.1", 12379), ("192.0.2.2", 12379), ("192.0.2.3", 99)]
+    assert there.etcd_options == {"user": "root", "password": "pw-2"}
+    assert there.patroni_prefix == "/db/orders/"
+    assert [there.patroni_url(host) for host in there.inventory.hosts][1:] == [
         "http://192.0.2.2:8008",
         "http://192.0.2.3:1",
     ]
-    assert (ways.named("pg-1"), ways.named("b")) == ("a", "b")
-    assert (ways.profile["ttl"], ways.profile_name) == (30, "of its own")
-    assert processes.unit("postgres", ways.inventory["a"]) == "pgha.service"
-    assert processes.unit("etcd", ways.inventory["a"]) == "etcd.service"
-    assert ways.secrets == {"pw-1", "pw-2"}
-    assert "pw-1" not in repr(ways)
+    assert (there.named("pg-1"), there.named("b")) == ("a", "b")
+    assert (there.profile["ttl"], there.profile_name) == (30, "of its own")
+    assert processes.unit("postgres", there.inventory["a"]) == "pgha.service"
+    assert processes.unit("etcd", there.inventory["a"]) == "etcd.service"
+    assert there.secrets == {"pw-1", "pw-2"}
+    assert "pw-1" not in repr(there)
 
 
-def test_no_password_is_made_for_it(theirs, tmp_path):
-    assert theirs().passwords == {}
+def test_no_password_is_generated_for_it(existing, tmp_path):
+    assert existing().passwords == {}
     assert not (tmp_path / "secrets.json").exists()
 
 
-def test_a_password_that_is_not_there_is_told(theirs, monkeypatch):
+def test_a_missing_password_is_reported(existing, monkeypatch):
     monkeypatch.delenv("ETCD_PW", raising=False)
-    ways = theirs()
+    there = existing()
     with pytest.raises(InventoryProblem, match="no password for etcd"):
-        assert ways.etcd_options
+        assert there.etcd_options
     with pytest.raises(InventoryProblem, match="no password for patroni_rest"):
-        assert ways.patroni_auth
+        assert there.patroni_auth
 
 
-def test_with_proxies_it_is_reached_through_them(theirs):
-    ways = theirs('[("lb", {"ssh_hostname": "192.0.2.9"})]')
-    assert ways.front == "192.0.2.9"
-    assert "target_session_attrs" not in ways.sql_front()
-    assert (ways.sql_read()["host"], ways.sql_read()["port"]) == ("192.0.2.9", ways.ports["read"])
+def test_with_proxies_it_is_reached_through_them(existing):
+    there = existing('[("lb", {"ssh_hostname": "192.0.2.9"})]')
+    assert there.front == "192.0.2.9"
+    assert "target_session_attrs" not in there.sql_front()
+    assert (there.sql_read()["host"], there.sql_read()["port"]) == ("192.0.2.9", there.ports["read"])
 
 
-def test_what_would_go_unheard_is_refused(inventory_file):
+def test_overridden_data_is_refused(inventory_file):
     text = (
         'postgres = [("a", {"ssh_hostname": "192.0.2.1"})]\nall = (postgres, {"foreign": True, "vip": "192.0.2.8"})\n'
     )

@@ -181,7 +181,7 @@ def test_a_host_that_reboots_comes_back(up, command):
     command("lab", "-i", up, "shell", "db1", "--", "systemctl reboot")
     deadline = time.monotonic() + 30
     while nspawn.init(lab["db1"]) in (None, first) or states(command, up)["db1"] != "running":
-        assert time.monotonic() < deadline, "db1 did not come back from its reboot within 30 s"
+        assert time.monotonic() < deadline, "db1 did not restart within 30 s"
         time.sleep(0.2)
 
 

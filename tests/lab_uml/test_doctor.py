@@ -1,4 +1,4 @@
-"""What the doctor says of machines that lack something; and the parts of a uml host that need no kernel."""
+"""The doctor on machines that lack something, and the parts of a uml host that need no kernel."""
 
 import io
 import json

@@ -127,7 +127,7 @@ def counters(run, host: str) -> dict[str, int]:
 
 
 def transfer(run, size: int) -> float:
-    """Send bytes from u2 to u1 over TCP, check that they arrive whole, and return the seconds it took."""
+    """Send bytes from u2 to u1 over TCP, check that they arrive unchanged, and return the seconds it took."""
     run("u1", "rm -f /tmp/listening /tmp/got")
     run("u1", f"systemd-run --quiet --collect sh -c 'python3 -c \"$1\" > /tmp/got' sh '{quoted(RECEIVE)}'")
     run("u1", "until [ -e /tmp/listening ]; do sleep 0.1; done")
@@ -230,7 +230,7 @@ def test_a_starved_watchdog_ends_the_kernel_and_the_host_comes_back(up, run, com
     run("u1", f"systemd-run --quiet python3 -c '{quoted(STARVE)}'")
     wait_for("u1 dies", lambda: uml.init(core.Lab(read(up))["u1"]) != first, 15)
     assert time.monotonic() - began >= STARVE_SECONDS
-    wait_for("u1 comes back", lambda: came_back(command, up, "u1", first))
+    wait_for("u1 restarts", lambda: came_back(command, up, "u1", first))
     assert run("u1", "cat /root/kept") == "kept"
     assert run("u1", "cat /proc/sys/kernel/random/boot_id") != boot.splitlines()[0]
     assert "1 received" in run("u1", f"ping -c1 -W2 {SUBNET}.13")
@@ -239,7 +239,7 @@ def test_a_starved_watchdog_ends_the_kernel_and_the_host_comes_back(up, run, com
 def test_a_host_that_reboots_comes_back_with_its_disk_and_network(up, run, command):
     first, key = uml.init(core.Lab(read(up))["u1"]), run("u1", "cat /etc/ssh/ssh_host_ed25519_key.pub /etc/machine-id")
     run("u1", "systemctl reboot --no-block")
-    wait_for("u1 comes back", lambda: came_back(command, up, "u1", first))
+    wait_for("u1 restarts", lambda: came_back(command, up, "u1", first))
     assert run("u1", "cat /etc/ssh/ssh_host_ed25519_key.pub /etc/machine-id; cat /root/kept") == f"{key}\nkept"
     assert "1 received" in run("u1", f"ping -c1 -W2 {SUBNET}.12")
 
@@ -247,7 +247,7 @@ def test_a_host_that_reboots_comes_back_with_its_disk_and_network(up, run, comma
 @pytest.mark.parametrize("key", ["c", "b"], ids=["panic", "reboot"])
 def test_the_kernels_own_keys_end_it_and_it_comes_back(up, command, key):
     lab = core.Lab(read(up))
-    wait_for("u2 has run for long enough to come back from a panic", lambda: run_for(lab["u2"]) > 12)
+    wait_for("u2 has run for long enough to restart after a panic", lambda: run_for(lab["u2"]) > 12)
     first = uml.init(lab["u2"])
     command("lab", "-i", up, "shell", "u2", "--", f"systemd-run --quiet sh -c 'echo {key} > /proc/sysrq-trigger'")
     wait_for("u2 comes back", lambda: came_back(command, up, "u2", first))
