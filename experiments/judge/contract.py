@@ -15,6 +15,7 @@ from firedrill.experiments.judge.fields import (
     INTEGER,
     LENGTH,
     MOMENT,
+    NAMED_TEXTS,
     NUMBER,
     OBJECT,
     SCALAR,
@@ -75,8 +76,10 @@ RUNNER = {
                 True,
             ),
             "unobserved": Field(TEXTS, "Observers that the run does without."),
-            "versions": Field(OBJECT, "Versions of the software on the hosts."),
-            "providers": Field(OBJECT, "What made each host: `nspawn` or `uml`, by host; existing machines have none."),
+            "versions": Field(NAMED_TEXTS, "Versions of the software on the hosts."),
+            "providers": Field(
+                NAMED_TEXTS, "What made each host, by host: `nspawn`, `uml`; nothing for existing ones."
+            ),
             "front": Field(TEXT, "The address that clients use."),
             "load": Field(
                 OBJECT, "`file`, `rates` (arrivals a second, by name), `users` (their sum), `timeout_s`, `text`."

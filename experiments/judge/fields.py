@@ -51,6 +51,10 @@ MOMENT = Type("a time in nanoseconds", lambda value: _integer(value) and value >
 NUMBER = Type("a number", _number)
 LENGTH = Type("a number of 0 or more", lambda value: _number(value) and 0 <= value <= MOST)
 ID = Type("an integer or a text", lambda value: _integer(value) or isinstance(value, str))
+NAMED_TEXTS = Type(
+    "an object of texts",
+    lambda value: isinstance(value, dict) and all(isinstance(v, str | None) for v in value.values()),
+)
 OBJECT = Type("an object", lambda value: isinstance(value, dict))
 TEXTS = Type("a list of texts", lambda value: isinstance(value, list) and all(isinstance(v, str) for v in value))
 IDS = Type("a list of integers or of texts", lambda value: isinstance(value, list) and all(map(ID.holds, value)))

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from firedrill.experiments.judge.facts import (
@@ -49,7 +49,7 @@ def run(rec: Recording) -> Run:
         inventory=event.get("inventory"),
         system=event["system"],
         profile=event["profile"],
-        versions=event.get("versions") or {},
+        versions=_texts(event.get("versions")),
         front=event.get("front"),
         load=event.get("load") or {},
         steps=tuple(event.get("steps") or ()),
@@ -59,8 +59,13 @@ def run(rec: Recording) -> Run:
         coordinators=tuple(event["coordinators"]),
         proxies=tuple(event["proxies"]),
         tiers=tuple(Tier(tier["title"], tuple(tier["hosts"])) for tier in event["tiers"]),
-        providers=event.get("providers") or {},
+        providers=_texts(event.get("providers")),
     )
+
+
+def _texts(values: Mapping[str, str | None] | None) -> dict[str, str]:
+    """Without the names that have no value."""
+    return {name: value for name, value in (values or {}).items() if value is not None}
 
 
 def steady(rec: Recording, phase: Literal["before", "after"]) -> Steady | None:
