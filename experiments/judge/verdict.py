@@ -83,7 +83,7 @@ def measured(findings: Findings) -> Verdict:
         steady_before=before.ok if before else None,
         steady_after=after.ok if after else None,
         seed=findings.run.seed,
-        versions=findings.run.versions,
+        versions=findings.run.versions or None,
     )
 
 
