@@ -50,7 +50,7 @@ from firedrill.inventories.errors import Problem
 from firedrill.lab import network
 mine = network.Network("mine", "fdmine", "10.79.251.1/24")
 bridges = lambda: subprocess.run(["ip", "link", "show", "fdmine"], capture_output=True).returncode == 0
-subprocess.run("ip link add fdmine type bridge && ip link add port type dummy && ip link set port master fdmine",
+subprocess.run("ip link add fdmine type bridge && ip tuntap add dev port mode tap && ip link set port master fdmine",
                shell=True, check=True)
 try:
     network.check(mine)
