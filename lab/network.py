@@ -59,12 +59,13 @@ class Network:
 
 def check(network: Network) -> None:
     """Refuse a subnet or a bridge that is in use for something else, before anything is created."""
-    for link in json.loads(run(["ip", "-j", "address"]).stdout):
-        if link["ifname"] == network.bridge and link.get("ifalias") != network.mark:
-            raise Problem(
-                f"{network.bridge} exists and is not the bridge of the lab {network.lab}",
-                "choose another bridge name in the inventory, or remove that link",
-            )
+    links = json.loads(run(["ip", "-j", "address"]).stdout)
+    if any(link["ifname"] == network.bridge for link in links) and not _is_ours(network):
+        raise Problem(
+            f"{network.bridge} exists and is not the bridge of the lab {network.lab}",
+            "choose another bridge name in the inventory, or remove that link",
+        )
+    for link in links:
         for item in link.get("addr_info", []):
             if item["family"] != "inet":
                 continue
