@@ -1,6 +1,6 @@
-"""The keys that an inventory may set. Any other is refused with the nearest known one: a typo must not pass unnoticed.
+"""The keys that an inventory may set: those of group_data/all.py and OPTIONAL. A typo in one must not pass unnoticed.
 
-Top-level keys are those of group_data/all.py and OPTIONAL. Keys of your own, for deploys of your own, begin with `x_`.
+Users of pyinfra keep their own keys in the same data, so a top-level key is refused only if it resembles a known one.
 """
 
 import difflib
@@ -10,7 +10,8 @@ from typing import Any
 
 from firedrill.inventories.errors import InventoryProblem
 
-OWN = "x_"
+# How similar a key must be to a known one to be taken for a typo of it (difflib's ratio): `patroni_tsl` has 0.91.
+TYPO = 0.8
 # Keys without a default; docs/own-machines.md explains them. What begins with `ssh_` is for pyinfra's SSH connector.
 SSH = (
     "ssh_hostname", "ssh_port", "ssh_user", "ssh_key", "ssh_key_password", "ssh_password", "ssh_known_hosts_file",
@@ -40,10 +41,10 @@ CREDENTIAL = ("user", "secret", "password", "password_file", "password_env")
 
 
 def check(path: Path, host: str, data: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Refuse unknown keys in a host's data. Raises InventoryProblem."""
+    """Refuse typos in a host's data, and unknown entries of keys with fixed entries. Raises InventoryProblem."""
     where = f"{host} in {path}"
-    known = {key for key in data if key.startswith((OWN, "_"))} | defaults.keys() | set(OPTIONAL)
-    _refuse_unknown(where, data, known, f"; begin keys of your own with {OWN!r}")
+    known = defaults.keys() | set(OPTIONAL)
+    _refuse_unknown(where, [key for key in data if difflib.get_close_matches(key, known, 1, TYPO)], known)
     entries = ENTRIES | {key: tuple(defaults[key]) for key in LIKE_DEFAULT}
     for key, names in entries.items():
         _refuse_unknown(f"{key} of {where}", data.get(key) or {}, names)
@@ -53,9 +54,9 @@ def check(path: Path, host: str, data: Mapping[str, Any], defaults: Mapping[str,
         _refuse_unknown(f"profiles[{name!r}] of {where}", profile, defaults["profiles"]["default"])
 
 
-def _refuse_unknown(where: str, found: Collection[str], known: Collection[str], hint: str = "") -> None:
+def _refuse_unknown(where: str, found: Collection[str], known: Collection[str]) -> None:
     for key in found:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, 1)
             remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-            raise InventoryProblem(f"{where} has the unknown key {key!r}", remedy + hint)
+            raise InventoryProblem(f"{where} has the unknown key {key!r}", remedy)

@@ -85,7 +85,7 @@ def lab(**changed: object) -> str:
             "did you mean 'password'?",
         ),
         (data(profiles={"mine": {"tll": 1}}), r"profiles\['mine'\] of e1 .* unknown key 'tll'", "did you mean 'ttl'?"),
-        (data(x_backup_host="nas"), None, None),
+        (data(backup_host="nas"), None, None),
         (data(ssh_port=2222), None, None),
     ],
 )

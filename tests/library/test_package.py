@@ -36,7 +36,7 @@ def file(tmp_path):
 
 
 def test_group_data_of_the_users_own_may_leave_out_what_the_inventory_sets(file):
-    (file.parent / "group_data/all.py").write_text("x_timezone = 'UTC'\n")
+    (file.parent / "group_data/all.py").write_text("timezone = 'UTC'\n")
     assert read(file).data["read_lag"] == "1MB"
 
 
