@@ -1,7 +1,7 @@
 """What each kind of event holds: the contract between what is recorded and the judge, format 2.
 
-The judge refuses an event that breaks it, naming the field; the tables of docs/events.md are made of it. Fields, kinds
-and sources that are not listed here are ignored.
+The judge refuses an event that violates it and names the field. The tables of docs/events.md are generated from it.
+Fields, kinds and sources that are not listed here are ignored.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,9 +33,9 @@ ENVELOPE = {
     "t": Field(MOMENT, "When it happened (UTC), by the controller's clock.", True),
     "source": Field(TEXT, "What recorded it.", True),
     "kind": Field(TEXT, "What it is.", True),
-    "host": Field(TEXT, "The host that it is about, by its name in the inventory."),
+    "host": Field(TEXT, "The host that the event is about, by its name in the inventory."),
 }
-OUTCOME = Field(one_of("failed", "unknown", "acked"), "What became of it.", True)
+OUTCOME = Field(one_of("failed", "unknown", "acked"), "The outcome.", True)
 START = Field(MOMENT, "When it began.", True)
 EPOCH = Field(ID, "The epoch of leadership, such as a timeline.")
 HOST = Field(TEXT, "The host.", True)
@@ -57,7 +57,7 @@ RUNNER = {
             "title": Field(TEXT, "Its title.", True),
             "question": Field(TEXT, "The question that it answers."),
             "hypothesis": Field(TEXT, "What is expected to happen."),
-            "seed": Field(INTEGER, "The seed of everything left to chance."),
+            "seed": Field(INTEGER, "The seed of all random choices."),
             "inventory": Field(TEXT, "The inventory file."),
             "profile": Field(OBJECT, "The cluster's settings and timings (s).", True),
             "topology": Field(objects(name=NAME, address=Field(TEXT, ""), roles=Field(TEXTS, "")), "Every host.", True),
@@ -72,22 +72,22 @@ RUNNER = {
                     hosts=Field(TEXTS, ""),
                     required=Field(BOOLEAN, "", True),
                 ),
-                "What observes the run; with `hosts`, each of them must be observed.",
+                "The observers. With `hosts`, each of these hosts must be observed.",
                 True,
             ),
-            "unobserved": Field(TEXTS, "Observers that the run does without."),
+            "unobserved": Field(TEXTS, "Observers that this cluster lacks, or that the inventory disables."),
             "versions": Field(NAMED_TEXTS, "Versions of the software on the hosts."),
             "providers": Field(
-                NAMED_TEXTS, "What made each host, by host: `nspawn`, `uml`; nothing for existing ones."
+                NAMED_TEXTS, "The lab provider of each host, by host: `nspawn`, `uml`; absent for existing hosts."
             ),
             "front": Field(TEXT, "The address that clients use."),
             "load": Field(
-                OBJECT, "`file`, `rates` (arrivals a second, by name), `users` (their sum), `timeout_s`, `text`."
+                OBJECT, "`file`, `rates` (arrivals per second, by name), `users` (their sum), `timeout_s`, `text`."
             ),
             "steps": Field(TEXTS, "The steps, in words."),
             "expectations": Field(
                 objects(name=NAME, metric=NAME, op=NAME, wanted=Field(SCALAR, "")),
-                "What is expected of which figure.",
+                "The expectations, each about one figure.",
                 True,
             ),
         },
@@ -105,7 +105,7 @@ RUNNER = {
         },
     ),
     "roles": Kind(
-        "The roles that move, recorded after an ok `steady`.",
+        "Roles that can move between hosts, recorded after a `steady` that is ok.",
         {
             "phase": Field(one_of("before", "after"), "Before or after the faults.", True),
             "coordinator_leader": Field(TEXT, "The leader of the coordination service."),
@@ -116,7 +116,7 @@ RUNNER = {
         "An observer was started or stopped.",
         {
             "phase": Field(one_of("start", "stop"), "Which.", True),
-            "name": Field(TEXT, "The observer: a source below.", True),
+            "name": Field(TEXT, "The observer: one of the sources below.", True),
             "interval_ms": Field(LENGTH, "The longest time between two of its samples."),
         },
     ),
@@ -131,14 +131,14 @@ RUNNER = {
         },
     ),
     "level": Kind(
-        "A span of time that is a point of a curve; it ended at `t`.",
+        "A period that is one point of a curve; it ended at `t`.",
         {"name": Field(TEXT, "The level's name.", True), "start": START},
     ),
     "caught_up": Kind(
-        "A node had caught up with the leader, or had not in time.",
+        "A node caught up with the leader, or did not do so in time.",
         {
             "host": HOST,
-            "ok": Field(BOOLEAN, "Whether it had caught up.", True),
+            "ok": Field(BOOLEAN, "Whether it caught up.", True),
             "by": Field(TEXT, "How, such as `its WAL alone` or `a new base copy`."),
         },
     ),
@@ -150,43 +150,43 @@ RUNNER = {
             ),
             "id": Field(ID, "The fault's id.", True),
             "fault": Field(TEXT, "The fault's name.", True),
-            "target": Field(TEXT, "The target as it was named, such as `leader`."),
+            "target": Field(TEXT, "The target as requested, such as `leader`."),
             "args": Field(OBJECT, "The fault's options."),
             "detail": Field(TEXT, "The exact commands, or the evidence."),
         },
     ),
-    "note": Kind("Something that a reader of the report should know.", {"text": Field(TEXT, "The note.")}),
+    "note": Kind("A remark for readers of the report.", {"text": Field(TEXT, "The note.")}),
     "broken_off": Kind(
         "A part of the run raised an error. The run goes on to heal, to observe the steady state, and to be judged.",
         {
             "part": Field(TEXT, "The part."),
             "error": ERROR,
-            "traceback": Field(TEXT, "Of an unexpected error."),
+            "traceback": Field(TEXT, "The traceback of an unexpected error."),
         },
     ),
     "end": Kind(
         "The last event of the run itself.",
         {
-            "ok": Field(BOOLEAN, "False where the run broke off.", True),
-            "detail": Field(TEXT, "Why it broke off."),
-            "steps_done": Field(BOOLEAN, "False where not all steps were carried out."),
+            "ok": Field(BOOLEAN, "False if the run was aborted.", True),
+            "detail": Field(TEXT, "Why it was aborted."),
+            "steps_done": Field(BOOLEAN, "False if some steps were not executed."),
         },
     ),
 }
 
 OBSERVED = {
     ("write_probe", "write"): Kind(
-        "A write of a client with a connection of its own, through the proxy.",
+        "A write by a client with its own connection, through the proxy.",
         {
             "id": Field(INTEGER, "Unique in the run.", True),
             "start": START,
             "outcome": OUTCOME,
-            "server": Field(TEXT, "The node that took it."),
+            "server": Field(TEXT, "The node that accepted it."),
             "error": ERROR,
         },
     ),
     ("node_probe", "write"): Kind(
-        "A write to one node, past the proxy.",
+        "A write to one node, bypassing the proxy.",
         {
             "host": HOST,
             "start": START,
@@ -198,29 +198,29 @@ OBSERVED = {
     ),
     ("leadership", "leadership"): Kind(
         "The leadership changed, or was observed for the first time.",
-        {"holder": Field(TEXT, "The host that holds it; null: none does."), "epoch": EPOCH},
+        {"holder": Field(TEXT, "The host that holds it; null if none does."), "epoch": EPOCH},
     ),
     ("leadership", "sync"): Kind(
         "The synchronous standbys changed, or were observed for the first time.",
         {"standbys": Field(TEXTS, "The hosts.", True)},
     ),
     ("leadership", "alive"): Kind(
-        "A sample: the leadership is being observed.", {"endpoint": Field(TEXT, "By which endpoint.")}
+        "A heartbeat: the leadership is being observed.", {"endpoint": Field(TEXT, "The endpoint that answered.")}
     ),
     ("leadership", "unreachable"): Kind(
-        "An endpoint did not answer. The next one is asked; what changed meanwhile is recorded late, never missed.",
+        "An endpoint did not answer. The observer asks the next one; changes in between are recorded late.",
         {"endpoint": Field(TEXT, "The endpoint."), "error": ERROR},
     ),
-    ("leadership", "key"): Kind("Raw evidence, which the judge ignores.", {}),
+    ("leadership", "key"): Kind("Raw evidence; the judge ignores it.", {}),
     ("members", "member"): Kind(
         "What a member of the cluster reported; on each change, and at least every second.",
         {
             "host": HOST,
             "reachable": REACHABLE,
-            "role": Field(TEXT, "`primary`, `replica`, `starting`, the same for every system."),
-            "state": Field(TEXT, "Its state, in the system's own words."),
+            "role": Field(TEXT, "`primary`, `replica` or `starting`, the same for every system."),
+            "state": Field(TEXT, "Its state, as the system names it."),
             "epoch": EPOCH,
-            "lag": Field(NUMBER, "How far it is behind (bytes)."),
+            "lag": Field(NUMBER, "Replication lag in bytes."),
             "pending_restart": Field(BOOLEAN, "Whether it needs a restart."),
             "error": ERROR,
         },
@@ -231,7 +231,7 @@ OBSERVED = {
             "host": HOST,
             "reachable": REACHABLE,
             "purpose": Field(one_of("write", "read", "app"), "What the proxy uses the server for."),
-            "backend": Field(TEXT, "The proxy's own name for that."),
+            "backend": Field(TEXT, "The proxy's name of this backend."),
             "server": Field(TEXT, "The server, by its name in the inventory."),
             "status": Field(TEXT, "`UP`, `DOWN`, ..."),
             "check": Field(TEXT, "The proxy's last health check."),
@@ -239,40 +239,40 @@ OBSERVED = {
         },
     ),
     ("users", "request"): Kind(
-        "A request of a user. Requests start on schedule, whatever became of earlier ones.",
+        "A request by a user. Requests start on schedule, regardless of the outcome of earlier ones.",
         {
-            "id": Field(ID, "Of a write: the id of its row."),
+            "id": Field(ID, "The id of the row, for a write."),
             "method": Field(TEXT, "`POST` (a write) or `GET` (a read).", True),
             "name": Field(TEXT, "What was requested."),
-            "due": Field(MOMENT, "When it should have started; of a retry, when the first attempt should have."),
+            "due": Field(MOMENT, "When it should have started; for a retry, when the first attempt should have."),
             "start": START,
             "status": Field(INTEGER, "The HTTP status, or 0."),
-            "outcome": Field(one_of("ok", "error", "failed", "unknown", "acked"), "Of a read `ok` or `error`.", True),
+            "outcome": Field(one_of("ok", "error", "failed", "unknown", "acked"), "For a read, `ok` or `error`.", True),
             "error": ERROR,
         },
     ),
     ("users", "alive"): Kind(
-        "A sample, every second.",
+        "A heartbeat, every second.",
         {
-            "users": Field(COUNT, "Arrivals a second."),
-            "under_way": Field(COUNT, "Requests without an answer yet."),
+            "users": Field(COUNT, "Arrivals per second."),
+            "under_way": Field(COUNT, "Requests in flight."),
         },
     ),
     ("tcp", "counters"): Kind(
-        "What a host's kernel counted from `start` to `t`, or since its boot.",
+        "The counters of a host's kernel from `start` to `t`, or since its boot.",
         {
             "host": HOST,
             "reachable": REACHABLE,
-            "start": Field(MOMENT, "The time of the sample before.", True),
-            "retransmits": Field(COUNT, "Segments sent again."),
+            "start": Field(MOMENT, "The time of the previous sample.", True),
+            "retransmits": Field(COUNT, "Retransmitted segments."),
             "checksum_errors": Field(COUNT, "Segments dropped for a wrong checksum."),
             "sent": Field(COUNT, "Segments sent."),
-            "boot": Field(TEXT, "Differs after each boot."),
+            "boot": Field(TEXT, "Boot id; changes with each boot."),
             "error": ERROR,
         },
     ),
     ("tables", "present"): Kind(
-        "Ids in a table at the end.", {"table": TABLE, "ids": Field(IDS, "At most 5000.", True)}
+        "Ids in a table at the end.", {"table": TABLE, "ids": Field(IDS, "At most 5000 per event.", True)}
     ),
     ("tables", "present_end"): Kind(
         "A table was read to its end.",
@@ -288,28 +288,28 @@ OBSERVED = {
             "host": HOST,
             "unit": Field(TEXT, "Its unit, or its file.", True),
             "text": Field(TEXT, "The line.", True),
-            "times": Field(COUNT, "How many lines were the same but for digits."),
-            "turn": Field(TEXT, "The turning point that it is nearest to.", True),
-            "turn_t": Field(MOMENT, "When that was.", True),
+            "times": Field(COUNT, "How many lines were identical except for digits."),
+            "turn": Field(TEXT, "The nearest turning point.", True),
+            "turn_t": Field(MOMENT, "When that turning point occurred.", True),
         },
     ),
-    ("logs", "left_out"): Kind("Lines were left out.", {"host": HOST, "lines": Field(COUNT, "How many.", True)}),
+    ("logs", "left_out"): Kind("Lines were omitted.", {"host": HOST, "lines": Field(COUNT, "How many.", True)}),
     ("logs", "clock"): Kind(
         "A host's clock was compared.",
         {
             "host": HOST,
             "offset_ms": Field(NUMBER, "The host's clock minus the controller's.", True),
-            "error_ms": Field(NUMBER, "By how much that may be wrong.", True),
+            "error_ms": Field(NUMBER, "The uncertainty of the offset.", True),
         },
     ),
     ("logs", "silent"): Kind("A host did not answer.", {"host": HOST, "error": ERROR}),
-    ("logs", "note"): Kind("Why there are no lines at all.", {"text": Field(TEXT, "The reason.")}),
+    ("logs", "note"): Kind("Why there are no lines.", {"text": Field(TEXT, "The reason.")}),
 }  # fmt: skip
 EVENTS: Mapping[tuple[str, str], Kind] = {("runner", kind): row for kind, row in RUNNER.items()} | OBSERVED
 
 
 def check_event(event: Any) -> None:
-    """Refuse an event that figures cannot rest on: ValueError with the field, what was wanted and what was found."""
+    """Refuse an invalid event: ValueError with the field, the wanted and the found value."""
     if not isinstance(event, dict):
         raise ValueError(f"wanted an object, found {type(event).__name__}")
     check(event, ENVELOPE, "the event")

@@ -1,4 +1,4 @@
-"""Types of the fields of an event, and how a field of the wrong type is refused."""
+"""Types of the fields of an event, and the check that refuses a field of the wrong type."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -43,21 +43,21 @@ def _scalar(value: Any) -> bool:
     return value is None or isinstance(value, str | bool) or _number(value)
 
 
-TEXT = Type("a text", lambda value: isinstance(value, str))
-BOOLEAN = Type("true or false", lambda value: isinstance(value, bool))
+TEXT = Type("a string", lambda value: isinstance(value, str))
+BOOLEAN = Type("a boolean", lambda value: isinstance(value, bool))
 INTEGER = Type("an integer", _integer)
-COUNT = Type("an integer of 0 or more", lambda value: _integer(value) and value >= 0)
+COUNT = Type("a non-negative integer", lambda value: _integer(value) and value >= 0)
 MOMENT = Type("a time in nanoseconds", lambda value: _integer(value) and value > 0)
 NUMBER = Type("a number", _number)
-LENGTH = Type("a number of 0 or more", lambda value: _number(value) and 0 <= value <= MOST)
-ID = Type("an integer or a text", lambda value: _integer(value) or isinstance(value, str))
+LENGTH = Type("a non-negative number", lambda value: _number(value) and 0 <= value <= MOST)
+ID = Type("an integer or a string", lambda value: _integer(value) or isinstance(value, str))
 NAMED_TEXTS = Type(
-    "an object of texts",
+    "an object of strings",
     lambda value: isinstance(value, dict) and all(isinstance(v, str | None) for v in value.values()),
 )
 OBJECT = Type("an object", lambda value: isinstance(value, dict))
-TEXTS = Type("a list of texts", lambda value: isinstance(value, list) and all(isinstance(v, str) for v in value))
-IDS = Type("a list of integers or of texts", lambda value: isinstance(value, list) and all(map(ID.holds, value)))
+TEXTS = Type("a list of strings", lambda value: isinstance(value, list) and all(isinstance(v, str) for v in value))
+IDS = Type("a list of integers or strings", lambda value: isinstance(value, list) and all(map(ID.holds, value)))
 SCALAR = Type("a value", lambda value: _scalar(value) or (isinstance(value, list) and all(map(_scalar, value))))
 
 

@@ -1,8 +1,8 @@
-"""Write what is made of code: the field tables of docs/events.md and docs/verdict.md, and verdict.schema.json.
+"""Generate from the code: the field tables of docs/events.md and docs/verdict.md, and verdict.schema.json.
 
     python -m firedrill.experiments.judge.tables
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is a source of events, or a class of schema.py.
+A table is between `<!-- table: NAME -->` and `<!-- end -->`; NAME is a source of events, or a class of schema.py.
 """
 
 import json
@@ -20,11 +20,11 @@ ROOT = Path(schema.__file__).resolve().parents[2]
 DOCS = (ROOT / "docs" / "events.md", ROOT / "docs" / "verdict.md")
 SCHEMA = Path(schema.__file__).resolve().with_name("verdict.schema.json")
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-NAMES = {bool: "true or false", int: "integer", float: "number", str: "text", type(None): "null", Any: "any value"}
+NAMES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null", Any: "any value"}
 
 
 def filled(text: str) -> str:
-    """A document with every table as the code has it."""
+    """The document with every table generated again."""
     return PLACE.sub(lambda place: f"{place[1]}{_table(place[2])}\n{place[3]}", text)
 
 

@@ -171,9 +171,9 @@ def changed(events, kind, **fields):
     ("change", "words"),
     [
         (lambda events: changed(events, "fault", t=1), "'t' cannot be 1, wanted a time from 1 h before"),
-        (lambda events: changed(events, "fault", id=["a"]), "'id' cannot be ['a'], wanted an integer or a text"),
+        (lambda events: changed(events, "fault", id=["a"]), "'id' cannot be ['a'], wanted an integer or a string"),
         (lambda events: changed(events, "present", ids=[["a"]]), "'ids' cannot be [['a']]"),
-        (lambda events: changed(events, "run", profile={"ttl": "abc"}), "'ttl' cannot be 'abc', wanted a number"),
+        (lambda events: changed(events, "run", profile={"ttl": "abc"}), "'ttl' cannot be 'abc', wanted a non-negative"),
         (
             lambda events: changed(events, "run", expectations=[1]),
             "'expectations' cannot be [1], wanted a list of objects",

@@ -507,7 +507,7 @@ def test_a_broken_line_is_refused_by_its_number(tmp_path, line, words):
 def test_a_broken_event_gives_no_verdict(run):
     events = run()
     events[40] = {"t": events[40]["t"], "source": "runner", "kind": "end", "ok": None}
-    with pytest.raises(ValueError, match="event 41: 'ok' cannot be None, wanted true or false"):
+    with pytest.raises(ValueError, match="event 41: 'ok' cannot be None, wanted a boolean"):
         judge(events)
 
 
