@@ -92,9 +92,10 @@ def defaults() -> dict[str, Any]:
 
 def refuse_overridden(path: Path) -> None:
     """Refuse data of the group `all` that pyinfra would let a group_data/all.py override. Raises InventoryProblem."""
+    given = _keys_of_all(_parsed(path))
     for folder in {path.parent, Path.cwd()}:
         file = folder / "group_data" / "all.py"
-        if file.is_file() and (overridden := _assigned(file) & _keys_of_all(path)):
+        if file.is_file() and (overridden := _assigned(_parsed(file)) & given):
             raise InventoryProblem(
                 f"{', '.join(map(repr, sorted(overridden)))} in the data of all hosts in {path} has no effect: "
                 f"{file} overrides it",
@@ -102,22 +103,31 @@ def refuse_overridden(path: Path) -> None:
             )
 
 
-def _assigned(file: Path) -> set[str]:
+def _parsed(file: Path) -> list[ast.stmt]:
+    """The statements of a Python file. Raises InventoryProblem: pyinfra's own message would not name the line."""
+    try:
+        return ast.parse(file.read_bytes(), file.name).body
+    except (SyntaxError, ValueError) as error:
+        raise InventoryProblem(f"{file} cannot be read ({type(error).__name__}: {error})", "fix the file") from None
+
+
+def _assigned(body: list[ast.stmt]) -> set[str]:
     """The names that a file assigns at its top."""
-    body = ast.parse(file.read_text()).body
     plain = {ast.unparse(target) for node in body if isinstance(node, ast.Assign) for target in node.targets}
     return plain | {ast.unparse(node.target) for node in body if isinstance(node, ast.AnnAssign)}
 
 
-def _keys_of_all(path: Path) -> set[str]:
+def _keys_of_all(body: list[ast.stmt]) -> set[str]:
     """The keys of the data that an inventory file gives to all hosts: `all = (hosts, {"key": ...})`."""
     return {
-        ast.literal_eval(key)
-        for node in ast.parse(path.read_text()).body
+        key.value
+        for node in body
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["all"]
-        if isinstance(node.value, ast.Tuple) and isinstance(node.value.elts[-1], ast.Dict)
-        for key in node.value.elts[-1].keys
-        if isinstance(key, ast.Constant)
+        if isinstance(node.value, ast.Tuple)
+        for data in node.value.elts[-1:]
+        if isinstance(data, ast.Dict)
+        for key in data.keys
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
     }
 
 

@@ -52,6 +52,7 @@ def lab(**changed: object) -> str:
         ),
         ("", "has no hosts", "add them to groups"),
         (GOOD + "1 / 0", "cannot be read .*ZeroDivisionError", "fix the file"),
+        (GOOD + "_more = [", "cannot be read .*SyntaxError: .* line 5", "fix the file"),
         (
             GOOD + 'all = (etcd + postgres, {"vip": "10.1.0.2"})',
             "the floating address 10.1.0.2 .* is also a host's",
