@@ -12,6 +12,7 @@ from firedrill.cluster import ssh
 from firedrill.cluster.each import each
 from firedrill.cluster.patroni import coordinator, dialect, rest
 from firedrill.cluster.patroni import settings as timings
+from firedrill.experiments.judge.facts import TurningPoint
 from firedrill.experiments.judge.recording import load_events
 from firedrill.experiments.observe import logs
 from firedrill.inventories.access import access
@@ -233,9 +234,9 @@ def test_the_log_of_its_etcd_is_read_under_its_own_name(ways):
     """A member that is started anew says so; in a drill it hangs on who leads etcd whether any has a word to say."""
     name = next(name for name in NAMES if name != coordinator.leader(ways))
     with ssh.connect(ways.inventory[name]) as connection:
-        begins = logs.Turn(time.time_ns(), "etcd is started anew")
+        begins = TurningPoint(time.time_ns(), "etcd is started anew")
         ssh.sh(connection, "systemctl restart dcs")
-        done = logs.Turn(time.time_ns(), "etcd has started")
+        done = TurningPoint(time.time_ns(), "etcd has started")
         while time.time_ns() < done.t + logs.AFTER:
             time.sleep(0.1)
         _, *found = logs.of_host(ways.inventory[name], ways, [begins, done])
