@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "faults": {"cluster", "inventories"},
     "loadtests": {"cluster", "inventories"},
     "experiments/drills": {"experiments", "faults"},
-    "experiments/observe": {"experiments", "experiments/judge", "cluster", "inventories"},
+    "experiments/observe": {"experiments", "cluster", "inventories"},
     "experiments/judge": {"experiments/observe", "cluster"},
     "experiments/report": {"experiments/judge", "inventories"},
     "experiments/run": {

@@ -15,10 +15,10 @@ from typing import Any
 
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.model import Experiment
-from firedrill.experiments.observe import catalogue, logs, tables
+from firedrill.experiments.observe import catalogue, tables
 from firedrill.experiments.observe.watching import Watch
 from firedrill.experiments.observe.writer import Writer
-from firedrill.experiments.run import closing, fit, needs, opening, settings
+from firedrill.experiments.run import closing, fit, logs, needs, opening, settings
 from firedrill.experiments.run.context import Context
 from firedrill.experiments.run.guard import Guard
 from firedrill.faults import ledger

@@ -14,7 +14,7 @@ from firedrill.cluster.patroni import coordinator, dialect, rest
 from firedrill.cluster.patroni import settings as timings
 from firedrill.experiments.judge.facts import TurningPoint
 from firedrill.experiments.judge.recording import load_events
-from firedrill.experiments.observe import logs
+from firedrill.experiments.run import logs
 from firedrill.inventories.access import access
 from firedrill.inventories.read import read
 from tests.experiments.cluster.helpers import missed_times, under_way

@@ -75,7 +75,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel, sourc
     [
         "py.typed", "templates/patroni.yml.j2", "experiments/report/templates/report.html.j2", "lab/supervise.sh",
         "lab/uml-guest", "deploy/on_host/check.py", "faults/programs/memory.py", "weather/schema.sql",
-        "experiments/observe/programs/excerpts.py", "experiments/judge/verdict.schema.json",
+        "experiments/run/programs/excerpts.py", "experiments/judge/verdict.schema.json",
     ],
 )  # fmt: skip
 def test_what_is_not_an_import_is_in_the_wheel(wheel, name):

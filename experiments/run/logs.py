@@ -19,8 +19,8 @@ from firedrill.experiments.judge.facts import TurningPoint
 from firedrill.experiments.judge.recording import record
 from firedrill.experiments.judge.spans import SECOND, Span
 from firedrill.experiments.judge.turning import turning_points_of
-from firedrill.experiments.observe.redaction import redacted
 from firedrill.experiments.observe.writer import Writer, so_far
+from firedrill.experiments.run.redaction import redacted
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
@@ -75,7 +75,7 @@ def of_host(host: Host, access: Access, found: Sequence[TurningPoint]) -> list[d
             offset, error = host_clock.offset(connection)
             rows.append({"kind": "clock", "offset_ms": round(offset / 1e6, 3), "error_ms": round(error / 1e6, 3)})
             rows += _read(host, access, found, offset, connection)
-    except (Problem, ValueError) as problem:
+    except (Problem, ValueError, LookupError, TypeError, AttributeError) as problem:  # the last four: an odd answer
         rows.append({"kind": "silent", "error": redacted(str(problem), access)})
     return [row | {"host": host.name} for row in rows]
 

@@ -1,5 +1,6 @@
 """Excerpts of the hosts' logs: around the turning points only, bounded, in our own time, and without a password."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -12,9 +13,9 @@ from firedrill.experiments.judge.recording import record
 from firedrill.experiments.judge.spans import SECOND
 from firedrill.experiments.judge.turning import turning_points_of
 from firedrill.experiments.judge.verdict import judge_events
-from firedrill.experiments.observe import logs
-from firedrill.experiments.observe.programs import excerpts
-from firedrill.experiments.observe.redaction import redacted
+from firedrill.experiments.run import logs
+from firedrill.experiments.run.programs import excerpts
+from firedrill.experiments.run.redaction import redacted
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
@@ -116,6 +117,16 @@ def test_a_host_that_does_not_answer_is_noted(ways, builder, tmp_path):
     logs.collect(ways, tmp_path)
     (row,) = [json.loads(line) for line in (tmp_path / "logs.jsonl").read_text().splitlines()]
     assert (row["source"], row["kind"], row["host"]) == ("logs", "silent", hosts[0].name)
+
+
+@pytest.mark.parametrize("answer", ["[1]", '{"window": 99, "left": 1}', '{"at": 1}', "null", "Welcome"])
+def test_a_host_that_answers_nonsense_is_noted(ways, monkeypatch, answer):
+    host = ways.inventory.hosts[0]
+    monkeypatch.setattr(logs.ssh, "connect", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(logs.host_clock, "offset", lambda _: (0, 0))
+    monkeypatch.setattr(logs.ssh, "sh", lambda *_, **__: answer)
+    rows = logs.of_host(host, ways, [TurningPoint(1_000_000_000, "a fault")])
+    assert [(row["kind"], row["host"]) for row in rows] == [("clock", host.name), ("silent", host.name)]
 
 
 def said(builder):
