@@ -124,7 +124,7 @@ def test_the_doctor_tells_what_it_can_be_asked(foreign, ways, command):
         *(f"SSH to {n}" for n in NAMES),
     ]
     assert {name: checks[name]["ok"] for name in wanted} == dict.fromkeys(wanted, True), checks
-    assert "no app: an event log's users" in checks["users"]["found"]
+    assert "no app: users of an event log" in checks["users"]["found"]
     drills = {row["experiment"]: row for row in found["experiments"]}
     assert drills["leader_power_cut"]["can"] == "in full"
     assert drills["app_killed"]["can"] == "no"
@@ -188,7 +188,7 @@ def test_the_doctor_finds_what_is_wrong(foreign, command, was, now, broken):
     file = foreign.with_name("wrong.py")
     file.write_text(text.replace(was, now))
     done = command("experiments", "-i", file, "doctor", "--json")
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == 2, done.stdout + done.stderr
     found = json.loads(done.stdout)
     assert {row["what"] for row in found["checks"] if row["ok"] is False} == broken
     assert TOKEN not in done.stdout + done.stderr
