@@ -130,7 +130,7 @@ def test_a_watchdog_that_is_off_behind_the_inventorys_back_is_found_out(ways, tm
     assert verdict["verdict"] == "fail"
     assert verdict["tcp"]["unfenced"] == 1
     assert verdict["tcp"]["rebooted"] == []
-    assert any("the host is reset before another leads" in sentence for sentence in verdict["why"])
+    assert any("the host is reset before another node leads" in sentence for sentence in verdict["why"])
     assert (verdict["lost"], verdict["dual_primary_ms"]) == (0, 0), "its writes wait for a standby that it has no more"
 
 
