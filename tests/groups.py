@@ -1,7 +1,8 @@
 """How the tests are spread over the workers of a parallel run, and what a run leaves behind: nothing.
 
-The tests of one lab are a group, those of any other file are one, too. A group runs on one worker, in order. The groups
-of labs start first, the longest first. Tests marked `alone` come last, after every other worker has ended.
+The tests of one lab are a group, those of any other file are one, too; the labs of hosts with kernels of their own are
+one group together. A group runs on one worker, in order. The groups of labs start first, the longest first. Tests
+marked `alone` come last, after every other worker has ended.
 """
 
 import fcntl
@@ -19,7 +20,7 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.labs import LABS, run_folder
+from tests.labs import KERNELS, LABS, run_folder
 
 ALONE = "alone"
 LOCK = pytest.StashKey[int]()
@@ -88,7 +89,8 @@ class ByGroup(LoadScopeScheduling):
         return json.loads(_groups_file().read_text())
 
     def _split_scope(self, nodeid: str) -> str:
-        return self.groups[nodeid]
+        group = self.groups[nodeid]
+        return "kernels" if group in KERNELS else group
 
 
 def pytest_xdist_make_scheduler(config, log):

@@ -2,14 +2,13 @@
 
 import json
 import re
-import time
 from collections.abc import Callable
 
 import pytest
 
 from firedrill.faults import ledger
 from firedrill.inventories.read import read
-from tests.faults.conftest import start_controller, wait_for_step
+from tests.faults.conftest import start_controller, until, wait_for_step
 from tests.labs import place
 
 pytestmark = pytest.mark.lab("faults")
@@ -41,13 +40,6 @@ def shell(command, inventory) -> Callable[[str], str]:
 def state(command, inventory) -> str:
     rows = json.loads(command("lab", "-i", inventory, "status", "--json").stdout)
     return next(row["state"] for row in rows if row["name"] == "db1")
-
-
-def until(true: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not so within {seconds} s"
-        time.sleep(0.2)
 
 
 @pytest.mark.parametrize("fault", ["power_cut", "poweroff"])
