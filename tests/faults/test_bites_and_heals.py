@@ -96,7 +96,7 @@ def test_it_bites_and_heals(case, inject, heal, told, on):
 
 def test_all_heal_by_themselves_when_their_controller_is_killed(controller, ways, on, told, heal):
     """All at once on one host: those that can live together do."""
-    limit = 12
+    limit = 25
     # What needs a process that another has stopped, or killed, does not go together.
     cases = [case for case in CASES if case.fault not in ("stop_service", "crash_loop")]
     child = controller(*([case.fault, case.options, "etcd1", limit] for case in cases))
@@ -118,7 +118,7 @@ def test_all_heal_by_themselves_when_their_controller_is_killed(controller, ways
 
 def test_what_does_not_go_with_others_heals_by_itself_too(controller, on, heal, ways):
     """Each on a host of its own: others need the process. A leader of etcd takes up to 7 s to hand its lead over."""
-    limit = 8
+    limit = 15
     child = controller(
         ["stop_service", {"process": "etcd"}, "etcd1", 20],
         ["kill", {"process": "etcd"}, "etcd2", limit],
