@@ -1,7 +1,7 @@
 # make demo: from a fresh machine to a measured leader power cut. make test: everything CI runs.
 # Both need root, Debian 12+ or Ubuntu 24.04+, git, make and Python 3.11+. They install everything else.
 PYTHON ?= python3
-WORKERS ?= 4
+WORKERS ?= 3
 SOAK_MINUTES ?= 120
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
