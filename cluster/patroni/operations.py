@@ -1,11 +1,12 @@
 """What an operator does to a Patroni cluster: switch over, write WAL, reinitialize a node, wait for replication."""
 
+import shlex
 import time
 
 import psycopg
 
 from firedrill.cluster import ssh
-from firedrill.cluster.patroni import rest
+from firedrill.cluster.patroni import processes, rest
 from firedrill.cluster.system import Handover
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
@@ -34,8 +35,7 @@ def leader(access: Access) -> str:
 def switchover(access: Access, within_s: float) -> Handover:
     """Hand the leadership over to a standby that Patroni chooses. Raises Problem."""
     old = leader(access)
-    member = access.inventory[old].data.get("patroni_name", old)
-    message = rest.post(access, old, "/switchover", {"leader": member})
+    message = rest.post(access, old, "/switchover", {"leader": _member(access, old)})
     deadline = time.monotonic() + within_s
     while (new := rest.view(access).leader) is None or new.name == old:
         if time.monotonic() > deadline:
@@ -45,6 +45,11 @@ def switchover(access: Access, within_s: float) -> Handover:
             )
         time.sleep(0.2)
     return Handover(old, new.name, message)
+
+
+def _member(access: Access, name: str) -> str:
+    """What Patroni calls a host: also the `application_name` of its replication connection."""
+    return str(access.inventory[name].data.get("patroni_name", name))
 
 
 def write_wal(access: Access, mib: int) -> str:
@@ -84,7 +89,7 @@ def until_caught_up(access: Access, name: str, within_s: float) -> float | None:
             if view.leader:
                 with psycopg.connect(**access.sql_node(access.inventory[view.leader.name])) as connection:
                     wanted = _position(connection) if wanted is None else wanted
-                    row = connection.execute(CAUGHT_UP, (wanted, name)).fetchone()
+                    row = connection.execute(CAUGHT_UP, (wanted, _member(access, name))).fetchone()
                 if row and row[0]:
                     return time.monotonic() - began
         except psycopg.Error:
@@ -95,9 +100,11 @@ def until_caught_up(access: Access, name: str, within_s: float) -> float | None:
 
 def how_it_came_back(access: Access, name: str, since_s: float) -> str:
     """What a node's Patroni logged about following the leader again since then (seconds since the epoch)."""
+    host = access.inventory[name]
+    unit = shlex.quote(processes.unit("patroni", host))
     try:
-        with ssh.connect(access.inventory[name]) as connection:
-            log = ssh.sh(connection, f"journalctl -u patroni -o cat --since @{since_s:.0f}", check=False)
+        with ssh.connect(host) as connection:
+            log = ssh.sh(connection, f"journalctl -u {unit} -o cat --since @{since_s:.0f}", check=False)
     except ssh.Unreachable as problem:
         return f"unknown ({problem})"
     return next((how for words, how in RECOVERY_LOGS if words in log), BY_REPLICATION)

@@ -34,7 +34,7 @@ def view(access: Access) -> View:
         try:
             response = httpx.get(f"{access.patroni_url(host)}/cluster", timeout=DEADLINE_S, **access.patroni_options)
             return View(tuple(_member(row, access) for row in response.json()["members"]))
-        except (httpx.HTTPError, ValueError, KeyError) as problem:  # down, or another server's response
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as problem:  # down, or another server's response
             error = f"{host.name}: {problem or type(problem).__name__}"
     return View((), error)
 

@@ -73,7 +73,15 @@ def test_one_node_after_the_other_is_asked(access, answer):
     assert rest.view(access).leader.name == "db1"
 
 
-@pytest.mark.parametrize("response", [httpx.Response(200, text="<html>"), httpx.Response(200, json={})])
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, json={}),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"members": [1]}),
+    ],
+)
 def test_another_servers_answer_is_an_error(access, answer, response):
     answer(lambda _: response)
     view = rest.view(access)
