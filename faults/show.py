@@ -43,8 +43,14 @@ def status(rows: list[dict[str, Any]]) -> None:
     table = Table("id", "fault", "host", "target", "heals in", "injected from", "status")
     for row in rows:
         left = f"{row['heals_in_s']:g} s"
-        table.add_row(row["id"], row["fault"], row["host"], row["target"], left, row["injected_from"], row["status"])
-    Console().print(table)
+        names = ("id", "fault", "host", "target")
+        table.add_row(*(_printable(row[name]) for name in names), left, row["injected_from"], _printable(row["status"]))
+    Console(markup=False).print(table)
+
+
+def _printable(text: str) -> str:
+    """A text that a host may have written: without what would control the terminal."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
 def doctor(found: dict[str, dict[str, Answer]], tools: dict[str, str | None]) -> None:

@@ -1,4 +1,4 @@
-"""What `faults list` and `faults doctor` print, at 80 columns."""
+"""What `faults list`, `faults doctor` and `faults status` print."""
 
 import pytest
 
@@ -40,3 +40,12 @@ def test_the_doctor_has_one_row_a_fault_with_the_hosts_grouped(narrow, capsys):
     assert "kill db1-2 none etcd1-3, app2, app10, web with --process" in text
     assert "pause db1-2, app2, app10, web etcd1-3: has no `pause` command" in text
     assert lines[-1] == "firewall faults by iptables: etcd1-3, db1-2, app2, app10"
+
+
+def test_what_a_host_wrote_controls_neither_the_table_nor_the_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    row = {"id": "0badcafe", "fault": "[/]", "host": "db1", "target": "\x1b[2Jdb1", "heals_in_s": 5.0}
+    show.status([row | {"injected_from": "elsewhere", "status": "unknown: [red]x\x07"}])
+    shown = capsys.readouterr().out
+    assert "[/]" in shown and "?[2Jdb1" in shown and "unknown: [red]x?" in shown
+    assert "\x1b" not in shown and "\x07" not in shown
