@@ -39,6 +39,8 @@ def imported_by(file: Path) -> set[str]:
     """The rooms that a file imports."""
     names = set()
     for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {one.name.removeprefix("firedrill.").replace(".", "/") for one in node.names}
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("firedrill"):
             names |= {f"{node.module}.{one.name}".removeprefix("firedrill.").replace(".", "/") for one in node.names}
     return {room_of(name) for name in names} & MAY_IMPORT.keys()
