@@ -49,7 +49,7 @@ def run(rec: Recording) -> Run:
         inventory=event.get("inventory"),
         system=event["system"],
         profile=event["profile"],
-        versions=_texts(event.get("versions")),
+        versions=texts(event.get("versions")),
         front=event.get("front"),
         load=event.get("load") or {},
         steps=tuple(event.get("steps") or ()),
@@ -59,11 +59,11 @@ def run(rec: Recording) -> Run:
         coordinators=tuple(event["coordinators"]),
         proxies=tuple(event["proxies"]),
         tiers=tuple(Tier(tier["title"], tuple(tier["hosts"])) for tier in event["tiers"]),
-        providers=_texts(event.get("providers")),
+        providers=texts(event.get("providers")),
     )
 
 
-def _texts(values: Mapping[str, str | None] | None) -> dict[str, str]:
+def texts(values: Mapping[str, str | None] | None) -> dict[str, str]:
     """Without the names that have no value."""
     return {name: value for name, value in (values or {}).items() if value is not None}
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from firedrill.experiments.judge import reasons
+from firedrill.experiments.judge import reasons, recorded
 from firedrill.experiments.judge.findings import Findings, find
 from firedrill.experiments.judge.recording import Event, record
 from firedrill.experiments.judge.schema import Verdict as Verdict
@@ -113,6 +113,6 @@ def crashed(run: Mapping[str, Any], part: str, error: BaseException) -> Verdict:
         verdict="unknown",
         why=(f"{part}: wanted a verdict, found {found}; this is a defect of Firedrill, please report it.",),
         seed=run.get("seed"),
-        versions=run.get("versions"),
+        versions=recorded.texts(run.get("versions")) or None,
         notes=("".join(traceback.format_exception(error)),),
     )

@@ -7,7 +7,7 @@ import pytest
 
 from firedrill.experiments.judge import schema, tables
 from firedrill.experiments.judge.schema import Verdict
-from firedrill.experiments.judge.verdict import judge_events
+from firedrill.experiments.judge.verdict import crashed, judge_events
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +70,9 @@ def test_what_is_no_verdict_is_refused(content, change, words):
 def test_what_is_no_object_of_a_verdict_is_refused(content):
     with pytest.raises(ValueError, match="wanted a verdict of format 1, found None"):
         Verdict.from_json(content)
+
+
+def test_the_verdict_on_a_run_that_could_not_be_judged_can_be_read_again():
+    found = crashed({"versions": {"patroni": "4.0", "haproxy": None}}, "The judge", RuntimeError("x"))
+    assert found.versions == {"patroni": "4.0"}
+    assert Verdict.from_json(json.loads(json.dumps(found.to_json()))) == found
