@@ -37,7 +37,7 @@ class Member:
 
 @dataclass(frozen=True)
 class View:
-    """The cluster as its majority sees it. Without members where nobody answered; `error` then says why."""
+    """The cluster as its majority sees it. Without members if none answered; `error` then gives the reason."""
 
     members: tuple[Member, ...]
     error: str | None = None

@@ -32,7 +32,7 @@ def _checked(source: str, checksum: str) -> Path:
         )
     file = _fetched(source) if source.startswith(("http://", "https://")) else Path(source).expanduser()
     if not file.is_file():
-        raise InventoryProblem(f"there is no file {file}", "correct `chaosblade_archive`")
+        raise InventoryProblem(f"no file {file}", "correct `chaosblade_archive`")
     found = hashlib.sha256(file.read_bytes()).hexdigest()
     if found != checksum.lower():
         raise InventoryProblem(

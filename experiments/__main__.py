@@ -41,7 +41,9 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSO
 reports_option = click.option(
     "--reports", type=FOLDER, default="reports", show_default=True, help="Folder for the results."
 )
-seed_option = click.option("--seed", type=int, help="Seed of everything random. The default is random, and recorded.")
+seed_option = click.option(
+    "--seed", type=int, help="Seed of all random choices. By default it is random, and recorded."
+)
 junit_option = click.option("--junit", type=FILE, help="Write JUnit XML to this file, too.")
 
 
@@ -157,7 +159,7 @@ def suite_(
     junit: Path | None,
     as_json: bool,
 ) -> int:
-    """Run all experiments unattended, past any that fails.
+    """Run all experiments unattended; continue after one that fails.
 
     Exit codes: 0 all held, 1 the system under test fell short in one, 2 one could not be run, 3 inconclusive.
     """
@@ -184,7 +186,7 @@ def suite_(
 @as_json_option
 @click.pass_obj
 def doctor(get: GetAccess, as_json: bool) -> int:
-    """Try every access to the cluster; show what cannot be observed, and which experiments that limits.
+    """Test all access to the cluster; show what cannot be observed, and which experiments that limits.
 
     Exit codes: 0 everything in the inventory works, 2 something does not.
     """
@@ -204,9 +206,12 @@ def doctor(get: GetAccess, as_json: bool) -> int:
 @click.option("--report", type=FOLDER, help="Write verdict and report to this folder, too.")
 @as_json_option
 def judge(events: Path, report: Path | None, as_json: bool) -> int:
-    """Judge recorded EVENTS again. Exit codes as of `run`."""
+    """Judge recorded EVENTS again. The exit codes are those of `run`."""
     if report:
-        report.mkdir(parents=True, exist_ok=True)
+        try:
+            report.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Problem(f"{report} cannot be created ({error.strerror})", "name another folder") from None
     verdict = _judged(events, report)
     if as_json:
         click.echo(json.dumps(verdict.to_json(), indent=1))
@@ -227,10 +232,10 @@ def judge(events: Path, report: Path | None, as_json: bool) -> int:
 def report(
     folders: tuple[Path, ...], as_suite: bool, since: Path | None, to: Path | None, junit: Path | None, as_json: bool
 ) -> int:
-    """Write reports again: one for the run in each FOLDER, or one page for all runs and suites in them."""
+    """Regenerate reports: one for the run in each FOLDER, or one page for all runs and suites in them."""
     if not as_suite:
         if since or to or junit:
-            raise Problem("--since, --to and --junit are about a suite", "add --suite")
+            raise Problem("--since, --to and --junit apply to a suite only", "add --suite")
         for folder in folders:
             _judged(folder / "events.jsonl", folder)
             click.echo(folder / "report.html")
@@ -266,11 +271,14 @@ def _judged(events: Path, folder: Path | None) -> Verdict:
 
 
 def _read(events: Path, reading: Callable[[], Found]) -> Found:
-    """What reading the events returns. Raises Problem if they are not those of a run."""
+    """The result of reading the events. Raises Problem if they are not the events of a run."""
     try:
         return reading()
     except (ValueError, OSError) as error:
-        raise Problem(f"{events} cannot be judged ({error})", "is it the events.jsonl of a run?") from None
+        found = error.strerror if isinstance(error, OSError) else error
+        raise Problem(
+            f"{events} cannot be judged ({found})", "name the events.jsonl, or the folder, of a run"
+        ) from None
 
 
 def _show_crash(part: str, error: BaseException) -> None:

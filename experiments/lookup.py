@@ -86,4 +86,4 @@ def _check_expectation(expect: Any, where: str) -> None:
     if not isinstance(expect, Expect):
         raise Problem(f"{where}: wanted an Expect, found {expect!r}", "see docs/writing-an-experiment.md")
     if isinstance(expect.wanted, Bound) and not expect.metric.endswith("_ms"):
-        raise Problem(f"{where}: {expect.metric!r} is no duration", "compare it with a number instead of a Bound")
+        raise Problem(f"{where}: {expect.metric!r} is not a duration", "compare it with a number instead of a Bound")

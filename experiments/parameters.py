@@ -29,7 +29,8 @@ class ExperimentNames(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[Experiment]:
         if isinstance(value, list):
             return value
-        return [it for text in str(value).split(",") if text.strip() for it in find_all(text.strip())]
+        found = [it for text in str(value).split(",") if text.strip() for it in find_all(text.strip())]
+        return found or self.fail("no experiment is named; see `experiments list`", param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         before, comma, last = incomplete.rpartition(",")

@@ -1,4 +1,4 @@
-"""The `faults` command: break hosts on purpose, look, and heal."""
+"""The `faults` command: inject faults, show and heal them."""
 
 import dataclasses
 import json
@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from firedrill import plugins
 from firedrill.faults import active, engine, ledger, lookup, show
 from firedrill.faults.connections import connected
 from firedrill.faults.doctor import check_up, firewalls
@@ -33,12 +32,12 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> float:
         found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|min|m|h|)", str(value).strip())
         if not found:
-            self.fail(f"{value!r} is no duration; write it like 90s, 500ms or 2m", param, context)
+            self.fail(f"{value!r} is not a duration; write it like 90s, 500ms or 2m", param, context)
         return float(found[1]) * UNITS[found[2]]
 
 
 def tell(entry: Entry, phase: str, detail: str, t: int | None) -> None:
-    """Progress on stderr; of a script, its first line."""
+    """Print progress on stderr; only the first line of a script."""
     first, *more = detail.splitlines() or [""]
     shown = f"{first} (and {len(more)} lines)" if more else first
     click.echo(f"{entry.host} {entry.fault} {entry.id}: {phase}: {shown}", err=True)
@@ -46,7 +45,7 @@ def tell(entry: Entry, phase: str, detail: str, t: int | None) -> None:
 
 @group(access)
 def cli() -> None:
-    """Faults on the hosts that an inventory names."""
+    """Inject faults on the hosts of an inventory, and heal them."""
 
 
 @cli.command("list")
@@ -61,14 +60,15 @@ def list_(as_json: bool) -> None:
 
 
 class Inject(click.Group):
-    """A command for each fault, made when it is asked for."""
+    """A command for each fault, created on demand."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return lookup.names()
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        known = name in lookup.names() or plugins.names_file(name)
-        return _inject_command(name, lookup.find(name)) if known else None
+        if context.resilient_parsing and name not in lookup.names():  # shell completion asks
+            return None
+        return _inject_command(name, lookup.find(name))
 
 
 @cli.group(cls=Inject)
@@ -112,7 +112,7 @@ def _parameters(kind: type[Fault]) -> list[click.Parameter]:
         click.Argument(["target"]),
         click.Option(["--for", "limit_s"], type=Duration(), help=limit),
         click.Option(["--max-hosts"], type=int, default=engine.MAX_HOSTS, show_default=True),
-        click.Option(["--allow-quorum-loss"], is_flag=True, help="Allow a majority of the etcd members to be hit."),
+        click.Option(["--allow-quorum-loss"], is_flag=True, help="Allow faults on a majority of the etcd members."),
         click.Option(["--unsteady"], is_flag=True, help="Inject although the cluster is not in its steady state."),
         click.Option(["--dry-run"], is_flag=True, help="Print the commands for each host without running them."),
         click.Option(["--json", "as_json"], is_flag=True),
@@ -133,7 +133,7 @@ def _print_dry_run(commands: dict[str, list[str]], as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
 def status(get: Get, as_json: bool) -> None:
-    """Ask the hosts about every injection that is not healed yet, wherever it was injected from."""
+    """Show every injection that is not healed yet, as its host reports it, from whichever machine it was injected."""
     rows, damaged = active.status(get())
     for problem in damaged:
         click.echo(f"faults: {problem}", err=True)
@@ -149,7 +149,7 @@ def status(get: Get, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
 def doctor(get: Get, as_json: bool) -> None:
-    """Try what each host is capable of, and show which fault it can take, or why not."""
+    """Test what each host supports, and show which faults it can take, or why not."""
     ways = get()
     found, tools = check_up(ways), firewalls(ways)
     if as_json:
@@ -162,14 +162,19 @@ def doctor(get: Get, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("ids", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Every active injection, including those of other machines.")
-@click.option("--after", type=float, hidden=True, help="Wait this long (s) first; nothing to heal by then is fine.")
+@click.option("--all", "everything", is_flag=True, help="All active injections, including those from other machines.")
+@click.option(
+    "--after",
+    type=float,
+    hidden=True,
+    help="Wait this long (s) first; it is not an error if nothing is left to heal then.",
+)
 @click.pass_obj
 def heal(get: Get, ids: tuple[str, ...], everything: bool, after: float | None) -> None:
     """Heal injections by their IDs, or all of them."""
     ways = get()
     if not ids and not everything:
-        raise Problem("nothing to heal was named", "give ids from `faults status`, or --all")
+        raise Problem("no injection to heal was given", "give ids from `faults status`, or --all")
     if after is not None:
         time.sleep(max(0.0, after))
     found, problems = _on_record(ways, set(ids), everything)
@@ -183,7 +188,7 @@ def heal(get: Get, ids: tuple[str, ...], everything: bool, after: float | None) 
 
 
 def _on_record(ways: Access, ids: set[str], everything: bool) -> tuple[list[Entry], list[Problem]]:
-    """The injections on record, and those records that cannot be read; with `--all` they are set aside."""
+    """The recorded injections, and the unreadable records; `--all` moves the latter aside."""
     here = ledger.entries(ways.inventory)
     if not everything and ids <= {entry.id for entry in here}:
         return here, []
@@ -199,7 +204,7 @@ def _on_record(ways: Access, ids: set[str], everything: bool) -> tuple[list[Entr
 
 
 def _heal_one(entry: Entry, ways: Access, retries: int) -> list[Problem]:
-    """Nobody watches the process that heals at the limit: it retries before it gives up."""
+    """The process that heals at the limit runs unattended, so it retries before it gives up."""
     for left in range(retries, -1, -1):
         try:
             engine.heal(entry, ways, tell)

@@ -70,7 +70,8 @@ def plan(
     """Check the options, resolve the target and apply the guard rails. Raises Refused."""
     if not access.inventory.data.get("chaos_allowed"):
         raise Refused(
-            f"{access.inventory.path} does not allow faults", "set `chaos_allowed = True` in it if you mean it"
+            f"{access.inventory.path} does not allow faults",
+            "set `chaos_allowed` to True in it, once nobody depends on these hosts",
         )
     lookup.name_of(fault)  # refuses one that no other process could heal
     limit = fault.default_limit_s if limit_s is None else limit_s
@@ -80,7 +81,7 @@ def plan(
     hosts = tuple(resolve(spec, access))
     if len(hosts) > max_hosts:
         names = ", ".join(host.name for host in hosts)
-        raise Refused(f"{spec} is {len(hosts)} hosts ({names})", f"say `--max-hosts {len(hosts)}` if you mean it")
+        raise Refused(f"{spec} is {len(hosts)} hosts ({names})", f"add `--max-hosts {len(hosts)}` to allow it")
     if not allow_quorum_loss:
         _keep_quorum(hosts, access)
     return Plan(fault, spec, hosts, limit)
@@ -104,7 +105,7 @@ def _keep_quorum(hosts: tuple[Host, ...], access: Access) -> None:
     if len(lost) > (len(members) - 1) // 2 and members & {host.name for host in hosts} and len(members) > 1:
         raise Refused(
             f"{', '.join(lost)} are {len(lost)} of {len(members)} {role} members: the quorum would be at stake",
-            "say `--allow-quorum-loss` if you mean it",
+            "add `--allow-quorum-loss` to allow it",
         )
 
 
@@ -116,7 +117,7 @@ def dry_run(it: Plan, access: Access) -> dict[str, list[str]]:
 
 @contextmanager
 def injected(it: Plan, access: Access, tell: Tell = quiet) -> Iterator[list[Entry]]:
-    """Inject, and heal at the end of the block, whatever happens in it. Raises Refused, NotEffective, Unhealed."""
+    """Inject, and heal at the end of the block, even after an exception. Raises Refused, NotEffective, Unhealed."""
     entries = inject(it, access, tell)
     try:
         yield entries
@@ -253,7 +254,7 @@ def _heal(fault: Fault, target: Target) -> str:
 
 
 def heal_all(entries: list[Entry], access: Access, tell: Tell = quiet) -> None:
-    """Heal each, whatever becomes of the others. Raises Unhealed with all errors."""
+    """Heal each, even if healing another one fails. Raises Unhealed with all errors."""
     problems = []
     for entry in entries:
         try:

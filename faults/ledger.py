@@ -68,7 +68,7 @@ def _short(value: object) -> str:
 def parse(text: bytes, identity: str, where: str, remedy: str) -> Entry:
     """The entry in the content of a file. Raises Damaged."""
     if not ID.fullmatch(identity):
-        raise Damaged(where, "its name is no id", remedy)
+        raise Damaged(where, "its name is not an id", remedy)
     if len(text) > MOST_BYTES:
         raise Damaged(where, "it is too large", remedy)
     try:
@@ -115,7 +115,7 @@ def _read(file: Path) -> Entry:
     remedy = "`faults heal --all` sets it aside"
     try:
         if not stat.S_ISREG(file.stat().st_mode):
-            raise Damaged(str(file), "it is no regular file", remedy)
+            raise Damaged(str(file), "it is not a regular file", remedy)
         with open(file, "rb") as content:
             text = content.read(MOST_BYTES + 1)
     except FileNotFoundError:

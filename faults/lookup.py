@@ -4,6 +4,7 @@ The ledger keeps the name. For a class in a file it is `/absolute/path.py:CLASS`
 """
 
 import dataclasses
+import difflib
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,7 +31,9 @@ def find(name: str) -> type[Fault]:
         return checked(name, _in_file(name))
     if name in plugins.registered(plugins.FAULTS):
         return checked(name, plugins.load(plugins.FAULTS, name))
-    raise Problem(f"no fault {name!r}", f"there are {', '.join(names())}; your own is FILE.py:CLASS")
+    near = difflib.get_close_matches(name, names(), 3)
+    guess = f"did you mean {' or '.join(near)}?" if near else "see `faults list`."
+    raise Problem(f"no fault {name!r}", f"{guess} Your own is FILE.py:CLASS")
 
 
 def _in_file(name: str) -> Any:
@@ -75,7 +78,7 @@ def name_of(fault: Fault) -> str:
     try:
         name = plugins.origin(kind)
     except Problem as problem:
-        raise Refused(f"nobody else could heal it: {problem.cause}", problem.remedy) from None
+        raise Refused(f"no other process could heal it: {problem.cause}", problem.remedy) from None
     checked(name, kind)
     return name
 

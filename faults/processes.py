@@ -18,7 +18,7 @@ def unit(process: str, host: Host) -> str:
     """The systemd unit that runs a process of the host's system; any other name is a unit's name itself."""
     name = system_of(host).unit(process, host)
     if not vital.NAME.fullmatch(name):
-        raise Refused(f"the unit {name!r} of {process} is no unit's name", "correct the inventory's `units`")
+        raise Refused(f"the unit {name!r} of {process} is not a unit name", "correct the inventory's `units`")
     return name
 
 

@@ -67,7 +67,7 @@ class Damaged(Problem):
     """A record of an injection that cannot be read."""
 
     def __init__(self, where: str, why: str, remedy: str) -> None:
-        super().__init__(f"{where} is no record of an injection ({why})", remedy)
+        super().__init__(f"{where} is not a valid record of an injection ({why})", remedy)
         self.where = where
         self.why = why
 

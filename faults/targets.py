@@ -40,7 +40,7 @@ def resolvers(access: Access) -> dict[str, Callable[[Access], list[str]]]:
 
 
 def resolve(spec: str, access: Access) -> list[Host]:
-    """The hosts that a target is right now. Raises Problem where it is no host, or no target."""
+    """The hosts that a target resolves to now. Raises Problem if it is not a host or not a target."""
     names = dict.fromkeys(name for one in spec.split(",") for name in _resolve_one(one.strip(), access))
     return [access.inventory[name] for name in names]
 
@@ -57,7 +57,9 @@ def _resolve_one(spec: str, access: Access) -> list[str]:
         offered = ", ".join((*known, *(f"group:{role}" for role in ROLES)))
         raise Problem(f"no target {spec!r}", f"take a host's name or one of {offered}")
     if not names:
-        raise Problem(f"{spec!r} is no host right now", "look at the cluster with `faults status` or `patronictl list`")
+        raise Problem(
+            f"{spec!r} is not a host at the moment", "look at the cluster with `faults status` or `patronictl list`"
+        )
     return names
 
 

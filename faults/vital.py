@@ -30,9 +30,9 @@ Units = dict[str, dict[str, list[str]]]
 def refuse(target: Target, unit: str) -> None:
     """Raises Refused where stopping the unit could lock us out, or end the host's own undo."""
     if not NAME.fullmatch(unit):
-        raise Refused(f"{unit!r} is no unit's name", "give one such as haproxy.service")
+        raise Refused(f"{unit!r} is not a unit name", "give one such as haproxy.service")
     if not unit.endswith(STOPPABLE):
-        raise Refused(f"{unit} is no service", f"take a unit of the types {', '.join(STOPPABLE)}")
+        raise Refused(f"{unit} is not a service", f"take a unit of the types {', '.join(STOPPABLE)}")
     if unit.startswith("faults-"):
         raise Refused(f"{unit} is part of an injection", "`faults heal` ends it")
     if why := reason(unit, ssh.script(target.ssh, LOOK)):

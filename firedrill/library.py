@@ -66,7 +66,7 @@ class Cluster:
 
     @property
     def leader(self) -> str | None:
-        """The host that leads now; None where nobody does."""
+        """The current leader; None if there is none."""
         leader = self.view().leader
         return leader.name if leader else None
 

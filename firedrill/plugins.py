@@ -61,7 +61,7 @@ def module(path: Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     if not path.is_file():
-        raise Problem(f"there is no file {path}", "correct its path")
+        raise Problem(f"no file {path}", "correct its path")
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader, "a .py file has both"
     made = sys.modules[name] = importlib.util.module_from_spec(spec)

@@ -101,7 +101,7 @@ def kill(lab: str, host: str, seconds: float = 10) -> None:
 
 
 def freeze(lab: str, host: str, *, frozen: bool) -> None:
-    """Freeze or thaw all processes of the host. Does nothing if there is no such host."""
+    """Freeze or thaw all processes of the host, if it exists."""
     if mount := _controller("freezer"):
         file, state = mount / ROOT / lab / host / "freezer.state", ("THAWED", "FROZEN")[frozen]
     else:

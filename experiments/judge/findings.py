@@ -1,6 +1,6 @@
 """Everything that a verdict and a report rest on, computed once from a recording.
 
-A figure that was not observed is None, never a guess, and never zero because nobody looked. All times are nanoseconds
+A figure that was not observed is None, never a guess or zero. All times are nanoseconds
 since the epoch; every tuple is sorted by time unless its description says otherwise.
 """
 

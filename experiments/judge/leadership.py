@@ -59,7 +59,7 @@ def leaderships(rec: Recording, sync: tuple[SyncChange, ...]) -> Leaderships:
 
 
 def changes(history: Sequence[Leadership], after: int) -> int | None:
-    """How often another node took the leadership after a moment; None where nobody is known to have held it then."""
+    """How often another node took the leadership after a moment; None if it is not known who held it then."""
     holders = [(change.t, change.holder) for change in history if change.holder]
     then = [who for t, who in holders if t <= after][-1:]
     if not then:

@@ -66,7 +66,7 @@ class Measured:
 
 
 def expect(item: Mapping[str, Any], measured: Measured) -> tuple[Expectation, Reason]:
-    """Judge one expectation. A text in `wanted` that names a figure stands for that figure."""
+    """Judge one expectation. A string in `wanted` that names a figure refers to that figure."""
     name, metric, op, wanted = item["name"], item["metric"], item["op"], item.get("wanted")
     verdict: Judged = "unknown"
     found, limit, note = None, wanted, ""

@@ -1,7 +1,7 @@
 """Dataclasses as JSON: to it, from it, and as a JSON schema, by their type hints.
 
 Known are None, bool, int, float, str, Any, literals, unions, tuples of one kind, mappings from text, and dataclasses.
-A field's trailing underscore is no part of its key; its metadata `text` is its description.
+The trailing underscore of a field is not part of its key; its metadata `text` is its description.
 """
 
 import types

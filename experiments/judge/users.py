@@ -228,7 +228,7 @@ def first_recovered(times: Sequence[int], need: float, begin: int) -> int | None
 
 @dataclass(frozen=True)
 class Errors:
-    """Requests of the whole run, and those without success; None where users were not observed throughout."""
+    """Requests of the entire run, and those that did not succeed; None if users were not observed throughout."""
 
     requests: int | None = None
     errors: int | None = None

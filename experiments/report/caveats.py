@@ -27,7 +27,7 @@ def loses_memory(fault: Fault) -> bool:
 
 
 def by_provider(findings: Findings) -> dict[str, list[str]]:
-    """The hosts that lost their power, by what made them; an empty name stands for existing machines."""
+    """The hosts that lost power, by provider; the empty name means existing machines."""
     found: dict[str, list[str]] = {}
     for fault in findings.faults:
         if fault.host and loses_memory(fault):

@@ -68,7 +68,7 @@ def style(ink: Palette, narrow: bool) -> Any:
         "font.family": "DejaVu Sans",
         "font.size": size,
         "svg.fonttype": "none",
-        "text.parse_math": False,  # a name with dollar signs is no formula
+        "text.parse_math": False,  # a name with dollar signs is not a formula
         "text.color": ink.ink,
         "axes.edgecolor": ink.muted,
         "axes.labelcolor": ink.muted,

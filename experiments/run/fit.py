@@ -1,6 +1,6 @@
 """Fit an experiment to a cluster: without the weather app, users write to and read from an event log in the database.
 
-The promise: whatever an experiment expects of users, there are users; the run records which.
+Every experiment with expectations about users has users; the run records which kind.
 """
 
 from collections import Counter

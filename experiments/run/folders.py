@@ -26,7 +26,9 @@ def _new(reports: Path, name: str) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise Problem(f"{folder} cannot be made ({error.strerror})", "name another folder with --reports") from None
+            raise Problem(
+                f"{folder} cannot be created ({error.strerror})", "name another folder with --reports"
+            ) from None
         return folder
     raise Problem(f"{reports} has {MOST} folders named {name}", "try again in a second")
 

@@ -1,4 +1,4 @@
-"""Run each part of a run whatever became of the others, and remember what failed.
+"""Run each part of a run regardless of failures in the others, and record what failed.
 
 The promise: no exception ends a run without a verdict. Each is recorded with its traceback; the run then heals, looks
 at the cluster, and is judged: inconclusive, with the cause.
@@ -31,7 +31,7 @@ class Guard:
         """One part of the run. What it raises is recorded, and does not leave it."""
         try:
             yield
-        except BaseException as error:  # noqa: BLE001 - a run ends with a verdict, whatever happens
+        except BaseException as error:  # noqa: BLE001 - a run always ends with a verdict
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 self.interrupt = self.interrupt or error
             if self.cause is None:

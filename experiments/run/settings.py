@@ -75,7 +75,7 @@ def _try(access: Access, before: Values, found: dict[str, Any]) -> str | None:
             found |= pick(system.configuration(access), before)
         system.configure(access, before)
         now = pick(system.configuration(access), before)
-    except Exception as error:  # noqa: BLE001 - whatever hinders it, it is tried again
+    except Exception as error:  # noqa: BLE001 - any failure is retried
         return describe(error)
     return None if now == before else f"it is {json.dumps(now)}"
 

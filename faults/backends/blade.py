@@ -19,9 +19,9 @@ UID = "fd0d0000"  # blade wants 16 hexadecimal digits; ours end with the injecti
 
 
 def whole(value: float, what: str) -> str:
-    """The value as blade takes it. Raises Refused where it is no whole number."""
+    """The value as blade takes it. Raises Refused if it is not an integer."""
     if value != int(value):
-        raise Refused(f"chaosblade takes no {value:g} {what}", "give a whole number, or leave `--backend` out")
+        raise Refused(f"chaosblade takes no {value:g} {what}", "give an integer, or omit `--backend`")
     return str(int(value))
 
 

@@ -53,9 +53,9 @@ class EtcdQuorumLoss:
         members = target.access.inventory.role("etcd")
         hit = [member.name for member in members if member in target.together]
         if target.host not in members:
-            raise Refused(f"{target.host.name} is no etcd member", "take `etcd:majority`")
+            raise Refused(f"{target.host.name} is not an etcd member", "take `etcd:majority`")
         if len(hit) <= len(members) // 2:
-            raise Refused(f"{len(hit)} of {len(members)} etcd members is no majority", "take `etcd:majority`")
+            raise Refused(f"{len(hit)} of {len(members)} etcd members is not a majority", "take `etcd:majority`")
         self._by.refuse(target)
         if not _has_quorum(target):
             raise Refused("etcd has no quorum already", "repair it first")

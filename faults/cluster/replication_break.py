@@ -59,7 +59,7 @@ class ReplicationBreak(OnHost):
 
     def check(self) -> None:
         if self.how not in HOW:
-            raise Refused(f"{self.how!r} is no way to break replication", f"take one of {', '.join(HOW)}")
+            raise Refused(f"{self.how!r} is not a way to break replication", f"take one of {', '.join(HOW)}")
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", self.user):
             raise Refused(f"no user {self.user!r}", "give the name of the replication user, in lower case")
 
@@ -68,7 +68,7 @@ class ReplicationBreak(OnHost):
         if not shown:
             raise Refused(f"{target.host.name}: PostgreSQL does not answer", "does it run, with its default socket?")
         if shown != "f":
-            raise Refused(f"{target.host.name} is no primary", "take the target `leader`")
+            raise Refused(f"{target.host.name} is not a primary", "take the target `leader`")
         if not self._streaming(target):
             raise Refused(f"{target.host.name}: no standby streams as {self.user}", "name the user with `--user`")
         if self.how == "drop_slots" and not self._rows(target, SLOTS):

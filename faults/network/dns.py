@@ -33,7 +33,7 @@ print(answers, len(servers))
 
 @dataclass(frozen=True)
 class Dns(OnHost):
-    """Let the host's DNS queries fail, by `how` drop (silence) or reject; local name servers included."""
+    """Make the host's DNS queries fail, by `how` drop (silence) or reject; local name servers included."""
 
     how: str = "drop"
 
@@ -43,7 +43,7 @@ class Dns(OnHost):
 
     def check(self) -> None:
         if self.how not in HOW:
-            raise Refused(f"{self.how!r} is no way to let DNS fail", f"take one of {', '.join(HOW)}")
+            raise Refused(f"{self.how!r} is not a way to make DNS fail", f"take one of {', '.join(HOW)}")
 
     def refuse_host(self, target: Target) -> None:
         firewall.need(target, *self._needs)

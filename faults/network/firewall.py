@@ -47,7 +47,7 @@ BY_NFT = {"iptables": "nft", "ip6tables": "nft6", "statistic": "nft_numgen", "re
 
 
 def check_direction(direction: str) -> None:
-    """Raises Refused for what is no direction."""
+    """Raises Refused if it is not a direction."""
     if direction not in DIRECTIONS:
         raise Refused(f"no direction {direction!r}", f"take one of {', '.join(DIRECTIONS)}")
 

@@ -65,7 +65,7 @@ class Loss(OnHost):
 
     def check(self) -> None:
         if self.by not in BY:
-            raise Refused(f"{self.by!r} is no means to lose packets", f"take one of {', '.join(BY)}")
+            raise Refused(f"{self.by!r} is not a way to lose packets", f"take one of {', '.join(BY)}")
         if self.by == "firewall" and self.backend != netem.BACKEND:
             raise Refused(f"the backend {self.backend} by the firewall", f"{self.backend} loses packets by netem")
         self._by_netem.check()

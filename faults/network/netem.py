@@ -19,7 +19,7 @@ SIGMAS = 4
 
 
 def check_percent(percent: float) -> None:
-    """Raises Refused for what is no share of the packets."""
+    """Raises Refused if it is not a share of the packets."""
     if not 0 < percent <= 100:
         raise Refused(f"{percent:g} % of the packets", "give more than 0 and at most 100")
 

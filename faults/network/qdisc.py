@@ -15,7 +15,7 @@ def noted_device(target: Target) -> str:
     """The interface that was noted at the injection; `DEVICE` in a dry run. Raises Refused for no such name."""
     device = str(target.before.get("netem", {}).get("device", "DEVICE"))
     if not DEVICE.fullmatch(device):
-        raise Refused(f"{target.host.name}: {device!r} is no interface", "its journal is damaged: undo it by hand")
+        raise Refused(f"{target.host.name}: {device!r} is not an interface", "its journal is damaged: undo it by hand")
     return device
 
 

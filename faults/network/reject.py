@@ -17,5 +17,5 @@ class Reject(PortCut):
     protocols: ClassVar[tuple[str, ...]] = ("tcp",)
 
     def probed_ports(self, target: Target) -> tuple[str, ...]:
-        # A ping is no TCP. Any port will do, since all are refused.
+        # A ping is not TCP. Any port will do, since all are refused.
         return super().probed_ports(target) or (ANY_PORT,)

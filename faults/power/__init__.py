@@ -1,1 +1,1 @@
-"""Faults of a whole host: its power, its boot, its life as a virtual machine."""
+"""Faults of an entire host: its power, its boot, its state as a virtual machine."""

@@ -1,4 +1,4 @@
-"""A whole host frozen from outside: its network is silent, its clock goes on; then it resumes."""
+"""A host frozen from outside: its network is silent, its clock keeps running; then it resumes."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,7 +12,7 @@ BACK_SECONDS = 30
 
 @dataclass(frozen=True)
 class Pause(out_of_band.OutOfBand):
-    """Freeze the whole host out of band, as a hypervisor does; heal by resuming it."""
+    """Freeze the host from outside, as a hypervisor does; heal by resuming it."""
 
     kind: ClassVar[str] = "power"
     default_limit_s: ClassVar[float] = 60

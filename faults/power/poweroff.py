@@ -13,7 +13,7 @@ COMMAND = "systemd-run --quiet --no-block systemctl poweroff"
 
 @dataclass(frozen=True)
 class Poweroff(out_of_band.OutOfBand):
-    """Shut the host down in good order; heal by switching it on again."""
+    """Shut the host down cleanly; heal by switching it on again."""
 
     kind: ClassVar[str] = "power"
     default_limit_s: ClassVar[float] = 120

@@ -1,4 +1,4 @@
-"""A reboot over SSH, orderly or immediate; the host comes back by itself."""
+"""A reboot over SSH, orderly or immediate; the host boots again by itself."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,7 +14,7 @@ SECONDS = 120
 
 @dataclass(frozen=True)
 class Reboot(out_of_band.OutOfBand):
-    """Reboot the host, `how` orderly or force (nothing is stopped or flushed); it comes back by itself."""
+    """Reboot the host, `how` orderly or force (nothing is stopped or flushed); it boots again by itself."""
 
     how: str = "orderly"
 
@@ -23,7 +23,7 @@ class Reboot(out_of_band.OutOfBand):
 
     def check(self) -> None:
         if self.how not in HOW:
-            raise Refused(f"{self.how!r} is no way to reboot", f"take one of {', '.join(HOW)}")
+            raise Refused(f"{self.how!r} is not a way to reboot", f"take one of {', '.join(HOW)}")
 
     def refuse(self, target: Target) -> None:
         self.check()

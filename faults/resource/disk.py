@@ -9,7 +9,7 @@ IN_MEMORY = ("tmpfs", "ramfs")
 
 
 def check(path: str) -> None:
-    """Raises Refused for what is no absolute path."""
+    """Raises Refused if it is not an absolute path."""
     if not path.startswith("/") or not path.isprintable():
         raise Refused(f"the path {path!r} is not absolute", "give a folder on the disk that is meant")
 
@@ -20,7 +20,7 @@ def file(folder: str, name: str) -> str:
 
 
 def refuse_none(target: Target, path: str) -> None:
-    """Raises Refused where the path is no folder, or is held in memory."""
+    """Raises Refused if the path is not a folder, or is in memory."""
     kind = ssh.sh(target.ssh, f"[ -d {shlex.quote(path)} ] && stat -f -c %T {shlex.quote(path)}", check=False)
     if not kind:
         raise Refused(f"{target.host.name} has no folder {path}", "give one on the disk that is meant")

@@ -92,7 +92,7 @@ def test_another_archive_is_refused(tmp_path, names, checksum, said):
 
 @pytest.mark.parametrize(
     ("archive", "checksum", "said"),
-    [("", "", "no chaosblade release is configured"), ("/nowhere.tar.gz", "ff", "there is no file /nowhere.tar.gz")],
+    [("", "", "no chaosblade release is configured"), ("/nowhere.tar.gz", "ff", "no file /nowhere.tar.gz")],
 )
 def test_without_an_archive_nothing_is_done(archive, checksum, said):
     done = plan(archive, checksum)

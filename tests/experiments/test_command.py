@@ -149,6 +149,7 @@ def test_a_file_that_is_no_recording_is_a_usage_error(experiments, tmp_path, con
         ("show", "./nowhere.py"),
         ("suite", "--only", "switchover", "--quick"),
         ("suite", "--only", "nothing"),
+        ("suite", "--only", ""),
         ("judge", "nowhere"),
         ("report", ".", "--junit", "x"),
         ("unheard",),

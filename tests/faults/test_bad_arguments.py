@@ -12,7 +12,7 @@ from firedrill.inventories.secrets import Secrets
 
 BLADE = {"backend": "chaosblade"}
 BAD = (
-    ("power_cut", {"by": "magic"}, "'magic' is no way to cut power"),
+    ("power_cut", {"by": "magic"}, "'magic' is not a way to cut power"),
     ("corrupt", {"backend": "magic"}, "no backend 'magic': take tc or chaosblade"),
     ("corrupt", {"percent": 0.5, **BLADE}, "chaosblade takes no 0.5 percent"),
     ("loss", {"direction": "both", **BLADE}, "outgoing packets only, found direction both"),
@@ -26,8 +26,8 @@ BAD = (
     ("disk_full", {"backend": "magic"}, "no backend 'magic'"),
     ("kill", {"backend": "magic"}, "no backend 'magic'"),
     ("freeze", {"backend": "magic"}, "no backend 'magic'"),
-    ("replication_break", {"how": "magic"}, "'magic' is no way"),
-    ("reboot", {"how": "gently"}, "is no way to reboot"),
+    ("replication_break", {"how": "magic"}, "'magic' is not a way"),
+    ("reboot", {"how": "gently"}, "is not a way to reboot"),
     ("kill", {"signal": "FOO"}, "no signal 'FOO'"),
     ("kill", {"process": "x; touch /tmp/pwned"}, "no process 'x; touch /tmp/pwned'"),
     ("freeze", {"process": "*"}, "no process '*'"),
@@ -38,7 +38,7 @@ BAD = (
     ("fd_exhaust", {"process": ""}, "no process ''"),
     ("corrupt", {"percent": 0}, "0 % of the packets"),
     ("loss", {"percent": 101}, "101 % of the packets"),
-    ("loss", {"by": "magic"}, "'magic' is no means"),
+    ("loss", {"by": "magic"}, "'magic' is not a way"),
     ("delay", {"ms": -1}, "-1 ms"),
     ("delay", {"ms": 10, "jitter_ms": 20}, "no more jitter"),
     ("delay", {"distribution": "zipf"}, "no distribution 'zipf'"),
@@ -56,7 +56,7 @@ BAD = (
     ("reject", {"ports": "http"}, "no port 'http'"),
     ("reject", {"ports": "70000"}, "no port '70000'"),
     ("reject", {"ports": "٣"}, "no port '٣'"),
-    ("dns", {"how": "lie"}, "'lie' is no way"),
+    ("dns", {"how": "lie"}, "'lie' is not a way"),
     ("cpu", {"percent": 120}, "120 % of a processor"),
     ("cpu", {"cores": -1}, "-1 processors"),
     ("memory", {"percent": 99}, "OOM killer"),

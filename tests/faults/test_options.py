@@ -112,7 +112,7 @@ def test_no_limit_is_endless(limit):
 def test_a_unit_of_the_inventory_is_checked(ways):
     host = ways.inventory["db1"]
     host = replace(host, data=host.data | {"units": {"patroni": "x; reboot"}})
-    with pytest.raises(Refused, match="is no unit's name"):
+    with pytest.raises(Refused, match="is not a unit name"):
         processes.unit("patroni", host)
 
 
@@ -162,7 +162,7 @@ def test_without_an_answer_of_systemd_everything_is_vital(answer):
 )
 def test_what_is_no_service_is_refused_without_asking(ways, unit):
     target = Target("0badcafe", "db1", ways.inventory["db1"], ways, 60)
-    with pytest.raises(Refused, match="no service|no unit's name|part of an injection"):
+    with pytest.raises(Refused, match="not a service|not a unit name|part of an injection"):
         vital.refuse(target, unit)
 
 

@@ -191,7 +191,7 @@ def test_the_undo_outlives_a_reboot(inject, on, net, command, ways, heal):
     ("partition", {"shape": "halves"}, "etcd1 is 1 hosts, halves wants 2"),
     ("partition", {"peers": "db7"}, "no target 'db7'"),
     ("power_cut", {"by": "sysrq"}, "cannot lose its power by sysrq: it is a container"),
-    ("etcd_quorum_loss", {}, "1 of 3 etcd members is no majority"),
+    ("etcd_quorum_loss", {}, "1 of 3 etcd members is not a majority"),
 ])  # fmt: skip
 def test_what_a_host_cannot_is_refused_before_anything_is_touched(inject, on, name, given, said):
     with pytest.raises((Refused, Problem), match=said):

@@ -74,7 +74,7 @@ def test_a_damaged_file_is_named_and_the_others_are_read(ways, text):
 def test_a_file_whose_name_is_no_id_is_no_entry(ways, name):
     put(ways, json.dumps(asdict(ENTRY)).encode(), name)
     assert ledger.read(ways.inventory)[0] == []
-    assert "its name is no id" in str(ledger.read(ways.inventory)[1][0])
+    assert "its name is not an id" in str(ledger.read(ways.inventory)[1][0])
 
 
 def test_what_is_no_regular_file_does_not_hang(ways):
@@ -82,7 +82,7 @@ def test_what_is_no_regular_file_does_not_hang(ways):
     folder.mkdir(parents=True)
     os.mkfifo(folder / "0badcafe.json")
     (folder / "0badcaff.json").mkdir()
-    assert [problem.why for problem in ledger.read(ways.inventory)[1]] == ["it is no regular file"] * 2
+    assert [problem.why for problem in ledger.read(ways.inventory)[1]] == ["it is not a regular file"] * 2
 
 
 @QUICK
@@ -144,7 +144,7 @@ def test_heal_all_heals_what_it_can_sets_aside_and_exits_2(ways, monkeypatch):
     file = put(ways, b"{", "0badf00d.json")
     healed = []
     monkeypatch.setattr(engine, "_heal", lambda fault, target: healed.append(target.id) or "as before")
-    with pytest.raises(Unhealed, match="0badf00d.json is no record") as caught:
+    with pytest.raises(Unhealed, match="0badf00d.json is not a valid record") as caught:
         command_line.heal.main(["--all"], standalone_mode=False, obj=lambda: ways)
     assert healed == ["0badcafe"]
     assert len(caught.value.problems) == 2
@@ -175,7 +175,7 @@ def test_a_host_names_no_process_and_no_path_here(monkeypatch):
         noise='*** Authorised use only ***\n{"id": "0badf00d"}',
     )
     assert [(entry.id, entry.deadman) for entry in found] == [("0badcafe", None)]
-    assert [problem.why for problem in damaged] == ["its name is no id"] * 2
+    assert [problem.why for problem in damaged] == ["its name is not an id"] * 2
     assert "\x1b" not in str(damaged[1])
 
 

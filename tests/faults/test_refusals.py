@@ -141,9 +141,9 @@ def test_a_dry_run_prints_the_exact_commands_and_runs_none(command):
     ("words", "said"),
     [
         (("inject", "power_cut"), "Missing argument 'TARGET'"),
-        (("inject", "earthquake", "db1"), "No such command 'earthquake'"),
-        (("inject", "kill", "db1", "--for", "soon"), "'soon' is no duration"),
-        (("heal",), "nothing to heal was named"),
+        (("inject", "earthquake", "db1"), "no fault 'earthquake'"),
+        (("inject", "kill", "db1", "--for", "soon"), "'soon' is not a duration"),
+        (("heal",), "no injection to heal was given"),
         (("heal", "00000000"), "no active injection 00000000"),
     ],
 )

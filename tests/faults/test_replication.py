@@ -76,7 +76,7 @@ def test_it_heals_by_itself_when_its_controller_is_killed(replicated, controller
 
 
 def test_a_standby_is_refused(replicated, inject):
-    with pytest.raises(Refused, match="etcd2 is no primary"):
+    with pytest.raises(Refused, match="etcd2 is not a primary"):
         inject("replication_break", "etcd2")
 
 

@@ -8,7 +8,7 @@ from firedrill.cluster.systems import system_of
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
 
-# Events are stamped here and logs are corrected, so an offset is no error; a large one is worth a remark.
+# Events are stamped here and logs are corrected, so an offset is not an error; a large one deserves a note.
 LARGE_OFFSET_MS = 500
 
 
