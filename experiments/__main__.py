@@ -161,7 +161,7 @@ def suite_(
 ) -> int:
     """Run all experiments unattended; continue after one that fails.
 
-    Exit codes: 0 all held, 1 the system under test fell short in one, 2 one could not be run, 3 inconclusive.
+    Exit codes: 0 all passed, 1 one failed, 2 one could not be run, 3 inconclusive.
     """
     if only and quick:
         raise click.UsageError("--only and --quick exclude each other.")
