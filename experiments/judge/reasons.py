@@ -120,7 +120,7 @@ def never_ended(findings: Findings, outage: Outage) -> str | None:
 
 
 def other_reasons(findings: Findings) -> list[Reason]:
-    """Whatever else keeps the run from passing."""
+    """All other reasons why the run does not pass."""
     return [
         *_left_changed(findings),
         *_faults(findings),
@@ -154,7 +154,7 @@ def _fault(fault: Fault) -> Iterator[Reason]:
     if last is None:
         yield Reason("unknown", f"{who}: wanted proof that it was healed, found none.")
     elif last.phase == "not_clean":
-        found = last.detail or "that it is not"
+        found = last.detail or "changes left behind"
         yield Reason("fail", f"{who}: wanted a clean host after healing, found {found}.")
 
 
@@ -165,23 +165,23 @@ def _steady_states(findings: Findings) -> Iterator[Reason]:
     for phase, verdict in states:
         steady = findings.before if phase == "before" else findings.after
         if steady is None:
-            yield Reason("unknown", f"Steady state {phase}: wanted it observed, found no record of it.")
+            yield Reason("unknown", f"Steady state {phase}: wanted an observation, found none.")
         elif not steady.ok:
-            found = steady.detail or "that it is not"
+            found = steady.detail or "an unhealthy one"
             yield Reason(verdict, f"Steady state {phase}: wanted a healthy cluster, found {found}.")
 
 
 def _end(findings: Findings) -> Iterator[Reason]:
     end = findings.end
     if end is None or not end.ok:
-        found = (end.detail or "that it broke off") if end else "no end"
+        found = (end.detail or "an aborted run") if end else "no end event"
         yield Reason("unknown", f"The run: wanted it to complete, found {found}.")
 
 
 def _gap(findings: Findings, gap: Gap) -> Reason:
     """An observer must record samples, of each of its hosts, from the first fault until the steady state after."""
     if not gap.started:
-        return Reason("unknown", f"{gap.observer}: wanted it to observe the run, found that it never started.")
+        return Reason("unknown", f"{gap.observer}: wanted an observer of the run, found that it never started.")
     about = f" of {gap.host}" if gap.host else ""
     at = (gap.span.begin - findings.window.begin) / SECOND
     wanted, found = gap.limit / SECOND, gap.span.length / SECOND

@@ -314,7 +314,7 @@ NULL_WITHOUT = {
 def test_without_an_observer_unknown_and_its_figures_null(run, name):
     verdict = judge(run(without=(name,)))
     assert verdict["verdict"] == "unknown"
-    assert said(verdict, f"{name}: wanted it to observe the run, found that it never started.")
+    assert said(verdict, f"{name}: wanted an observer of the run, found that it never started.")
     figures = verdict | verdict["phases"]
     assert {key: figures[key] for key in NULL_WITHOUT[name]} == dict.fromkeys(NULL_WITHOUT[name])
 
@@ -398,10 +398,10 @@ def test_a_host_never_proven_clean_is_unknown(run):
     [
         ({"steady_after_ok": False}, "fail", "Steady state after: wanted a healthy cluster, found no leader"),
         ({"steady_before_ok": False}, "unknown", "Steady state before: wanted a healthy cluster"),
-        ({"steady_before_ok": None}, "unknown", "Steady state before: wanted it observed"),
-        ({"steady_after_ok": None}, "unknown", "Steady state after: wanted it observed"),
+        ({"steady_before_ok": None}, "unknown", "Steady state before: wanted an observation"),
+        ({"steady_after_ok": None}, "unknown", "Steady state after: wanted an observation"),
         ({"end_ok": False}, "unknown", "The run: wanted it to complete, found interrupted."),
-        ({"end_ok": None}, "unknown", "The run: wanted it to complete, found no end."),
+        ({"end_ok": None}, "unknown", "The run: wanted it to complete, found no end event."),
         ({"expectations": ()}, "unknown", "leader_power_cut: states no expectations"),
     ],
 )
