@@ -405,7 +405,7 @@ def test_a_base_whose_making_was_killed_is_swept_by_the_next(inventory_file, inv
     child = subprocess.Popen(
         [sys.executable, "-m", "firedrill.lab", "-i", str(file), "up"], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
-    next(line for line in child.stderr if "making the disk" in line)
+    next(line for line in child.stderr if "building the base disk" in line)
     time.sleep(1)
     child.kill()
     child.communicate()
