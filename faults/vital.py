@@ -1,7 +1,7 @@
 """What a host needs to let us in and to undo a fault by itself. systemd is asked for it: no list of names can be right.
 
-Vital are the units of our own login (sshd, its socket, its slice), the timers, and all that these depend on; then the
-providers of the network, and transient units of ours.
+Vital are the units of our own login (sshd, its socket, its slice), the timers, D-Bus, logind, and all that these depend
+on; then the providers of the network, and transient units of ours.
 """
 
 import re
@@ -12,7 +12,8 @@ from firedrill.faults.protocol import Refused, Target
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_.@-]{0,254}")
 STOPPABLE = (".service", ".socket", ".timer", ".path")
-ROOTS = ("timers.target", "-.slice", "init.scope")
+# In addition to our login: the timers of the undo, and what logins of others and systemctl go through.
+ROOTS = ("timers.target", "-.slice", "init.scope", "dbus.socket", "systemd-logind.service")
 # Which units a unit cannot do without: if one of them stops, the unit stops too, or is not started again.
 STRONG = ("Requires", "Requisite", "BindsTo", "PartOf", "Slice", "TriggeredBy")
 LOOK = """\

@@ -44,7 +44,7 @@ def checkout(tmp_path):
 def start(folder: Path, **environment: str) -> subprocess.Popen[str]:
     known = {"PATH": f"{folder / 'bin'}:/usr/bin:/bin", "NOTES": str(folder / "notes")}
     return subprocess.Popen(
-        ["make", "prepare"], cwd=folder, env=known | environment, text=True,
+        ["env", "--default-signal=INT", "make", "prepare"], cwd=folder, env=known | environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
 
