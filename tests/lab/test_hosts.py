@@ -363,7 +363,7 @@ def _command_lines(about: Path) -> list[bytes]:
 
 def test_only_root_may_make_hosts(like_lab):
     done = subprocess.run(
-        ["setpriv", "--reuid", "65534", sys.executable, "-m", "firedrill.lab", "up"],
+        ["unshare", "--user", "--map-user=65534", sys.executable, "-m", "firedrill.lab", "up"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
