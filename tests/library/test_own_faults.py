@@ -112,7 +112,7 @@ def test_what_cannot_be_a_fault_is_refused(tmp_path, text, cause):
 def test_a_class_that_no_other_process_finds_is_refused_before_anything_is_touched(mine, inventory):
     namespace = {"__name__": "__main__"}
     exec(MINE, namespace)  # as in the program that the user runs
-    with pytest.raises(Refused, match="nobody else could heal it"):
+    with pytest.raises(Refused, match="no other process could heal it"):
         engine.plan(namespace["Motd"](), "db1", Access(inventory, Secrets()))
 
 
