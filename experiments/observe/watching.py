@@ -89,12 +89,15 @@ class Watch:
 
 def until_writes(parts: Path, within_s: float) -> float | None:
     """Wait until a write that began after now is acknowledged; the seconds it took, None on timeout."""
-    began = time.time_ns()
-    with open(parts / "write_probe.jsonl") as file:
-        file.seek(0, 2)
+    began, part, torn = time.time_ns(), parts / "write_probe.jsonl", ""
+    with open(part) as file:
+        file.seek(part.read_bytes().rfind(b"\n") + 1)
         while time.time_ns() - began < within_s * 10**9:
             for line in file:
-                event = json.loads(line) if line.endswith("\n") else {}
+                torn += line
+                if not torn.endswith("\n"):  # the rest is still being written
+                    continue
+                event, torn = json.loads(torn), ""
                 if event.get("outcome") == "acked" and event["start"] > began:
                     return float(event["t"] - began) / 1e9
             time.sleep(0.05)
