@@ -93,6 +93,7 @@ class ByGroup(LoadScopeScheduling):
         return "kernels" if group in KERNELS else group
 
 
+@pytest.hookimpl(optionalhook=True)  # without xdist there is no such hook
 def pytest_xdist_make_scheduler(config, log):
     config.option.loadscopereorder = False
     return ByGroup(config, log)
