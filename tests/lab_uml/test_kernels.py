@@ -106,6 +106,11 @@ def wait_for(what: str, true, seconds: float = 40) -> None:
         time.sleep(0.1)
 
 
+def answers(run, source: str, address: str) -> None:
+    """Wait until it does: a kernel just resumed answers the question for its link address late on a busy machine."""
+    run(source, f"for try in $(seq 20); do ping -c1 -W1 {address} && exit 0; sleep 0.2; done; exit 1")
+
+
 def came_back(command, up, host: str, first: int) -> bool:
     return uml.init(core.Lab(read(up))[host]) not in (None, first) and states(command, up)[host] == "running"
 
@@ -233,7 +238,7 @@ def test_a_starved_watchdog_ends_the_kernel_and_the_host_comes_back(up, run, com
     wait_for("u1 restarts", lambda: came_back(command, up, "u1", first))
     assert run("u1", "cat /root/kept") == "kept"
     assert run("u1", "cat /proc/sys/kernel/random/boot_id") != boot.splitlines()[0]
-    assert "1 received" in run("u1", f"ping -c1 -W2 {SUBNET}.13")
+    answers(run, "u1", f"{SUBNET}.13")
 
 
 def test_a_host_that_reboots_comes_back_with_its_disk_and_network(up, run, command):
@@ -241,7 +246,7 @@ def test_a_host_that_reboots_comes_back_with_its_disk_and_network(up, run, comma
     run("u1", "systemctl reboot --no-block")
     wait_for("u1 restarts", lambda: came_back(command, up, "u1", first))
     assert run("u1", "cat /etc/ssh/ssh_host_ed25519_key.pub /etc/machine-id; cat /root/kept") == f"{key}\nkept"
-    assert "1 received" in run("u1", f"ping -c1 -W2 {SUBNET}.12")
+    answers(run, "u1", f"{SUBNET}.12")
 
 
 @pytest.mark.parametrize("key", ["c", "b"], ids=["panic", "reboot"])
@@ -301,7 +306,7 @@ def test_a_paused_host_is_silent_and_goes_on_and_can_be_cut(up, run, command):
     assert states(command, up)["u1"] == "paused"
     assert "0 received" in run("u2", f"ping -c2 -i0.3 -W1 {SUBNET}.11 || true")
     lab_verb(command, up, "resume", "u1")
-    assert "1 received" in run("u2", f"ping -c1 -W2 {SUBNET}.11")
+    answers(run, "u2", f"{SUBNET}.11")
     assert run("u1", "cat /proc/sys/kernel/random/boot_id") == boot
     lab_verb(command, up, "pause", "u1")
     lab_verb(command, up, "cut", "u1")
