@@ -164,8 +164,8 @@ class System(Protocol):
         """Wait until every node has applied the configuration; return the seconds. Raises Problem."""
         ...
 
-    def switchover(self, access: Access, within_s: float) -> Handover:
-        """Hand the leadership over to a standby that the system chooses. Raises Problem."""
+    def switchover(self, access: Access, within_s: float, to: str | None = None) -> Handover:
+        """Hand the leadership over to the standby `to`, by default one that the system chooses. Raises Problem."""
         ...
 
     def reinitialize(self, access: Access, name: str) -> str:

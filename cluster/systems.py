@@ -3,8 +3,7 @@
 from firedrill.cluster import own
 from firedrill.cluster.patroni.system import Patroni
 from firedrill.cluster.system import System
-from firedrill.inventories.access import Access
-from firedrill.inventories.errors import InventoryProblem, Problem
+from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.read import Host, Inventory
 
 DEFAULT = "patroni"
@@ -19,13 +18,3 @@ def system_of(where: Inventory | Host) -> System:
     if name not in SYSTEMS:
         raise InventoryProblem(f"the inventory has the unknown system {name!r}", f"take one of {', '.join(SYSTEMS)}")
     return SYSTEMS[name]
-
-
-def leader_of(access: Access) -> str:
-    """The leader's inventory name. Raises Problem if there is none."""
-    view = system_of(access.inventory).view(access)
-    if view.leader is None:
-        raise Problem(
-            f"there is no leader ({view.error or 'no member reports one'})", "`experiments doctor` shows more"
-        )
-    return view.leader.name

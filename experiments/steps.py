@@ -2,12 +2,11 @@
 
 import time
 from dataclasses import dataclass, fields
-from typing import Any
 
-from firedrill.cluster.systems import leader_of
 from firedrill.experiments.model import Bound, Step, StepContext
 from firedrill.faults.catalogue import FAULTS
-from firedrill.faults.protocol import Fault, new_id
+from firedrill.faults.cluster.switchover import Switchover as HandOver
+from firedrill.faults.protocol import Fault
 from firedrill.inventories.errors import Problem
 
 
@@ -126,23 +125,17 @@ class UntilSteady:
 
 @dataclass(frozen=True)
 class Switchover:
-    """Planned work: hand the leadership over to a standby that the cluster chooses. Recorded like a fault."""
+    """Planned work: inject `switchover` on the leader. The cluster chooses the new one, unless `to` names it."""
 
     within_s: float = 30
+    to: str = ""
 
     def __str__(self) -> str:
-        return "switch over to a standby"
+        return f"switch over to {self.to or 'a standby'}"
 
     def carry_out(self, run: StepContext) -> None:
-        """A fault that needs no healing."""
-        fields: dict[str, Any] = {"id": new_id(), "fault": "switchover", "target": "leader", "args": {}}
-        began, old = time.time_ns(), leader_of(run.access)
-        run.record("fault", host=old, phase="inject", detail=f"POST /switchover {old}", t=began, **fields)
-        run.first_fault = run.first_fault or began
-        old, new, message = run.system.switchover(run.access, self.within_s)
-        for phase, detail in (("effective", message), ("heal", "nothing to heal"), ("clean", f"{new} leads")):
-            run.record("fault", host=old, phase=phase, detail=detail, **fields)
-        run.tell(f"switchover from {old} to {new}: {message}")
+        fault = HandOver(to=self.to, within_s=self.within_s)
+        run.inject(fault, "leader", limit_s=None, max_hosts=1, allow_quorum_loss=True)
 
 
 @dataclass(frozen=True)

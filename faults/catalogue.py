@@ -4,6 +4,7 @@ from firedrill.faults.clock.clock_drift import ClockDrift
 from firedrill.faults.clock.clock_jump import ClockJump
 from firedrill.faults.cluster.etcd_quorum_loss import EtcdQuorumLoss
 from firedrill.faults.cluster.replication_break import ReplicationBreak
+from firedrill.faults.cluster.switchover import Switchover
 from firedrill.faults.command import Command
 from firedrill.faults.network.corrupt import Corrupt
 from firedrill.faults.network.delay import Delay
@@ -44,5 +45,5 @@ NETEM: Kinds = {
 FIREWALL: Kinds = {"partition": Partition, "drop": Drop, "reject": Reject, "dns": Dns}
 RESOURCES: Kinds = {"cpu": Cpu, "memory": Memory, "disk_io": DiskIo, "disk_full": DiskFull, "fd_exhaust": FdExhaust}
 TIME: Kinds = {"clock_jump": ClockJump, "clock_drift": ClockDrift}
-CLUSTER: Kinds = {"etcd_quorum_loss": EtcdQuorumLoss, "replication_break": ReplicationBreak}
+CLUSTER: Kinds = {"etcd_quorum_loss": EtcdQuorumLoss, "replication_break": ReplicationBreak, "switchover": Switchover}
 FAULTS: Kinds = {**POWER, **PROCESSES, **NETEM, **FIREWALL, **RESOURCES, **TIME, **CLUSTER, "command": Command}

@@ -126,7 +126,10 @@ def injected(it: Plan, access: Access, tell: Tell = quiet) -> Iterator[list[Entr
 
 
 def inject(it: Plan, access: Access, tell: Tell = quiet) -> list[Entry]:
-    """Inject on every host of the plan simultaneously; on any failure heal what was injected and raise."""
+    """Inject on every host of the plan simultaneously; on any failure heal what was injected and raise.
+
+    Returns what is active then: nothing of a momentary fault, which leaves nothing to heal.
+    """
     with connected(it.hosts) as connections:
         targets = [
             Target(new_id(), it.spec, host, access, it.limit_s, connections[host.name], together=it.hosts)
@@ -146,6 +149,10 @@ def inject(it: Plan, access: Access, tell: Tell = quiet) -> list[Entry]:
             begun = [entry for entry in ledger.entries(access.inventory) if entry.id in mine]
             _heal_each(begun, access, tell, connections)
             raise
+        if getattr(it.fault, "momentary", False):
+            for entry in entries:
+                heal(entry, access, tell, connections)
+            return []
     return entries
 
 

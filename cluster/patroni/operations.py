@@ -32,10 +32,11 @@ def leader(access: Access) -> str:
     return found.name
 
 
-def switchover(access: Access, within_s: float) -> Handover:
-    """Hand the leadership over to a standby that Patroni chooses. Raises Problem."""
+def switchover(access: Access, within_s: float, to: str | None = None) -> Handover:
+    """Hand the leadership over to the standby `to`, by default one that Patroni chooses. Raises Problem."""
     old = leader(access)
-    message = rest.post(access, old, "/switchover", {"leader": _member(access, old)})
+    candidate = {"candidate": _member(access, to)} if to else {}
+    message = rest.post(access, old, "/switchover", {"leader": _member(access, old)} | candidate)
     deadline = time.monotonic() + within_s
     while (new := rest.view(access).leader) is None or new.name == old:
         if time.monotonic() > deadline:

@@ -83,8 +83,8 @@ class Patroni:
     def until_configured(self, access: Access) -> float:
         return settings.until_applied(access)
 
-    def switchover(self, access: Access, within_s: float) -> Handover:
-        return operations.switchover(access, within_s)
+    def switchover(self, access: Access, within_s: float, to: str | None = None) -> Handover:
+        return operations.switchover(access, within_s, to)
 
     def reinitialize(self, access: Access, name: str) -> str:
         return operations.reinitialize(access, name)

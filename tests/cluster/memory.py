@@ -131,9 +131,9 @@ class Memory:
     def until_configured(self, access: Access) -> float:
         return 0.0
 
-    def switchover(self, access: Access, within_s: float) -> Handover:
-        old, self.dialect.primary = self.dialect.primary, "db2"
-        return Handover(old, "db2", "done")
+    def switchover(self, access: Access, within_s: float, to: str | None = None) -> Handover:
+        old, self.dialect.primary = self.dialect.primary, to or "db2"
+        return Handover(old, self.dialect.primary, "done")
 
     def reinitialize(self, access: Access, name: str) -> str:
         return f"clone of {name} has begun"

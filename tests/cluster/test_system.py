@@ -9,7 +9,7 @@ from firedrill import package
 from firedrill.cluster import own, systems
 from firedrill.cluster.patroni import checks
 from firedrill.cluster.system import MAY_CONFIGURE
-from firedrill.cluster.systems import SYSTEMS, leader_of, system_of
+from firedrill.cluster.systems import SYSTEMS, system_of
 from firedrill.experiments.model import Load
 from firedrill.experiments.observe import catalogue, tables
 from firedrill.experiments.observe.writer import Writer
@@ -83,7 +83,7 @@ def test_targets_are_resolved_by_the_system(access):
 
 def test_a_switchover_changes_the_leader(access, memory):
     assert memory.switchover(access, 1) == ("db1", "db2", "done")
-    assert leader_of(access) == "db2"
+    assert memory.view(access).leader.name == "db2"
 
 
 def test_settings_are_changed_and_restored(access, memory):

@@ -71,6 +71,7 @@ BAD = (
     ("clock_drift", {"ppm": -500}, "a drift of -500 ppm"),
     ("etcd_quorum_loss", {"means": "magic"}, "no means 'magic'"),
     ("replication_break", {"user": "x; DROP"}, "no user"),
+    ("switchover", {"within_s": 0}, "a switchover within 0 s"),
     ("command", {"do": "true"}, "give all three"),
 )
 

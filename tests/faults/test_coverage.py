@@ -60,6 +60,10 @@ TESTS = {
         "test_replication.py::test_it_bites_and_heals",
         "test_replication.py::test_it_heals_by_itself_when_its_controller_is_killed",
     ),
+    "switchover": (
+        "test_switchover.py::test_another_member_leads_and_nothing_is_left",
+        "test_switchover.py::test_what_a_killed_controller_left_is_healed",
+    ),
     "command": ("test_on_hosts.py::test_your_own_command_bites_and_heals", ALONE),
 }  # fmt: skip
 REFUSED = (

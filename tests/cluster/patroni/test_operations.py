@@ -58,6 +58,14 @@ def test_a_switchover_names_the_leader_as_patroni_does(access, monkeypatch):
     assert posted == [("db2", "/switchover", {"leader": "node-2"})]
 
 
+def test_a_switchover_names_the_candidate_as_patroni_does(access, monkeypatch):
+    leaders, posted = ["db1", "db2"], []
+    monkeypatch.setattr(rest, "view", lambda _: View((Member(leaders.pop(0), PRIMARY, "running"),)))
+    monkeypatch.setattr(rest, "post", lambda *words: posted.append(words[1:]) or "done")
+    assert operations.switchover(access, 5, "db2").new == "db2"
+    assert posted == [("db1", "/switchover", {"leader": "db1", "candidate": "node-2"})]
+
+
 def test_the_log_of_its_own_unit_is_read(access, monkeypatch):
     commands: list = []
     monkeypatch.setattr(ssh, "connect", lambda _: contextlib.nullcontext())
