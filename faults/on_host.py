@@ -19,6 +19,7 @@ class OnHost:
     """
 
     heals_itself_on_host: ClassVar[bool] = True
+    touches: ClassVar[tuple[str, ...]] = state.UNSAID  # the sections of the host's state that are compared
     may_lock_out: ClassVar[bool] = False
 
     def check(self) -> None:
@@ -76,12 +77,21 @@ class OnHost:
             return f"{target.host.name} was rebuilt since: nothing of the fault is on it"
         ssh.script(target.ssh, self.undo_text(target), seconds=HEAL_SECONDS)
         more = self.prove_clean(target)
-        differs = state.settle(target.before["state"], target.ssh) if "state" in target.before else []
-        if differs:
-            raise NotClean(f"{target.host.name} differs from before: {'; '.join(differs)}", "fix it, then heal again")
+        note = self._as_before(target)
         if left := undo.disarm(target):
             raise NotClean(f"{target.host.name} still has {' '.join(left.split())}", "heal it again")
-        return f"{target.host.name}: {more + '; ' if more else ''}all as before"
+        return f"{target.host.name}: {'; '.join(filter(None, (more, 'all as before', note)))}"
+
+    def _as_before(self, target: Target) -> str:
+        """What others changed meanwhile, as a note. Raises NotClean for what this fault touches and left changed."""
+        if "state" not in target.before:
+            return ""
+        found = state.settle(target.before["state"], target.ssh, self.touches, target.id)
+        if found.by_fault:
+            raise NotClean(
+                f"{target.host.name} differs from before: {'; '.join(found.by_fault)}", "fix it, then heal again"
+            )
+        return found.note
 
     def prove(self, target: Target) -> str:
         raise NotImplementedError

@@ -1,4 +1,7 @@
-"""What must be the same after a fault as before: qdiscs, firewall, links, units, stopped processes, clock.
+"""What a host has in common before and after a fault: qdiscs, firewall, links, units, stopped processes, clock.
+
+Other programs change a host, too. A fault says which sections it `touches`: what is gone there, or in another order, is
+not clean. What is new is another program's, since everything of ours carries our id. All other changes are notes.
 
 Everything with the id of an injection of ours is left out, so that simultaneous faults do not show up in each other's
 comparison. So is what has no effect: counters, and empty chains that accept everything, which iptables leaves behind.
@@ -6,15 +9,23 @@ comparison. So is what has no effect: counters, and empty chains that accept eve
 
 import re
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from fabric import Connection
 
 from firedrill.cluster import ssh
 
+NETEM = ("qdiscs", "filters", "links")
+FIREWALL = ("firewall", "nftables")
+CLOCK = ("ntp", "clock")
+UNSAID = (*NETEM, *FIREWALL)  # what a fault touches that does not say it
+SECTIONS = (*UNSAID, *CLOCK, "failed", "stopped")
 SETTLE_SECONDS = 6
 COME_AND_GO = ("failed", "stopped")  # what was there before may be gone: the host improved
 CLOCK_SECONDS = 0.5
+MOST_NOTES = 5
 QUESTIONS = 3
 HANDLE = "fd0d:"  # of our own root qdisc, in hexadecimal
 COUNTERS = re.compile(r" ?\[\d+:\d+\]")
@@ -35,6 +46,7 @@ echo @failed; systemctl list-units --failed --plain --no-legend | cut -d' ' -f1
 echo @stopped; for one in $(grep -lE '^State:.T' /proc/[0-9]*/status 2>/dev/null); do
   pid=${one#/proc/}; cat /var/lib/faults/*.pids 2>/dev/null | grep -qw "${pid%/status}" || echo $one; done
 echo @ntp; for one in systemd-timesyncd chrony ntpsec; do systemctl is-active --quiet $one && echo $one; done
+echo @numbers; ls /var/lib/faults/*.number 2>/dev/null
 echo @machine; cat /etc/machine-id
 echo @clock; ls /var/lib/faults/*.clock 2>/dev/null
 """
@@ -64,6 +76,7 @@ def take(connection: Connection) -> State:
             lines = sections.setdefault(line[1:], [])
         else:
             lines.append(line.rstrip())
+    sections |= _ours(sections, bool(sections.pop("numbers")))
     # A chaosblade experiment of ours shows no id in tc: it has the root of the interface to itself.
     for device in sections.pop("blades"):
         sections["qdiscs"] = [line for line in sections["qdiscs"] if not re.search(BLADE.format(device), line)]
@@ -76,12 +89,17 @@ def take(connection: Connection) -> State:
         # The kernel's own default returns by itself; an ingress qdisc next to an ifb of ours is ours.
         if " 0: " not in line and not (shared and " ffff: " in line)
     ]  # fmt: skip
-    sections["filters"] = _without_ours(sections["filters"])
-    sections["links"] = _without_ours(sections["links"])
-    sections["failed"] = _without_ours(sections["failed"])
+    for section in ("filters", "links", "failed"):
+        sections[section] = _without_ours(sections[section])
     sections["nftables"] = list(_nftables(sections["nftables"], _shown_by_iptables(sections["firewall"])))
     sections["firewall"] = list(_iptables(sections["firewall"]))
     return sections | {"clock": [] if set_wrong else [f"{clock_offset(connection):.3f}"]}
+
+
+def _ours(sections: State, netem: bool) -> State:
+    """What carries an id of ours, and our root qdisc if no injection of netem is on the host any more."""
+    marked = [line for name in ("links", "firewall", "nftables") for line in sections[name] if OURS.search(line)]
+    return {"ours": marked, "unowned": [] if netem else [line for line in sections["qdiscs"] if f" {HANDLE}" in line]}
 
 
 def _without_ours(lines: list[str]) -> list[str]:
@@ -107,13 +125,15 @@ def _shown_by_iptables(lines: list[str]) -> set[str]:
 
 
 def _nftables(lines: list[str], shown: set[str]) -> Iterator[str]:
-    """The rules in the other tables."""
-    foreign = True
+    """The rules in the other tables, without the elements of sets: fail2ban and others change them all the time."""
+    foreign, elements = True, False
     for line in lines:
         if line.startswith("table "):
             foreign = line not in shown and not OURS.search(line)
-        if foreign and line and not line.startswith("#"):
+        elements = elements or line.lstrip().startswith("elements = {")
+        if foreign and line and not elements and not line.startswith("#"):
             yield line
+        elements = elements and not line.endswith("}")
 
 
 def is_rebuilt(before: State, after: State) -> bool:
@@ -121,28 +141,64 @@ def is_rebuilt(before: State, after: State) -> bool:
     return before["machine"] != after["machine"]
 
 
-def differences(before: State, after: State) -> list[str]:
-    """Each difference, named."""
-    found = []
-    for section in before:
-        if section == "clock":
-            continue
-        was, now = before[section], after[section]
-        found += [f"{section}: `{line.strip()}` is new" for line in now if line not in was]
-        lost = [line for line in was if line not in now and section not in COME_AND_GO]
-        found += [f"{section}: `{line.strip()}` is gone" for line in lost]
-        if section in ("firewall", "nftables") and sorted(was) == sorted(now) and was != now:
-            found.append(f"{section}: the order of the rules differs")
-    if before["clock"] and after["clock"]:
-        off = float(after["clock"][0]) - float(before["clock"][0])
-        if abs(off) > CLOCK_SECONDS:
-            found.append(f"clock: off by {off:+.2f} s")
-    return found
+@dataclass(frozen=True)
+class Changes:
+    """How a host differs from before: by this fault, or `meanwhile`, by others."""
+
+    by_fault: tuple[str, ...]
+    meanwhile: tuple[str, ...]
+
+    @property
+    def note(self) -> str:
+        """What others changed, for the evidence; empty where nothing did."""
+        if not self.meanwhile:
+            return ""
+        more = len(self.meanwhile) - MOST_NOTES
+        shown = "; ".join(self.meanwhile[:MOST_NOTES]) + (f"; and {more} more" if more > 0 else "")
+        return f"changed meanwhile, not by this fault: {shown}"
 
 
-def settle(before: State, connection: Connection) -> list[str]:
+def differences(before: State, after: State, touches: Collection[str] = UNSAID, identity: str = "") -> Changes:
+    """Each difference, named. What still carries the `identity` of the injection is left behind by it."""
+    left = [line for line in after.get("ours", []) if identity and identity in line]
+    left += after.get("unowned", []) if "qdiscs" in touches else []
+    by_fault = [f"`{line.strip()}` is left behind" for line in left]
+    meanwhile: list[str] = []
+    for section in SECTIONS:
+        if section in before and section in after:
+            new, wrong = _of_section(section, before[section], after[section])
+            meanwhile += new
+            (by_fault if section in touches else meanwhile).extend(wrong)
+    return Changes(tuple(by_fault), tuple(meanwhile))
+
+
+def _of_section(section: str, was: list[str], now: list[str]) -> tuple[list[str], list[str]]:
+    """What is new, and what is wrong: gone, or in another order."""
+    if section == "clock":
+        return [], _clock(was, now)
+    new, lost = Counter(now) - Counter(was), Counter(was) - Counter(now)
+    added = [f"{section}: `{line.strip()}` is new" for line in new.elements()]
+    if section in COME_AND_GO:
+        return added, []
+    if lost:
+        return added, [f"{section}: `{line.strip()}` is gone" for line in lost.elements()]
+    rest = iter(now)
+    in_order = section not in FIREWALL or all(line in rest for line in was)
+    return added, [] if in_order else [f"{section}: the order of the rules differs"]
+
+
+def _clock(was: list[str], now: list[str]) -> list[str]:
+    if not was or not now:
+        return []
+    off = float(now[0]) - float(was[0])
+    return [f"clock: off by {off:+.2f} s"] if abs(off) > CLOCK_SECONDS else []
+
+
+def settle(before: State, connection: Connection, touches: Collection[str] = UNSAID, identity: str = "") -> Changes:
     """What differs after the host had some time to settle."""
     deadline = time.monotonic() + SETTLE_SECONDS
-    while (found := differences(before, take(connection))) and time.monotonic() < deadline:
+    while (found := differences(before, take(connection), touches, identity)).by_fault:
+        if time.monotonic() > deadline:
+            break
         time.sleep(0.3)
     return found

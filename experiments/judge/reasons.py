@@ -137,7 +137,7 @@ def _left_changed(findings: Findings) -> Iterator[Reason]:
 
 
 def _faults(findings: Findings) -> Iterator[Reason]:
-    """Every fault must be proven effective, and its host proven clean again."""
+    """Every fault must be proven effective, and its host proven clean again: both are claims about us."""
     if not findings.faults:
         yield Reason("unknown", f"{findings.run.experiment}: no fault was injected, wanted one or more.")
     for fault in findings.faults:
@@ -155,7 +155,7 @@ def _fault(fault: Fault) -> Iterator[Reason]:
         yield Reason("unknown", f"{who}: wanted proof that it was healed, found none.")
     elif last.phase == "not_clean":
         found = last.detail or "changes left behind"
-        yield Reason("fail", f"{who}: wanted a clean host after healing, found {found}.")
+        yield Reason("unknown", f"{who}: wanted a clean host after healing, found {found}.")
 
 
 def _steady_states(findings: Findings) -> Iterator[Reason]:

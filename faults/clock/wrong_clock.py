@@ -15,6 +15,7 @@ class Clock(OnHost):
     """A fault of the clock. It has to give `arguments`."""
 
     kind: ClassVar[str] = "time"
+    touches: ClassVar[tuple[str, ...]] = state.CLOCK
     default_limit_s: ClassVar[float] = 60
 
     def arguments(self) -> tuple[str, str]:

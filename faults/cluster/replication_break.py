@@ -55,6 +55,7 @@ class ReplicationBreak(OnHost):
 
     systems: ClassVar[tuple[str, ...]] = ("patroni",)
     kind: ClassVar[str] = "cluster"
+    touches: ClassVar[tuple[str, ...]] = ()
     default_limit_s: ClassVar[float] = 60
 
     def check(self) -> None:

@@ -10,6 +10,7 @@ from firedrill.faults.network import firewall, peers
 from firedrill.faults.network.firewall import DIRECTIONS, Cut, check_direction
 from firedrill.faults.on_host import OnHost
 from firedrill.faults.protocol import NotEffective, Refused, Target
+from firedrill.faults.state import FIREWALL
 
 PROBE_SECONDS = 0.4
 PROBED = 4  # hosts or ports; each costs a probe
@@ -41,6 +42,7 @@ for one in sys.argv[1:]:
 class FirewallCut(OnHost):
     """A fault that is a list of cuts."""
 
+    touches: ClassVar[tuple[str, ...]] = FIREWALL
     may_lock_out: ClassVar[bool] = True
     kind: ClassVar[str] = "network"
     default_limit_s: ClassVar[float] = 60

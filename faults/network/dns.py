@@ -9,6 +9,7 @@ from firedrill.faults.network import firewall
 from firedrill.faults.network.firewall import Cut
 from firedrill.faults.on_host import OnHost
 from firedrill.faults.protocol import NotEffective, Refused, Target
+from firedrill.faults.state import FIREWALL
 
 EVERYBODY = ("0.0.0.0/0", "::/0")
 HOW = ("drop", "reject")
@@ -40,6 +41,7 @@ class Dns(OnHost):
     kind: ClassVar[str] = "network"
     default_limit_s: ClassVar[float] = 60
     may_lock_out: ClassVar[bool] = True
+    touches: ClassVar[tuple[str, ...]] = FIREWALL
 
     def check(self) -> None:
         if self.how not in HOW:

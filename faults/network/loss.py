@@ -10,6 +10,7 @@ from firedrill.faults.network.netem import Share
 from firedrill.faults.network.stream import Measured
 from firedrill.faults.on_host import OnHost
 from firedrill.faults.protocol import Refused, Target
+from firedrill.faults.state import FIREWALL, NETEM
 
 BY = ("auto", "netem", "firewall")
 
@@ -46,6 +47,7 @@ class Loss(OnHost):
     kind: ClassVar[str] = "network"
     default_limit_s: ClassVar[float] = 60
     may_lock_out: ClassVar[bool] = True
+    touches: ClassVar[tuple[str, ...]] = (*NETEM, *FIREWALL)
 
     @property
     def _by_netem(self) -> LossByNetem:

@@ -12,6 +12,7 @@ from firedrill.faults.network import peers, qdisc, stream
 from firedrill.faults.network.firewall import DIRECTIONS, check_direction
 from firedrill.faults.network.stream import Measured
 from firedrill.faults.protocol import NotEffective, Refused, Target
+from firedrill.faults.state import NETEM
 from firedrill.inventories.read import Host
 
 BACKEND = "tc"
@@ -45,6 +46,7 @@ class Netem(ByBackend):
     kind: ClassVar[str] = "network"
     default_limit_s: ClassVar[float] = 60
     may_lock_out: ClassVar[bool] = True
+    touches: ClassVar[tuple[str, ...]] = NETEM
 
     def netem(self) -> str:
         """The setting, in the words of `tc qdisc add ... netem`."""

@@ -38,7 +38,7 @@ class Pause(out_of_band.OutOfBand):
             raise NotClean(str(error), "look at its console") from None
         with ssh.connect(target.host) as connection:
             how = out_of_band.prove_clean(target, connection)
-        return f"{target.host.name} {how} and answers SSH (waited {took:.1f} s), no failed unit"
+        return f"{target.host.name} answers SSH (waited {took:.1f} s), {how}"
 
     def status(self, target: Target) -> str:
         return "running: answers SSH" if ssh.answers(target.host) else "paused: does not answer SSH"

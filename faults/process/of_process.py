@@ -13,6 +13,7 @@ class OfProcess(OnHost):
     process: str
 
     kind: ClassVar[str] = "processes"
+    touches: ClassVar[tuple[str, ...]] = ()  # its own process, which each fault proves to run again
     default_limit_s: ClassVar[float] = 60
 
     @property

@@ -24,6 +24,7 @@ class DiskFull(ByBackend):
 
     name: ClassVar[str] = "disk_full"
     kind: ClassVar[str] = "resources"
+    touches: ClassVar[tuple[str, ...]] = ()  # a file of its own, which the undo proves to be gone
     default_limit_s: ClassVar[float] = 60
 
     def check(self) -> None:

@@ -15,6 +15,7 @@ class Load(ByBackend):
     """A fault that runs one of faults/programs. It has to give `program` and `arguments`."""
 
     kind: ClassVar[str] = "resources"
+    touches: ClassVar[tuple[str, ...]] = ()  # its own unit, which the undo proves to be gone
     default_limit_s: ClassVar[float] = 60
     program: ClassVar[str]
 

@@ -53,7 +53,7 @@ def test_power_faults_bite_and_heal(faults, command, inventory, fault):
     rows = json.loads(faults("status", "--json").stdout)
     assert [(row["fault"], row["host"], row["status"]) for row in rows] == [(fault, "db1", "off: does not answer SSH")]
     healed = faults("heal", rows[0]["id"])
-    assert "clean: db1 rebooted and answers SSH" in healed.stderr
+    assert "rebooted, no failed unit" in healed.stderr
     until(lambda: state(command, inventory) == "running", 30)
     assert json.loads(faults("status", "--json").stdout) == []
 
@@ -86,7 +86,7 @@ def test_a_power_command_that_does_nothing_is_not_effective(command, inventory):
     done = command("faults", "-i", liar, "inject", "power_cut", "db1", "--unsteady")
     assert done.returncode == 2
     assert "not_effective: db1 still answers SSH after 5 s" in done.stderr
-    assert "clean: db1 never went down" in done.stderr
+    assert "never went down" in done.stderr
     assert ledger.entries(read(liar)) == []
 
 

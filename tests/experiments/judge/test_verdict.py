@@ -383,9 +383,9 @@ def test_an_unproven_fault_excuses_no_lost_write(run):
     assert judge(run(lost_probe=(11,), effective=False))["verdict"] == "fail"
 
 
-def test_a_host_not_clean_after_healing_fails(run):
+def test_a_host_not_clean_after_healing_is_unknown_it_is_a_claim_about_us(run):
     verdict = judge(run(is_clean=False))
-    assert verdict["verdict"] == "fail"
+    assert verdict["verdict"] == "unknown"
     assert said(verdict, "power_cut of db1: wanted a clean host after healing, found a qdisc 7ead: is still on eth0.")
 
 
