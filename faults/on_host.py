@@ -68,9 +68,16 @@ class OnHost:
         undo.arm(target, self._arming(target, journal))
 
     def ready(self, target: Target) -> Trigger:
-        # If the controller was slow, the undo may have run already: then nothing would heal the fault.
-        armed = f"[ -e {undo.file(target, 'json')} ] || {{ echo 'its undo has run already' >&2; exit 75; }}"
-        return Waiting(target, self.inject_text(target), condition=armed)
+        return Waiting(target, self.inject_text(target), **self._unless_undone(target))
+
+    def _unless_undone(self, target: Target) -> dict[str, str]:
+        """An injection whose undo has begun would be healed by nobody: it is not begun, or undoes itself."""
+        armed = undo.armed_text(target)
+        return {
+            "condition": f"{armed} || {{ echo 'its undo has run already' >&2; exit 75; }}",
+            "at_exit": f"{armed} || {{ ( {self.undo_text(target)}\n)\n"
+            "echo 'its undo ran before the injection had ended: it takes longer than its limit' >&2; exit 75; }",
+        }
 
     def heal(self, target: Target) -> str:
         if "state" in target.before and state.is_rebuilt(target.before["state"], state.take(target.ssh)):
@@ -101,11 +108,15 @@ class OnHost:
 
 
 class Waiting:
-    """A shell on the host that waits for one line; if its controller dies it ends without an injection."""
+    """A shell on the host that waits for one line; if its controller dies it ends without an injection.
 
-    def __init__(self, target: Target, text: str, *, condition: str = "") -> None:
+    `condition` comes right before the injection; `at_exit` runs after it, whether it succeeded or not.
+    """
+
+    def __init__(self, target: Target, text: str, *, condition: str = "", at_exit: str = "") -> None:
         self.text = text
-        program = f"set -e\necho {READY}\nread -r go\n{condition}\ndate +%s%N\n{text}"
+        after = f"at_exit() {{ set +e\n{at_exit}\n}}\ntrap at_exit EXIT" if at_exit else ""
+        program = f"set -e\necho {READY}\nread -r go\n{condition}\n{after}\ndate +%s%N\n{text}"
         self._running = ssh.Running(target.ssh, f"sh -c {shlex.quote(program)}")
         self._running.line()
         self._sent = 0

@@ -1,7 +1,8 @@
 """The undo that the host itself holds: a transient timer, armed before the injection, and a journal next to it.
 
-Neither SSH nor the controller has to survive: when the limit passes the host heals itself. A reboot loses the timer, so
-a unit of the next boot sets it again for the time that is left.
+Neither SSH nor the controller has to survive: when the limit passes the host heals itself. The limit is a point in
+time: a daemon-reload starts a timer that counts from its own start (`--on-active`) anew, but not one that counts from
+the start of systemd (`--on-startup`). A reboot loses the timer, so a unit of the next boot sets it for what is left.
 """
 
 import base64
@@ -23,6 +24,7 @@ UNITS = "/etc/systemd/system"
 RETRY = "--property=Restart=on-failure --property=RestartSec=1 --property=StartLimitIntervalSec=0"
 GUARD_SECONDS = 8
 MARK = "firedrill-journal"
+OVER = "over"  # the suffix of the file that says that the undo has begun
 # Each journal on a line of its own, name and content encoded: neither a login banner nor any content can forge one.
 READ = f"""\
 cd {FOLDER} 2>/dev/null || exit 0
@@ -31,6 +33,14 @@ for one in *.json; do
   echo "{MARK} $(printf %s "$one" | base64 -w0) $(head -c {ledger.MOST_BYTES + 1} -- "$one" | base64 -w0)"
 done
 """
+# Sets `since`: microseconds since systemd started, by CLOCK_MONOTONIC, which its timers go by. /proc/uptime also counts
+# the time that the machine was suspended, and in LXC it counts from the container's start.
+SINCE = """\
+read -r up rest </proc/uptime; up=$((${up%.*} * 1000000 + (1${up#*.} - 100) * 10000))
+began=$(systemctl show -P UserspaceTimestampMonotonic); grep -q ' /proc/uptime ' /proc/mounts && began=0
+[ "$(cat /sys/power/suspend_stats/success 2>/dev/null || echo 0)" = 0 ] ||
+  up=$(python3 -ISc 'import time; print(time.monotonic_ns() // 1000)' 2>/dev/null || echo $up)
+since=$((up - began))"""
 BOOT_UNIT = """\
 [Unit]
 Description=Heal the fault {id} at its limit, over a reboot too
@@ -65,13 +75,30 @@ def _forget(target: Target) -> str:
 
 
 def _timer(target: Target, name: str, seconds: str) -> str:
+    """The shell text that sets a timer, after SINCE. A daemon-reload moves `--on-active`, but not the other."""
     # The file is gone if another timer, or a heal, was faster: then all is undone, and retrying would never end.
     undo = file(target, "undo")
     return (
-        f"systemd-run --quiet --collect --unit={name} --on-active={seconds}s --timer-property=AccuracySec=100ms "
-        f"{RETRY} /bin/sh -c '{{ [ ! -e {undo} ] || sh {undo}; }} && {_forget(target)} && "
+        f"systemd-run --quiet --collect --unit={name} --on-active={seconds}s "
+        f'--on-startup="${{since}}us {seconds}s" --timer-property=AccuracySec=100ms '
+        f"{RETRY} /bin/sh -c 'touch {file(target, OVER)} 2>/dev/null; "
+        f"{{ [ ! -e {undo} ] || sh {undo}; }} && {_forget(target)} && "
         f"{{ systemctl stop {unit(target)}.timer {unit(target)}-guard.timer 2>/dev/null || true; }}'"
     )
+
+
+def armed_text(target: Target) -> str:
+    """The shell condition that the undo has not begun. The undo creates OVER before it undoes anything.
+
+    So an injection that finds the condition true when it has ended will be undone, and one that does not must undo
+    itself.
+    """
+    return f"{{ [ -e {file(target, 'json')} ] && [ ! -e {file(target, OVER)} ]; }}"
+
+
+def is_armed(target: Target) -> bool:
+    """Whether the host still holds the undo, and has not begun it. Raises Unreachable."""
+    return ssh.script(target.ssh, f"{armed_text(target)} && echo armed", check=False) == "armed"
 
 
 def _write(path: str, text: str) -> str:
@@ -82,13 +109,12 @@ def commands(
     target: Target, undo: str, *, journal: dict[str, Any], files: dict[str, str], guarded: bool = False
 ) -> list[str]:
     """What arming runs on the host. `guarded`: it also heals after GUARD_SECONDS unless a new SSH login succeeds."""
-    limit = f"{target.limit_s:g}"
     seconds = max(1, round(target.limit_s))
     boot, wants = _boot_unit(target), f"{UNITS}/multi-user.target.wants"
     again = (
         f"left=$(( $(cat {file(target, 'until')}) - $(date +%s) ))\n"
         f"[ $left -gt 0 ] || left=1\n[ $left -le {seconds} ] || left={seconds}\n"
-        f"exec {_timer(target, unit(target), '${left}')}\n"
+        f"{SINCE}\n{_timer(target, unit(target), '${left}')}\n"
     )
     lines = [
         f"mkdir -p {FOLDER} {wants}",
@@ -100,10 +126,11 @@ def commands(
         f"ln -sf ../{boot} {wants}/{boot}",
         # A power cut loses what was not written to disk yet, and with it the undo.
         f"sync {FOLDER}/{target.id}.* {FOLDER} {UNITS}/{boot} {wants}",
-        _timer(target, unit(target), limit),
+        SINCE,
+        _timer(target, unit(target), f"{target.limit_s:g}"),
     ]
     if guarded and target.limit_s > GUARD_SECONDS:
-        lines.append(_timer(target, f"{unit(target)}-guard", f"{GUARD_SECONDS}"))
+        lines.append(_timer(target, f"{unit(target)}-guard", str(GUARD_SECONDS)))
     return [*lines, _write(file(target, "json"), json.dumps(journal))]
 
 

@@ -134,7 +134,10 @@ def test_a_dry_run_prints_the_exact_commands_and_runs_none(command):
     lines = json.loads(done.stdout)["app1"]
     assert "kill -KILL $(systemctl show -P MainPID weather.service)" in lines
     assert "printf %s 'systemctl start weather.service\n' > /var/lib/faults/00000000.undo" in lines
-    assert any("--on-active=90s" in line and "sh /var/lib/faults/00000000.undo" in line for line in lines)
+    assert any(
+        '--on-active=90s --on-startup="${since}us 90s"' in line and "sh /var/lib/faults/00000000.undo" in line
+        for line in lines
+    )
 
 
 @pytest.mark.parametrize(
