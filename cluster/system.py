@@ -65,10 +65,10 @@ class Handover(NamedTuple):
 
 
 class Roles(NamedTuple):
-    """Roles that move between hosts: who leads the coordinator, which proxy holds the floating address."""
+    """Roles that move between hosts: who leads the coordinator, which proxies hold the floating address."""
 
     coordinator_leader: str | None
-    address_holder: str | None
+    address_holders: tuple[str, ...]
 
 
 @dataclass(frozen=True)

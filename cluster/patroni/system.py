@@ -66,7 +66,7 @@ class Patroni:
         return coordinator.has_quorum(access)
 
     def roles(self, access: Access) -> Roles:
-        return Roles(coordinator.leader(access), front.floating_address_holder(access))
+        return Roles(coordinator.leader(access), front.floating_address_holders(access))
 
     def settings(self, access: Access) -> dict[str, Any]:
         return settings.in_effect(access)

@@ -9,6 +9,8 @@ SAFE = (
     Expect("no timeline forks", "diverged", "==", 0),
     Expect("the cluster is healthy again", "steady_after", "is", True),
 )
+# Of a drill that may move the floating address; its inventory needs one.
+ONE_HOLDER = Expect("never two holders of the floating address", "dual_holder_ms", "==", 0)
 STAYS = Expect("the leader stays", "leader_changes", "==", 0)
 
 

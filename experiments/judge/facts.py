@@ -70,7 +70,7 @@ class Steady:
     epoch: int | str | None
     detail: str | None
     coordinator_leader: str | None = None
-    address_holder: str | None = None
+    address_holders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

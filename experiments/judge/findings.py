@@ -7,7 +7,7 @@ since the epoch; every tuple is sorted by time unless its description says other
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from firedrill.experiments.judge import outages, primaries, recorded, users
+from firedrill.experiments.judge import address, outages, primaries, recorded, users
 from firedrill.experiments.judge.basis import basis
 from firedrill.experiments.judge.facts import (
     Attempt,
@@ -35,7 +35,17 @@ from firedrill.experiments.judge.prediction import prediction
 from firedrill.experiments.judge.primaries import Overlap
 from firedrill.experiments.judge.recording import Recording
 from firedrill.experiments.judge.recovery import Recovery, recovery
-from firedrill.experiments.judge.schema import DualPrimary, During, Felt, Fork, Level, Phases, Prediction, Tcp
+from firedrill.experiments.judge.schema import (
+    DualHolder,
+    DualPrimary,
+    During,
+    Felt,
+    Fork,
+    Level,
+    Phases,
+    Prediction,
+    Tcp,
+)
 from firedrill.experiments.judge.spans import Span
 from firedrill.experiments.judge.tcp import tcp
 from firedrill.experiments.judge.turning import turning_points
@@ -88,6 +98,9 @@ class Findings:
     overlaps: tuple[Overlap, ...]
     dual_primary_ms: float | None
     dual_primary: tuple[DualPrimary, ...]
+    holding: Mapping[str, tuple[Span, ...]]  # by proxy: when it provably held the floating address
+    dual_holder_ms: float | None
+    dual_holder: tuple[DualHolder, ...]
     diverged: int | None
     forks: tuple[Fork, ...]
     recovery: Recovery
@@ -123,6 +136,8 @@ def find(rec: Recording) -> Findings:
     rate, felt_before = users.baseline(people), users.before(people)
     proofs = primaries.proofs(known.node_writes)
     overlaps, forks = primaries.overlaps(proofs), primaries.forks(known.node_writes)
+    held = address.holding(known)
+    splits = primaries.overlaps(held)
     samples = recorded.tcp_samples(rec)
     predicted, terms = prediction(known)
     return Findings(
@@ -163,6 +178,9 @@ def find(rec: Recording) -> Findings:
         overlaps=overlaps,
         dual_primary_ms=primaries.dual_primary_ms(known, overlaps),
         dual_primary=primaries.dual_primary(overlaps),
+        holding={host: tuple(proof.span for proof in row) for host, row in held.items()},
+        dual_holder_ms=address.dual_holder_ms(known, splits),
+        dual_holder=address.dual_holder(splits),
         diverged=primaries.diverged(known, forks),
         forks=forks,
         recovery=recovery(known, write_outage),

@@ -12,7 +12,11 @@ from firedrill.experiments.judge.spans import SECOND
 from firedrill.experiments.judge.units import text_of
 
 WORST: tuple[Judged, ...] = ("pass", "unknown", "fail")
-SAFETY = ("lost", "dual_primary_ms")  # a fault that was not proven effective excuses other figures, never these
+SAFETY = (
+    "lost",
+    "dual_primary_ms",
+    "dual_holder_ms",
+)  # a fault that was not proven effective excuses other figures, never these
 OPS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<=": lambda found, wanted: found <= wanted,
     ">=": lambda found, wanted: found >= wanted,

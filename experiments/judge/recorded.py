@@ -84,7 +84,7 @@ def steady(rec: Recording, phase: Literal["before", "after"]) -> Steady | None:
         epoch=event.get("epoch"),
         detail=event.get("detail"),
         coordinator_leader=roles.get("coordinator_leader"),
-        address_holder=roles.get("address_holder"),
+        address_holders=tuple(roles.get("address_holders") or filter(None, [roles.get("address_holder")])),
     )
 
 

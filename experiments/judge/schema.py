@@ -86,6 +86,16 @@ class DualPrimary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DualHolder:
+    """A period in which two proxies provably held the floating address."""
+
+    proxies: tuple[str, ...] = field(metadata={"text": "The two proxies."})
+    from_: int = field(metadata={"text": "When it began."})
+    to: int = field(metadata={"text": "When it ended."})
+    ms: float = field(metadata={"text": "How long it lasted."})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fork:
     """Writes that a node acknowledged on an old timeline after another had acknowledged some on a newer one."""
 
@@ -165,6 +175,8 @@ class Verdict:
     ghost: int | None = _of("Failed or unknown writes that are present at the end.")
     dual_primary_ms: float | None = _of("How long two nodes provably accepted writes simultaneously.")
     dual_primary: tuple[DualPrimary, ...] = _list("When, and which nodes.")
+    dual_holder_ms: float | None = _of("How long two proxies provably held the floating address simultaneously.")
+    dual_holder: tuple[DualHolder, ...] = _list("When, and which proxies.")
     phases: Phases = field(default_factory=Phases, metadata={"text": "The phases of the outage."})
     user_errors: int | None = _of("User requests that did not succeed, in the entire run.")
     user_requests: int | None = _of("User requests in the entire run.")

@@ -55,6 +55,8 @@ def measured(findings: Findings) -> Verdict:
         ghost=writes.ghost,
         dual_primary_ms=findings.dual_primary_ms,
         dual_primary=findings.dual_primary,
+        dual_holder_ms=findings.dual_holder_ms,
+        dual_holder=findings.dual_holder,
         phases=findings.phases,
         user_errors=errors.errors,
         user_requests=errors.requests,

@@ -6,12 +6,12 @@ from typing import Any
 from firedrill.cluster.observer import Observer
 from firedrill.cluster.systems import system_of
 from firedrill.experiments.model import Load
-from firedrill.experiments.observe import node_probe, proxy, tcp, write_probe
+from firedrill.experiments.observe import address, node_probe, proxy, tcp, write_probe
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import InventoryProblem, Problem
 
 PROBES = (write_probe.OBSERVER, node_probe.OBSERVER)
-OTHERS = (proxy.OBSERVER, tcp.OBSERVER)
+OTHERS = (proxy.OBSERVER, address.OBSERVER, tcp.OBSERVER)
 USERS = Observer(name="users", interval_ms=1000, observe=None, needed_for="the read outage, errors of users")
 
 

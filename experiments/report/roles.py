@@ -40,7 +40,7 @@ def _roles(findings: Findings, steady: Steady | None) -> Iterator[tuple[Tier, Ro
     """Each tier with what names the role of its hosts. A host with several roles appears in several tiers."""
     run = findings.run
     special: list[tuple[tuple[str, ...], RoleOf]] = [
-        (run.proxies, lambda name: "holds the address" if steady and name == steady.address_holder else ""),
+        (run.proxies, lambda name: "holds the address" if steady and name in steady.address_holders else ""),
         (run.databases, lambda name: database_role(steady, name)),
         (run.coordinators, lambda name: "coordinator leader" if steady and name == steady.coordinator_leader else ""),
     ]

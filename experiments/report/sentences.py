@@ -38,6 +38,7 @@ def analysis(findings: Findings, verdict: Verdict, clock: Clock) -> list[str]:
         *durability_sentences(findings),
         ghost_sentence(verdict),
         primary_sentence(verdict, clock),
+        holder_sentence(verdict, clock),
         users_sentence(findings, verdict, clock),
         recovery_sentence(findings, clock),
         leadership_sentence(findings),
@@ -126,6 +127,16 @@ def primary_sentence(verdict: Verdict, clock: Clock) -> str:
     first = verdict.dual_primary[0]
     both, total = " and ".join(first.nodes), text_of("_ms", verdict.dual_primary_ms)
     return f"{both} both accepted writes from {clock.since(first.from_)} on; two primaries for {total} in total."
+
+
+def holder_sentence(verdict: Verdict, clock: Clock) -> str:
+    if not verdict.dual_holder:
+        return ""
+    first = verdict.dual_holder[0]
+    both, total = " and ".join(first.proxies), text_of("_ms", verdict.dual_holder_ms)
+    return (
+        f"{both} both held the floating address from {clock.since(first.from_)} on; two holders for {total} in total."
+    )
 
 
 def users_sentence(findings: Findings, verdict: Verdict, clock: Clock) -> str:

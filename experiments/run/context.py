@@ -115,5 +115,12 @@ class Context:
         self.tell(state.detail or str(state))
         if state.ok:
             moving = system_of(self.access.inventory).roles(self.access)
-            self.record("roles", phase=phase, **moving._asdict())
+            holders = list(moving.address_holders)
+            self.record(
+                "roles",
+                phase=phase,
+                coordinator_leader=moving.coordinator_leader,
+                address_holder=holders[0] if len(holders) == 1 else None,
+                address_holders=holders,
+            )
         return state.ok

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from firedrill.cluster import front
 from firedrill.cluster.system import Epoch
 from firedrill.cluster.systems import system_of
 from firedrill.inventories.access import Access
@@ -30,7 +31,10 @@ class State:
 
 
 def look(access: Access) -> State:
-    """A leader, healthy replicas on its timeline, a sync standby, a healthy coordinator, every proxy's write port."""
+    """Leader, healthy replicas on its timeline, sync standby, healthy coordinator, every proxy's write port.
+
+    No two proxies hold the floating address.
+    """
     system = system_of(access.inventory)
     view = system.view(access)
     leader = view.leader
@@ -42,7 +46,7 @@ def _front_error(access: Access) -> str | None:
     dialect = system_of(access.inventory).dialect
     addresses = dict.fromkeys([access.front, *(host.address for host in access.inventory.role("proxy"))])
     errors = (dialect.write_route_error(access, address) for address in addresses)
-    return next((error for error in errors if error), None)
+    return next((error for error in errors if error), None) or front.split(access)
 
 
 def wait(access: Access, seconds: float, tell: Callable[[str], None]) -> tuple[State, float]:

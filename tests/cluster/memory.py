@@ -114,7 +114,7 @@ class Memory:
         return True
 
     def roles(self, access: Access) -> Roles:
-        return Roles(None, "lb1")
+        return Roles(None, ("lb1",))
 
     def settings(self, access: Access) -> dict[str, Any]:
         return self.config

@@ -115,7 +115,7 @@ def test_the_tables_are_counted_through_its_dialect(access, memory, tmp_path):
 
 def test_its_observers_are_observed(access):
     rows = catalogue.of_run(access, Load(), ())
-    assert [row.name for row in rows] == ["write_probe", "node_probe", "leadership", "proxy", "users"]
+    assert [row.name for row in rows] == ["write_probe", "node_probe", "leadership", "proxy", "address", "users"]
 
 
 def test_who_may_configure_is_one_name(access):

@@ -13,7 +13,7 @@ from firedrill.inventories.errors import InventoryProblem, Problem
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
 
-USUAL = ["write_probe", "node_probe", "leadership", "members", "proxy"]
+USUAL = ["write_probe", "node_probe", "leadership", "members", "proxy", "address"]
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +48,18 @@ def test_every_experiment_requests_known_observers(lab):
 
 def test_without_proxies_theirs_is_left_out(lab):
     without = with_hosts(lab, proxies=False)
-    assert catalogue.left_out(without) == ["proxy"]
-    assert names(catalogue.usual(without)) == USUAL[:-1]
+    assert catalogue.left_out(without) == ["proxy", "address"]
+    assert names(catalogue.usual(without)) == USUAL[:-2]
+
+
+def test_without_a_floating_address_nobody_looks_for_its_holder(lab):
+    assert catalogue.left_out(with_hosts(lab, vip=None)) == ["address"]
 
 
 def test_an_inventory_can_leave_out_the_proxies_and_nothing_else(lab):
     assert catalogue.left_out(lab) == []
     assert catalogue.left_out(with_hosts(lab, unobserved=["proxy"])) == ["proxy"]
-    with pytest.raises(InventoryProblem, match="names 'node_probe': it can name proxy"):
+    with pytest.raises(InventoryProblem, match="names 'node_probe': it can name proxy, address"):
         catalogue.left_out(with_hosts(lab, unobserved=["node_probe"]))
 
 
@@ -112,6 +116,18 @@ def test_of_the_members_that_each_is_reachable(lab):
     gone = member("db3", reachable=False, error="refused")
     assert found(lab, "members", *events, gone) == (False, "db1 primary; db2 replica; db3 refused")
     assert found(lab, "members", *events) == (False, "db1 primary; db2 replica; db3 no sample")
+
+
+def test_of_the_floating_address_one_holder(lab):
+    def holder(host, holds=True, **more):
+        return {"host": host, "holds": holds, "reachable": True, "error": None} | more
+
+    assert found(lab, "address", holder("lb1"), holder("lb2", False)) == (True, "lb1 holds 10.77.0.100")
+    assert found(lab, "address", holder("lb1"), holder("lb2")) == (False, "lb1 and lb2 holds 10.77.0.100")
+    assert found(lab, "address", holder("lb1", False), holder("lb2", False)) == (False, "nobody holds 10.77.0.100")
+    silent = holder("lb2", None, reachable=False, error="refused")
+    assert found(lab, "address", holder("lb1"), silent) == (False, "lb2: refused")
+    assert found(lab, "address", holder("lb1")) == (False, "lb2: no sample")
 
 
 def test_of_the_leadership_a_watch_and_a_holder(lab):

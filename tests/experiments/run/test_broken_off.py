@@ -57,7 +57,7 @@ class Cluster:
         monkeypatch.setattr(context, "system_of", lambda inventory: self)
 
     def roles(self, access: Access) -> Roles:
-        return Roles(None, None)
+        return Roles(None, ())
 
     def settings(self, access: Access) -> dict[str, Any]:
         return access.profile

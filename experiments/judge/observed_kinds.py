@@ -1,0 +1,167 @@
+"""The kinds of event that observers record, and those about tables and logs."""
+
+from firedrill.experiments.judge.common_fields import (
+    EPOCH,
+    ERROR,
+    HOST,
+    OUTCOME,
+    REACHABLE,
+    START,
+)
+from firedrill.experiments.judge.fields import (
+    BOOLEAN,
+    COUNT,
+    ID,
+    IDS,
+    INTEGER,
+    MOMENT,
+    NUMBER,
+    TEXT,
+    TEXTS,
+    Field,
+    Kind,
+    one_of,
+)
+
+TABLE = Field(TEXT, "`probe` (the write probe's) or `forecast` (the users').", True)
+OBSERVED = {
+    ("write_probe", "write"): Kind(
+        "A write by a client with its own connection, through the proxy.",
+        {
+            "id": Field(INTEGER, "Unique in the run.", True),
+            "start": START,
+            "outcome": OUTCOME,
+            "server": Field(TEXT, "The node that accepted it."),
+            "error": ERROR,
+        },
+    ),
+    ("node_probe", "write"): Kind(
+        "A write to one node, bypassing the proxy.",
+        {
+            "host": HOST,
+            "start": START,
+            "outcome": OUTCOME,
+            "readonly": Field(BOOLEAN, "Whether the node refused it as read-only."),
+            "epoch": EPOCH,
+            "error": ERROR,
+        },
+    ),
+    ("leadership", "leadership"): Kind(
+        "The leadership changed, or was observed for the first time.",
+        {"holder": Field(TEXT, "The host that holds it; null if none does."), "epoch": EPOCH},
+    ),
+    ("leadership", "sync"): Kind(
+        "The synchronous standbys changed, or were observed for the first time.",
+        {"standbys": Field(TEXTS, "The hosts.", True)},
+    ),
+    ("leadership", "alive"): Kind(
+        "A heartbeat: the leadership is being observed.", {"endpoint": Field(TEXT, "The endpoint that answered.")}
+    ),
+    ("leadership", "unreachable"): Kind(
+        "An endpoint did not answer. The observer asks the next one; changes in between are recorded late.",
+        {"endpoint": Field(TEXT, "The endpoint."), "error": ERROR},
+    ),
+    ("leadership", "key"): Kind("Raw evidence; the judge ignores it.", {}),
+    ("members", "member"): Kind(
+        "What a member of the cluster reported; on each change, and at least every second.",
+        {
+            "host": HOST,
+            "reachable": REACHABLE,
+            "role": Field(TEXT, "`primary`, `replica` or `starting`, the same for every system."),
+            "state": Field(TEXT, "Its state, as the system names it."),
+            "epoch": EPOCH,
+            "lag": Field(NUMBER, "Replication lag in bytes."),
+            "pending_restart": Field(BOOLEAN, "Whether it needs a restart."),
+            "error": ERROR,
+        },
+    ),
+    ("proxy", "server"): Kind(
+        "The status of a server of a proxy; on each change, and at least every second.",
+        {
+            "host": HOST,
+            "reachable": REACHABLE,
+            "purpose": Field(one_of("write", "read", "app"), "What the proxy uses the server for."),
+            "backend": Field(TEXT, "The proxy's name of this backend."),
+            "server": Field(TEXT, "The server, by its name in the inventory."),
+            "status": Field(TEXT, "`UP`, `DOWN`, ..."),
+            "check": Field(TEXT, "The proxy's last health check."),
+            "error": ERROR,
+        },
+    ),
+    ("address", "holder"): Kind(
+        "Whether a proxy held the floating address at some moment between `start` and `t`.",
+        {
+            "host": HOST,
+            "start": START,
+            "reachable": REACHABLE,
+            "holds": Field(BOOLEAN, "Whether it held the address; null if it was unreachable."),
+            "error": ERROR,
+        },
+    ),
+    ("users", "request"): Kind(
+        "A request by a user. Requests start on schedule, regardless of the outcome of earlier ones.",
+        {
+            "id": Field(ID, "The id of the row, for a write."),
+            "method": Field(TEXT, "`POST` (a write) or `GET` (a read).", True),
+            "name": Field(TEXT, "What was requested."),
+            "due": Field(MOMENT, "When it should have started; for a retry, when the first attempt should have."),
+            "start": START,
+            "status": Field(INTEGER, "The HTTP status, or 0."),
+            "outcome": Field(one_of("ok", "error", "failed", "unknown", "acked"), "For a read, `ok` or `error`.", True),
+            "error": ERROR,
+        },
+    ),
+    ("users", "alive"): Kind(
+        "A heartbeat, every second.",
+        {
+            "users": Field(COUNT, "Arrivals per second."),
+            "under_way": Field(COUNT, "Requests in flight."),
+        },
+    ),
+    ("tcp", "counters"): Kind(
+        "The counters of a host's kernel from `start` to `t`, or since its boot.",
+        {
+            "host": HOST,
+            "reachable": REACHABLE,
+            "start": Field(MOMENT, "The time of the previous sample.", True),
+            "retransmits": Field(COUNT, "Retransmitted segments."),
+            "checksum_errors": Field(COUNT, "Segments dropped for a wrong checksum."),
+            "sent": Field(COUNT, "Segments sent."),
+            "boot": Field(TEXT, "Boot id; changes with each boot."),
+            "error": ERROR,
+        },
+    ),
+    ("tables", "present"): Kind(
+        "Ids in a table at the end.", {"table": TABLE, "ids": Field(IDS, "At most 5000 per event.", True)}
+    ),
+    ("tables", "present_end"): Kind(
+        "A table was read to its end.",
+        {
+            "table": TABLE,
+            "count": Field(COUNT, "How many rows it holds.", True),
+            "leader": Field(TEXT, "The node that it was read from."),
+        },
+    ),
+    ("logs", "line"): Kind(
+        "A line of a host's log.",
+        {
+            "host": HOST,
+            "unit": Field(TEXT, "Its unit, or its file.", True),
+            "text": Field(TEXT, "The line.", True),
+            "times": Field(COUNT, "How many lines were identical except for digits."),
+            "turn": Field(TEXT, "The nearest turning point.", True),
+            "turn_t": Field(MOMENT, "When that turning point occurred.", True),
+        },
+    ),
+    ("logs", "left_out"): Kind("Lines were omitted.", {"host": HOST, "lines": Field(COUNT, "How many.", True)}),
+    ("logs", "clock"): Kind(
+        "A host's clock was compared.",
+        {
+            "host": HOST,
+            "offset_ms": Field(NUMBER, "The host's clock minus the controller's.", True),
+            "error_ms": Field(NUMBER, "The uncertainty of the offset.", True),
+        },
+    ),
+    ("logs", "silent"): Kind("A host did not answer.", {"host": HOST, "error": ERROR}),
+    ("logs", "note"): Kind("Why there are no lines.", {"text": Field(TEXT, "The reason.")}),
+}  # fmt: skip
