@@ -142,6 +142,10 @@ class System(Protocol):
         """Roles that move between hosts, by inventory names."""
         ...
 
+    def endpoints(self, access: Access) -> Mapping[str, Sequence[str]]:
+        """Addresses and DNS names at which members say they are reached, by inventory name; empty if none answers."""
+        ...
+
     def settings(self, access: Access) -> dict[str, Any]:
         """The timings in effect: the inventory's profile, overridden by what the cluster itself reports."""
         ...

@@ -14,13 +14,13 @@ def leader(access: Access) -> str | None:
         try:
             with etcd.client(endpoint, access) as client:
                 status = client.status()
-                return _host_name(status.leader, access) if status.leader else None
+                return host_name(status.leader, access) if status.leader else None
         except etcd.ERRORS:
             continue
     return None
 
 
-def _host_name(member: etcd.Member, access: Access) -> str:
+def host_name(member: etcd.Member, access: Access) -> str:
     """The inventory name of a member: that of the host at whose address it is reached."""
     hosts = {host.address: host.name for host in access.inventory.role("etcd")}
     addresses = [urlsplit(url).hostname for url in (*member.client_urls, *member.peer_urls)]

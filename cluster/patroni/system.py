@@ -9,6 +9,7 @@ from firedrill.cluster.observer import Observer
 from firedrill.cluster.patroni import (
     checks,
     coordinator,
+    endpoints,
     leadership,
     members,
     operations,
@@ -67,6 +68,9 @@ class Patroni:
 
     def roles(self, access: Access) -> Roles:
         return Roles(coordinator.leader(access), front.floating_address_holders(access))
+
+    def endpoints(self, access: Access) -> Mapping[str, Sequence[str]]:
+        return endpoints.endpoints(access)
 
     def settings(self, access: Access) -> dict[str, Any]:
         return settings.in_effect(access)

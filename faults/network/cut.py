@@ -1,42 +1,16 @@
-"""What `partition`, `drop` and `reject` share: cuts in the host's firewall, proven by probes."""
+"""What `partition`, `drop` and `reject` share: cuts in the firewall, proven by probes and by existing connections."""
 
-import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from firedrill.cluster import ssh
-from firedrill.faults.network import firewall, peers
+from firedrill.faults.network import addresses, firewall, paths, peers
 from firedrill.faults.network.firewall import DIRECTIONS, Cut, check_direction
 from firedrill.faults.on_host import OnHost
 from firedrill.faults.protocol import NotEffective, Refused, Target
 from firedrill.faults.state import FIREWALL
 
-PROBE_SECONDS = 0.4
-PROBED = 4  # hosts or ports; each costs a probe
 ROUNDS = 3  # of probes, while no packet has arrived: a network that another fault has made lossy may swallow some
-PING_PROBE = """
-import subprocess, sys
-for one in [subprocess.Popen(["ping", "-n", "-q", "-c", "3", "-i", "0.05", "-W", "0.3", a], stdout=-3, stderr=-3)
-            for a in sys.argv[1:]]:
-    one.wait()
-"""
-TCP_PROBE = f"""
-import errno, socket, sys, time
-for one in sys.argv[1:]:
-    host, port = one.rsplit(",", 1)
-    began = time.monotonic()
-    link = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    link.settimeout({PROBE_SECONDS})
-    try:
-        link.connect((host, int(port)))
-        outcome = "connected"
-    except TimeoutError:
-        outcome = "silence"
-    except OSError as error:
-        outcome = errno.errorcode.get(error.errno, "error")
-    print(host, port, outcome, round((time.monotonic() - began) * 1000))
-"""
+SHOWN = 4  # paths that are still open
 
 
 class FirewallCut(OnHost):
@@ -65,7 +39,7 @@ class FirewallCut(OnHost):
 
     def note(self, target: Target) -> dict[str, Any]:
         found = _addresses(self.cuts(target))
-        return firewall.note(target, found, *self._needs(target))
+        return addresses.note(target) | firewall.note(target, found, *self._needs(target))
 
     def inject_text(self, target: Target) -> str:
         return firewall.inject_text(target, self.cuts(target))
@@ -77,22 +51,22 @@ class FirewallCut(OnHost):
         return firewall.describe(target)
 
     def prove(self, target: Target) -> str:
-        """Probe the peers that are cut off: none must answer, and our rules must have dropped the packets."""
+        """Nothing passes on any address, no connection that existed goes on, and our rules have dropped packets."""
         cuts = self.cuts(target)
         found = _addresses(cuts)
-        probed = [address for address in found if "/" not in address][:PROBED]
+        ports = tuple(dict.fromkeys(port for cut in cuts for port in cut.ports))
+        sides = {side for cut in cuts for side in cut.sides}
         for _ in range(ROUNDS):
-            answers = probe(target, probed, self.probed_ports(target))
-            ends = [(host, port) for host, port, word, _ in answers if word == "connected"]
-            through = [f"{peers.names(target, [host])}:{port}" for host, port in ends]
+            seen = paths.look(target, found, probed=self.probed_ports(target), ports=ports, sides=sides)
             hits = firewall.hits(target)
-            if through or hits:
+            if seen.through or hits:
                 break
-        if through or not hits:
-            why = f"{', '.join(through)} answers" if through else "its rules matched no packet"
+        if seen.through or not hits:
+            why = "; ".join(seen.through[:SHOWN]) if seen.through else "its rules matched no packet"
             raise NotEffective(f"{target.host.name}: {why}", "do the peers run, and listen on these ports?")
-        tcp = f"; TCP: {', '.join(f'{word} after {ms} ms' for _, _, word, ms in answers)}" if answers else ""
-        return f"{target.host.name}: cut off from {peers.names(target, found)}: {hits} packets hit{tcp}"
+        silent = "" if seen.silent is None else f", {seen.silent} connections silent"
+        tcp = f"; TCP: {seen.tcp}" if seen.tcp else ""
+        return f"{target.host.name}: cut off from {peers.names(target, found)}: {hits} packets hit{silent}{tcp}"
 
 
 @dataclass(frozen=True)
@@ -113,6 +87,10 @@ class PortCut(FirewallCut):
         if not (self.peers or self.ports):
             raise Refused("neither peers nor ports are named", "give `--peers`, `--ports` or both; or take `partition`")
 
+    def refuse_host(self, target: Target) -> None:
+        peers.refuse_ssh(target, self.ports)
+        super().refuse_host(target)
+
     def cuts(self, target: Target) -> list[Cut]:
         found, ports = tuple(peers.addresses(target, self.peers)), tuple(peers.ports(self.ports))
         return [Cut(found, self.verdict, DIRECTIONS[self.direction], ports, self.protocols)]
@@ -120,14 +98,3 @@ class PortCut(FirewallCut):
 
 def _addresses(cuts: list[Cut]) -> list[str]:
     return list(dict.fromkeys(address for cut in cuts for address in cut.addresses))
-
-
-def probe(target: Target, addresses: Sequence[str], ports: Sequence[str]) -> list[tuple[str, str, str, str]]:
-    """Pings, or TCP connections where ports are given: (host, port, outcome, milliseconds)."""
-    if not ports:
-        ssh.sh(target.ssh, f"python3 -c {shlex.quote(PING_PROBE)} {' '.join(addresses)}", check=False)
-        return []
-    words = " ".join(f"{address},{port}" for address in addresses for port in ports[:PROBED])
-    shown = ssh.sh(target.ssh, f"python3 -c {shlex.quote(TCP_PROBE)} {words}", check=False)
-    rows = [line.split() for line in shown.splitlines()]
-    return [(row[0], row[1], row[2], row[3]) for row in rows if len(row) == 4]

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from firedrill.cluster import ssh
-from firedrill.faults.network import netem, peers
-from firedrill.faults.network.cut import TCP_PROBE
+from firedrill.faults.network import netem, paths, peers
 from firedrill.faults.network.firewall import DIRECTIONS
 from firedrill.faults.protocol import NotEffective, Refused, Target
 
 PINGS = 20
+ROUNDS = 3  # a connection takes one round trip, and the delay and its jitter count once for each direction
 MOST_MS = 60_000
+MOST_S = 20  # of one connection
 DISTRIBUTIONS = ("uniform", "normal", "pareto", "paretonormal")
 
 
@@ -63,11 +64,11 @@ class Delay(netem.Netem):
 
     def _round_trip(self, target: Target) -> float | None:
         """Milliseconds, the mean; None without an answer."""
-        peer = self.witness(target).address
+        peer = self.witness(target)
         if ports := peers.ports(self.ports):
-            text = f"python3 - {peer},{ports[0]} <<'EOF'\n{TCP_PROBE}\nEOF"
-            words = ssh.script(target.ssh, text, check=False).split()
-            return float(words[3]) if len(words) == 4 and words[2] in ("connected", "ECONNREFUSED") else None
+            pair, patience = (peer, int(ports[0])), min(MOST_S, paths.PROBE_SECONDS + ROUNDS * self.ms / 1000)
+            _, _, outcome, took = paths.ask(target.ssh, probe=[pair], seconds=patience)["answers"][0]
+            return float(took) if outcome in ("connected", "ECONNREFUSED") else None
         shown = ssh.sh(target.ssh, f"ping -n -q -i 0.01 -W 3 -c {PINGS} {peer}", check=False)
         found = re.search(r"= [\d.]+/([\d.]+)/", shown)
         return float(found[1]) if found else None

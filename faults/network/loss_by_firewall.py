@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from firedrill.cluster import ssh
-from firedrill.faults.network import firewall, peers
+from firedrill.faults.network import addresses, firewall, peers
 from firedrill.faults.network.firewall import DIRECTIONS, Cut
 from firedrill.faults.on_host import OnHost
 from firedrill.faults.protocol import NotEffective, Target
@@ -29,10 +29,11 @@ class LossByFirewall(OnHost):
     may_lock_out: ClassVar[bool] = True
 
     def refuse_host(self, target: Target) -> None:
+        peers.refuse_ssh(target, self.ports)
         firewall.need(target, peers.addresses(target, self.peers), "statistic")
 
     def note(self, target: Target) -> dict[str, Any]:
-        return firewall.note(target, peers.addresses(target, self.peers), "statistic")
+        return addresses.note(target) | firewall.note(target, peers.addresses(target, self.peers), "statistic")
 
     def inject_text(self, target: Target) -> str:
         found = tuple(peers.addresses(target, self.peers))
@@ -60,10 +61,13 @@ class LossByFirewall(OnHost):
 
     def _send(self, target: Target) -> None:
         """Send packets to the first peer that our rules match."""
-        found = next((address for address in peers.addresses(target, self.peers) if "/" not in address), None)
+        among = peers.addresses(target, self.peers)
+        within = [one for found in peers.covered(target, among).values() for one in found]
+        found = next((one for one in (*within, *among) if "/" not in one), None)
         if found and self.ports:
+            family = "AF_INET6" if ":" in found else "AF_INET"
             text = (
-                f"python3 -c 'import socket; link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                f"python3 -c 'import socket; link = socket.socket(socket.{family}, socket.SOCK_DGRAM)\n"
                 f'for _ in range({PROBES}):\n  try: link.sendto(b"", ("{found}", {peers.ports(self.ports)[0]}))\n'
                 "  except OSError: pass'"
             )

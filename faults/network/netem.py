@@ -8,7 +8,7 @@ from fabric import Connection
 from firedrill.cluster import ssh
 from firedrill.faults import capability
 from firedrill.faults.by_backend import ByBackend
-from firedrill.faults.network import peers, qdisc, stream
+from firedrill.faults.network import addresses, peers, qdisc, stream
 from firedrill.faults.network.firewall import DIRECTIONS, check_direction
 from firedrill.faults.network.stream import Measured
 from firedrill.faults.protocol import NotEffective, Refused, Target
@@ -17,6 +17,7 @@ from firedrill.inventories.read import Host
 
 BACKEND = "tc"
 SIGMAS = 4
+SHOWN = 3  # addresses
 
 
 def check_percent(percent: float) -> None:
@@ -67,15 +68,19 @@ class Netem(ByBackend):
 
     def refuse_host(self, target: Target) -> None:
         sides = DIRECTIONS[self.direction]
+        peers.refuse_ssh(target, self.ports)
         capability.need(target, "netem", "classful", "python3", *(["ifb"] if "in" in sides else []))
         found = peers.addresses(target, self.peers)
-        if any(":" in address for address in found):
-            raise Refused("netem faults take no peers by IPv6 addresses", "name them by IPv4 addresses")
+        if by_ipv6 := [address for address in found if ":" in address]:
+            raise Refused(
+                f"{target.host.name}: netem faults treat IPv4 only, its peers are {', '.join(by_ipv6[:SHOWN])}, too",
+                "name their IPv4 addresses as `--peers`: IPv6 is then left alone",
+            )
         super().refuse_host(target)
         qdisc.refuse_clash(target, found, peers.ports(self.ports), sides)
 
     def note(self, target: Target) -> dict[str, Any]:
-        return {
+        return addresses.note(target) | {
             "netem": {
                 "device": self.device(target),
                 "addresses": peers.addresses(target, self.peers),
@@ -90,28 +95,34 @@ class Netem(ByBackend):
 
     def prove(self, target: Target) -> str:
         evidence = []
-        witness = self.witness(target)
+        witness, found = self._witness(target)
         with ssh.connect(witness) as peer:
             for side in DIRECTIONS[self.direction]:
-                good, found = self.judge(self._measure(target, peer, witness, side))
-                if not good:
-                    raise NotEffective(
-                        f"{target.host.name}, {side}, with {witness.name}: {found}", "is the path lossy itself?"
-                    )
-                evidence.append(f"{side} {found}")
+                for address in found if side == "out" else [target.host.address]:
+                    good, seen = self.judge(self._measure(target, peer, address, side))
+                    if not good:
+                        raise NotEffective(
+                            f"{target.host.name}, {side}, with {witness.name} ({address}): {seen}",
+                            "is the path lossy itself?",
+                        )
+                    evidence.append(f"{side} {seen}")
         return f"{target.host.name} and {witness.name}: {'; '.join(evidence)}"
 
-    def _measure(self, target: Target, peer: Connection, witness: Host, side: str) -> Measured:
+    def _measure(self, target: Target, peer: Connection, address: str, side: str) -> Measured:
         port = int((peers.ports(self.ports) or ["0"])[0])
-        ends = (target.ssh, peer, witness) if side == "out" else (peer, target.ssh, target.host)
-        return stream.measure(*ends, port=port, **self.probe())
+        source, sink = (target.ssh, peer) if side == "out" else (peer, target.ssh)
+        return stream.measure(source, sink, address, port=port, **self.probe())
 
-    def witness(self, target: Target) -> Host:
-        """The peer that sends and receives for the proof: one of the inventory's. Raises NotEffective."""
-        known = {host.address: host for host in target.access.inventory.hosts}
-        for address in peers.addresses(target, self.peers):
-            if address in known and ssh.answers(known[address]):
-                return known[address]
+    def witness(self, target: Target) -> str:
+        """An address of the peer that shows the effect."""
+        return self._witness(target)[1][0]
+
+    def _witness(self, target: Target) -> tuple[Host, list[str]]:
+        """The peer that sends and receives for the proof, and those of its addresses that are treated."""
+        for name, found in peers.covered(target, peers.addresses(target, self.peers)).items():
+            host = target.access.inventory[name]
+            if ssh.answers(host):
+                return host, found
         raise NotEffective(
             f"{target.host.name}: none of its peers answers SSH to measure the effect", "name one of the inventory too"
         )

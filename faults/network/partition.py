@@ -76,7 +76,7 @@ class Partition(FirewallCut):
             return _cluster(target)
         if self.shape in APART:
             return peers.addresses(target, self.peers)
-        return [target.together[other].address for other in self._among(target)]
+        return peers.of_hosts(target, [target.together[other] for other in self._among(target)])
 
     def _among(self, target: Target) -> list[int]:
         shape, fewest = AMONG[self.shape]
@@ -102,4 +102,4 @@ def _cluster(target: Target) -> list[str]:
     system = system_of(target.host)
     roles = {system.database_role, system.coordinator_role}
     hosts = target.access.inventory.hosts
-    return [host.address for host in hosts if host.name != target.host.name and set(host.roles) & roles]
+    return peers.of_hosts(target, [host for host in hosts if set(host.roles) & roles])

@@ -1,38 +1,65 @@
-"""The peers of a network fault: `db2,group:etcd,10.0.0.7`, resolved to addresses at injection."""
+"""The peers of a network fault: `db2,group:etcd,10.0.0.7,10.1.0.0/16`, resolved to addresses at injection.
+
+A host is all its addresses. An address or a network is only itself.
+"""
 
 import ipaddress
 import re
+from collections.abc import Iterable
 
+from firedrill.faults.network.addresses import book
 from firedrill.faults.protocol import Refused, Target
 from firedrill.faults.targets import resolve
 from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Host
+
+MOST_PORTS = 15
 
 
 def addresses(target: Target, peers: str) -> list[str]:
-    """The addresses that `peers` names, without the host's own; all other hosts of the inventory where it is empty."""
-    if not peers:
-        return [host.address for host in target.access.inventory.hosts if host.name != target.host.name]
-    found: dict[str, None] = {}
-    for word in peers.split(","):
-        for address in _one(target, word.strip()):
-            if address != target.host.address:
-                found[address] = None
-    if not found:
-        raise Refused(f"the peers {peers!r} are {target.host.name} itself", "name other hosts")
+    """Addresses and networks that `peers` names, without the host's own; all other hosts' where it is empty."""
+    found = dict.fromkeys(one for word in peers.split(",") for one in _one(target, word.strip()))
+    if not found and peers:
+        raise Refused(
+            f"the peers {peers!r} are {target.host.name} itself, or the host of this controller, which is exempt",
+            "name other hosts",
+        )
     return list(found)
 
 
 def _one(target: Target, word: str) -> list[str]:
+    if not word:
+        return of_hosts(target, target.access.inventory.hosts)
     if "%" in word:
         raise Refused(f"the peer {word!r} has a scope", "give the address alone")
     try:
-        return [str(ipaddress.ip_network(word, strict=False)).removesuffix("/32").removesuffix("/128")]
+        literal = str(ipaddress.ip_network(word, strict=False)).removesuffix("/32").removesuffix("/128")
+        return [] if literal in book(target).of(target.host.name) else [literal]
     except ValueError:
         pass
     try:
-        return [host.address for host in resolve(word, target.access)]
+        return of_hosts(target, resolve(word, target.access))
     except Problem as problem:
         raise Refused(problem.cause, problem.remedy) from None
+
+
+def of_hosts(target: Target, hosts: Iterable[Host]) -> list[str]:
+    """All addresses of the hosts, other than the target's own; a host that this controller runs on is exempt."""
+    return [one for host in hosts for one in book(target).of_peer(host.name, target.host.name)]
+
+
+def covered(target: Target, found: Iterable[str]) -> dict[str, list[str]]:
+    """The other hosts that have some of these addresses, or are in these networks; and which of theirs these are."""
+    networks = [ipaddress.ip_network(one) for one in found]
+    known = book(target)
+    hosts = {
+        name: [one for one in known.of_peer(name, target.host.name) if _within(one, networks)] for name in known.hosts
+    }
+    return {name: within for name, within in hosts.items() if within}
+
+
+def _within(address: str, networks: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    return any(ipaddress.ip_address(address) in network for network in networks)
 
 
 def ports(text: str) -> list[str]:
@@ -41,14 +68,22 @@ def ports(text: str) -> list[str]:
     for word in found:
         if not re.fullmatch("[1-9][0-9]{0,4}", word) or int(word) > 65535:
             raise Refused(f"no port {word!r}", "give numbers such as 5432,2379")
-        if word == "22":
-            raise Refused("port 22 is SSH, which every fault exempts", "name other ports")
-    if len(found) > 15:
-        raise Refused(f"{len(found)} ports", "give at most 15")
+    if len(found) > MOST_PORTS:
+        raise Refused(f"{len(found)} ports", f"give at most {MOST_PORTS}")
     return found
 
 
-def names(target: Target, found: list[str]) -> str:
-    """The addresses, by host name where the inventory has one."""
-    known = {host.address: host.name for host in target.access.inventory.hosts}
-    return ", ".join(known.get(address, address) for address in found)
+def refuse_ssh(target: Target, text: str) -> None:
+    """Raises Refused where one of the ports is that of the host's SSH, which every fault exempts."""
+    port = str(target.host.data.get("ssh_port", 22))
+    if port in ports(text):
+        raise Refused(f"port {port} is {target.host.name}'s SSH, which every fault exempts", "name other ports")
+
+
+def names(target: Target, found: Iterable[str]) -> str:
+    """The hosts behind these addresses, with their number where it is more than one; others as they are."""
+    single = [one for one in found if "/" not in one]
+    hosts = covered(target, single)
+    of_hosts = {one for within in hosts.values() for one in within}
+    shown = [name if len(within) == 1 else f"{name} ({len(within)} addresses)" for name, within in hosts.items()]
+    return ", ".join([*shown, *(one for one in found if one not in of_hosts)])

@@ -8,7 +8,6 @@ from importlib.resources import files
 from fabric import Connection
 
 from firedrill.cluster import ssh
-from firedrill.inventories.read import Host
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,13 @@ class Measured:
 
 
 def measure(
-    source: Connection, sink: Connection, to: Host, *,
+    source: Connection, sink: Connection, to: str, *,
     port: int = 0, count: int = 300, size: int = 500, seconds: float = 0.5, quiet: float = 0.6,
 ) -> Measured:  # fmt: skip
-    """Send from `source` to `sink`, which is the host `to`; from and to `port` where one is given."""
+    """Send from `source` to `sink`, at the address `to`; from and to `port` where one is given."""
     program = shlex.quote(files("firedrill.faults.programs").joinpath("stream.py").read_text())
     listening = ssh.Running(sink, f"python3 -c {program} listen 0 {size} {quiet}")
     arrival = listening.line()
-    ssh.sh(source, f"python3 -c {program} send {to.address} {arrival} {port} {count} {size} {seconds}")
+    ssh.sh(source, f"python3 -c {program} send {to} {arrival} {port} {count} {size} {seconds}")
     out, _, _ = listening.end()
     return Measured(sent=count, size=size, **json.loads(out))

@@ -116,6 +116,9 @@ class Memory:
     def roles(self, access: Access) -> Roles:
         return Roles(None, ("lb1",))
 
+    def endpoints(self, access: Access) -> Mapping[str, Sequence[str]]:
+        return {}
+
     def settings(self, access: Access) -> dict[str, Any]:
         return self.config
 

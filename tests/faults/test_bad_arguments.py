@@ -52,7 +52,7 @@ BAD = (
     ("partition", {"shape": "halves", "peers": "db2"}, "takes no peers"),
     ("partition", {"shape": "one_way", "direction": "both"}, "no direction 'both'"),
     ("drop", {}, "neither peers nor ports"),
-    ("drop", {"ports": "22"}, "port 22 is SSH"),
+    ("drop", {"ports": "0"}, "no port '0'"),
     ("reject", {"ports": "http"}, "no port 'http'"),
     ("reject", {"ports": "70000"}, "no port '70000'"),
     ("reject", {"ports": "٣"}, "no port '٣'"),

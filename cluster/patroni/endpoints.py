@@ -1,0 +1,60 @@
+"""Where the members themselves say that they are reached, which may be another network than the inventory's."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from firedrill.cluster import etcd
+from firedrill.cluster.each import each
+from firedrill.cluster.patroni import coordinator
+from firedrill.inventories.access import Access
+from firedrill.inventories.read import Host
+
+DEADLINE_S = 1.0
+Pair = tuple[str, str]  # a host's inventory name, and an address or a DNS name of it
+
+
+def endpoints(access: Access) -> dict[str, list[str]]:
+    """Addresses and DNS names by inventory name, from Patroni's conn_url and api_url and from etcd's URLs."""
+    patroni = [partial(_of_patroni, host, access) for host in access.inventory.role("postgres")]
+    coordinators = [partial(_of_etcd, endpoint, access) for endpoint in access.etcd]
+    return _by_host(pair for pairs in each(lambda ask: ask(), [*patroni, *coordinators]) for pair in pairs)
+
+
+def _by_host(pairs: Iterable[Pair]) -> dict[str, list[str]]:
+    found: dict[str, dict[str, None]] = {}
+    for name, address in pairs:
+        found.setdefault(name, {})[address] = None
+    return {name: list(addresses) for name, addresses in found.items()}
+
+
+def _of_patroni(host: Host, access: Access) -> list[Pair]:
+    """What one node reports of all members; nothing if it does not answer."""
+    try:
+        answer = httpx.get(f"{access.patroni_url(host)}/cluster", timeout=DEADLINE_S, **access.patroni_options).json()
+        return [pair for row in answer["members"] for pair in _member(row, access)]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def _member(row: dict[str, Any], access: Access) -> list[Pair]:
+    found = [row.get("host"), urlsplit(str(row.get("api_url", ""))).hostname]
+    return [(access.named(row["name"]), str(one)) for one in found if one]
+
+
+def _of_etcd(endpoint: tuple[str, int], access: Access) -> list[Pair]:
+    """What one member reports of all; nothing if it does not answer."""
+    try:
+        with etcd.client(endpoint, access, DEADLINE_S) as client:
+            members = list(client.members)
+    except etcd.ERRORS:
+        return []
+    return [
+        (coordinator.host_name(member, access), one)
+        for member in members
+        for url in (*member.client_urls, *member.peer_urls)
+        if (one := urlsplit(url).hostname)
+    ]

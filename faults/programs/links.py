@@ -1,0 +1,111 @@
+"""What still passes between this host and others: `links.py JSON` prints JSON.
+
+Given are `probe`, pairs of an address and a port (0: a ping); `far`, addresses and networks of the others, and `spared`
+ones; `ports` that are looked at (none: all) and `exempt`; `seconds`. Printed are `answers`, how each probe ended;
+`alive`, established TCP connections on which packets arrived meanwhile; `connections`, how many of them there are, or
+null where the kernel does not count packets.
+"""
+
+import errno
+import ipaddress
+import json
+import re
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from typing import Any
+
+LIST = ("ss", "-tinH", "state", "established")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def end(text: str) -> tuple[Address, int]:
+    """(address, port) of `[::ffff:10.0.0.1]%eth0:5432`."""
+    host, _, port = text.rpartition(":")
+    address = ipaddress.ip_address(host.split("%")[0].strip("[]"))
+    return getattr(address, "ipv4_mapped", None) or address, int(port)
+
+
+def connections(given: dict[str, Any]) -> dict[str, int]:
+    """Packets received so far by each established TCP connection with the others."""
+    found: dict[str, int] = {}
+    key = None
+    for line in subprocess.run(LIST, capture_output=True, text=True, check=False).stdout.splitlines():
+        if line.strip() and not line[0].isspace():
+            near, far = (end(word) for word in line.split()[2:4])
+            name = f"{near[0]} port {near[1]}, {far[0]} port {far[1]}"
+            key = name if wanted(given, far[0], near[1], far[1]) else None
+        if key and (count := re.search(r" segs_in:(\d+)", line)):
+            found[key] = int(count[1])
+    return found
+
+
+def wanted(given: dict[str, Any], far: Address, *ports: int) -> bool:
+    """Whether a connection is with the others, and on the ports that are looked at."""
+    if not within(far, given["far"]) or within(far, given["spared"]) or set(ports) & set(given["exempt"]):
+        return False
+    return not given["ports"] or bool(set(ports) & set(given["ports"]))
+
+
+def within(address: Address, networks: list[str]) -> bool:
+    return any(address in ipaddress.ip_network(network) for network in networks)
+
+
+def counts() -> bool:
+    """Whether the kernel counts a connection's packets: tried with one of our own."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        return "segs_" in subprocess.run(LIST, capture_output=True, text=True, check=False).stdout
+
+
+def connect(pairs: list[tuple[str, int]], seconds: float) -> list[list[Any]]:
+    """How each connection ended: [address, port, connected or silence or the error's name, milliseconds]."""
+    waiting, began = selectors.DefaultSelector(), time.monotonic()
+    answers = []
+    for address, port in pairs:
+        link = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        link.setblocking(False)
+        code = link.connect_ex((address, port))
+        if code in (0, errno.EINPROGRESS):
+            waiting.register(link.detach(), selectors.EVENT_WRITE, (address, port))
+        else:
+            answers.append([address, port, outcome(code), passed(began)])
+    while waiting.get_map() and (left := began + seconds - time.monotonic()) > 0:
+        for key, _ in waiting.select(left):
+            with socket.socket(fileno=key.fd) as link:
+                code = link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                waiting.unregister(key.fd)
+            answers.append([*key.data, outcome(code), passed(began)])
+    return answers + [[*key.data, "silence", passed(began)] for key in waiting.get_map().values()]
+
+
+def outcome(code: int) -> str:
+    return {0: "connected", errno.ETIMEDOUT: "silence"}.get(code) or errno.errorcode.get(code, "error")
+
+
+def passed(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)
+
+
+def ping(address: str) -> "subprocess.Popen[bytes]":
+    """Start a few pings."""
+    words = ("ping", "-n", "-q", "-c", "3", "-i", "0.05", "-W", "0.3", address)
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def look(given: dict[str, Any]) -> dict[str, Any]:
+    began = time.monotonic()
+    before = (connections(given) if counts() else None) if given["far"] else {}
+    pings = [(address, ping(address)) for address, port in given["probe"] if not port]
+    answers = connect([(address, port) for address, port in given["probe"] if port], given["seconds"])
+    answers += [[address, 0, "silence" if started.wait() else "answered", passed(began)] for address, started in pings]
+    if before:
+        time.sleep(max(0.0, began + given["seconds"] - time.monotonic()))
+    after = connections(given) if before else {}
+    alive = [key for key, count in (before or {}).items() if after.get(key, count) > count]
+    return {"answers": answers, "alive": alive, "connections": None if before is None else len(before)}
+
+
+if __name__ == "__main__":
+    print(json.dumps(look(json.loads(sys.argv[1]))))
