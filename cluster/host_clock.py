@@ -1,9 +1,8 @@
-"""How far a host's clock differs from ours."""
+"""How far a host's clock differs from the clock of the run (clock.py): the one mapping from host times to moments."""
 
 import shlex
-import time
 
-from firedrill.cluster import ssh
+from firedrill.cluster import clock, ssh
 
 ROUNDS = 7
 PROGRAM = "import sys, time\nfor _ in sys.stdin: print(time.time_ns())"
@@ -14,10 +13,10 @@ def offset(connection: ssh.Connection) -> tuple[int, int]:
     running = ssh.Running(connection, f"python3 -uc {shlex.quote(PROGRAM)}")
     found = []
     for last in (False,) * ROUNDS + (True,):
-        began = time.time_ns()
+        began = clock.now()
         running.send("\n", last=last)
         shown = int(running.line())
-        ended = time.time_ns()
+        ended = clock.now()
         found.append(((ended - began) // 2, shown - (began + ended) // 2))
     running.end()
     error, ahead = min(found)

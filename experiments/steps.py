@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, fields
 
+from firedrill.cluster import clock
 from firedrill.experiments.model import Bound, Step, StepContext
 from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.cluster.switchover import Switchover as HandOver
@@ -42,8 +43,8 @@ class UntilAfterFault:
     def carry_out(self, run: StepContext) -> None:
         if run.first_fault is None:
             raise Problem("no fault was injected yet", "put this step after the first Inject")
-        moment = run.first_fault / 1e9 + self.time.ms(run.profile) / 1000
-        time.sleep(max(0, moment - time.time()))
+        elapsed_ms = (clock.now() - run.first_fault) / 1e6
+        time.sleep(max(0.0, self.time.ms(run.profile) - elapsed_ms) / 1000)
 
 
 def _named(fault: Fault) -> str:
@@ -179,7 +180,7 @@ class Level:
         return f"measure {self.name} for {self.seconds:g} s"
 
     def carry_out(self, run: StepContext) -> None:
-        start = time.time_ns()
+        start = clock.now()
         time.sleep(self.seconds)
         run.record("level", name=self.name, start=start)
 
@@ -197,7 +198,7 @@ class UntilCaughtUp:
     def carry_out(self, run: StepContext) -> None:
         name = run.named(self.target)
         took = run.system.until_caught_up(run.access, name, self.within_s)
-        t, how = time.time_ns(), None
+        t, how = clock.now(), None
         if took is not None:
             how = run.system.how_it_came_back(run.access, name, run.began_s)
         run.record("caught_up", host=name, t=t, ok=took is not None, by=how)

@@ -1,10 +1,10 @@
 """What is active now: the ledger here and the journals of the hosts, together; and what each host shows of it."""
 
-import time
 from dataclasses import dataclass, replace
 from typing import Any
 
 from firedrill import plugins
+from firedrill.cluster import clock
 from firedrill.cluster.each import each
 from firedrill.faults import ledger, lookup, undo
 from firedrill.faults.connections import Connections, connected
@@ -71,7 +71,7 @@ def status(access: Access) -> tuple[list[dict[str, Any]], list[Damaged]]:
         shown = each(lambda entry: _shown(entry, access, connections), found.entries)
     rows = [
         {"id": entry.id, "fault": entry.fault, "host": entry.host, "target": entry.spec, "options": entry.options,
-         "heals_in_s": round(entry.until - time.time(), 1),
+         "heals_in_s": round(entry.until - clock.wall_s(), 1),
          "injected_from": "here" if entry.id in ours else "elsewhere",
          "status": text} for entry, text in zip(found.entries, shown, strict=True)
     ]  # fmt: skip

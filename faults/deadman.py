@@ -3,10 +3,10 @@
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from firedrill import package
+from firedrill.cluster import clock
 from firedrill.faults.ledger import Entry
 
 # Those that this process started, so that they are reaped if they are not needed after all.
@@ -15,7 +15,7 @@ _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 
 def start(entry: Entry) -> int:
     """Start it, and return its process id. It outlives this process."""
-    wait = max(0.0, entry.until - time.time())
+    wait = max(0.0, entry.until - clock.wall_s())
     heal = ("-i", entry.inventory, "heal", entry.id, "--after", f"{wait:.1f}")
     command, environment, quiet = package.command("firedrill.faults", *heal), package.environment(), subprocess.DEVNULL
     child = subprocess.Popen(command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)

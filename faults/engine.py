@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
-from firedrill.cluster import ssh
+from firedrill.cluster import clock, ssh
 from firedrill.cluster.each import each
 from firedrill.cluster.systems import system_of
 from firedrill.faults import deadman, ledger, lookup, undo
@@ -215,7 +215,7 @@ def _heal_each(entries: list[Entry], access: Access, tell: Tell, connections: Co
 
 
 def _entry(fault: Fault, target: Target) -> Entry:
-    now = time.time()
+    now = clock.wall_s()
     return Entry(
         id=target.id,
         fault=lookup.name_of(fault),

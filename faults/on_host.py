@@ -1,10 +1,9 @@
 """What faults share that are injected and undone on the host over SSH, with an undo that the host itself holds."""
 
 import shlex
-import time
 from typing import Any, ClassVar, cast
 
-from firedrill.cluster import ssh
+from firedrill.cluster import clock, ssh
 from firedrill.faults import state, undo
 from firedrill.faults.protocol import Fault, NotClean, Refused, Target, Trigger, check_options
 
@@ -122,13 +121,13 @@ class Waiting:
         self._sent = 0
 
     def go(self) -> None:
-        self._sent = time.time_ns()
+        self._sent = clock.now()
         self._running.send("go\n", last=True)
 
     def done(self) -> int:
         """When the host injected it, by its own clock if that lies between our signal and its answer."""
         shown = self._running.line()
-        answered = time.time_ns()
+        answered = clock.now()
         out, said, code = self._running.end()
         if code:
             message = (said.strip() or out.strip() or f"exit {code}").splitlines()[-1]

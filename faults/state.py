@@ -10,12 +10,12 @@ comparison. So is what has no effect: counters, and empty chains that accept eve
 import re
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from fabric import Connection
 
-from firedrill.cluster import ssh
+from firedrill.cluster import clock, ssh
 
 NETEM = ("qdiscs", "filters", "links")
 FIREWALL = ("firewall", "nftables")
@@ -61,10 +61,28 @@ def clock_offset(connection: Connection) -> float:
 
 def _ask_clock(connection: Connection) -> tuple[float, float]:
     """How long the answer took, and the offset if the host read its clock halfway."""
-    began, counted = time.time(), time.monotonic()
+    began = clock.now()
     shown = float(ssh.sh(connection, "date +%s.%N"))
-    took = time.monotonic() - counted
-    return took, shown - (began + took / 2)
+    took = (clock.now() - began) / clock.SECOND
+    return took, shown - (began / clock.SECOND + took / 2)
+
+
+def clock_reading(connection: Connection) -> list[str]:
+    """The host's clock against our wall clock and against our CLOCK_BOOTTIME (s), and the boot that this counts from."""
+    offset, ours = clock_offset(connection), clock.read()
+    stepped, origin = clock.lead(ours) / clock.SECOND, (clock.now() - ours.boot) / clock.SECOND
+    return [f"{offset - stepped:.3f}", f"{offset + origin:.3f}", clock.boot_id()]
+
+
+def clock_moved(was: Sequence[str], now: Sequence[str]) -> float:
+    """By how many seconds the host's clock was set in between: not at all if it kept up with either clock of ours.
+
+    Ours may have been stepped meanwhile, too; a local host shares our wall clock.
+    """
+    by_wall = float(now[0]) - float(was[0])
+    if len(was) < len(now) or was[2] != now[2]:
+        return by_wall
+    return min(by_wall, float(now[1]) - float(was[1]), key=abs)
 
 
 def take(connection: Connection) -> State:
@@ -93,7 +111,7 @@ def take(connection: Connection) -> State:
         sections[section] = _without_ours(sections[section])
     sections["nftables"] = list(_nftables(sections["nftables"], _shown_by_iptables(sections["firewall"])))
     sections["firewall"] = list(_iptables(sections["firewall"]))
-    return sections | {"clock": [] if set_wrong else [f"{clock_offset(connection):.3f}"]}
+    return sections | {"clock": [] if set_wrong else clock_reading(connection)}
 
 
 def _ours(sections: State, netem: bool) -> State:
@@ -190,7 +208,7 @@ def _of_section(section: str, was: list[str], now: list[str]) -> tuple[list[str]
 def _clock(was: list[str], now: list[str]) -> list[str]:
     if not was or not now:
         return []
-    off = float(now[0]) - float(was[0])
+    off = clock_moved(was, now)
     return [f"clock: off by {off:+.2f} s"] if abs(off) > CLOCK_SECONDS else []
 
 

@@ -12,7 +12,6 @@ import json
 import os
 import random
 import sys
-import time
 from typing import ClassVar
 
 import gevent
@@ -20,6 +19,7 @@ from gevent.pool import Pool
 from locust import User, constant, events, task
 from locust.runners import MasterRunner
 
+from firedrill.cluster import clock
 from firedrill.cluster.outcomes import ACKED, FAILED
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.errors import USAGE, Problem
@@ -27,7 +27,7 @@ from firedrill.inventories.read import read
 from firedrill.loadtests.outcomes import ERROR
 from firedrill.loadtests.recorder import Recorder
 
-SECOND = 1_000_000_000
+STALLED = 3 * clock.SECOND  # between two heartbeats
 MOST = 500
 PAUSE = 0.5
 TRIES = 2
@@ -59,13 +59,13 @@ class Arrival(User):
 
     def on_start(self) -> None:
         # A random offset: users that start together must not send together.
-        self.due = time.time_ns() + random.randrange(SECOND)
+        self.due = clock.now() + random.randrange(clock.SECOND)
 
     @task
     def arrive(self) -> None:
         """Wait until the next request is due, and start it."""
-        gevent.sleep(max(0, self.due - time.time_ns()) / SECOND)
-        due, self.due = self.due, self.due + SECOND
+        gevent.sleep(max(0, self.due - clock.now()) / clock.SECOND)
+        due, self.due = self.due, self.due + clock.SECOND
         if len(in_progress) < MOST:
             in_progress.spawn(self.answer, due)
         else:
@@ -88,7 +88,7 @@ class Arrival(User):
 
     def turn_away(self, due: int) -> None:
         """Record a request that is not sent because too many are in progress."""
-        now = time.time_ns()
+        now = clock.now()
         outcome = FAILED if self.method == "POST" else ERROR
         error = f"not sent: {MOST} requests are in progress"
         self.record(id=self.new_id(), due=due, start=now, t=now, status=0, outcome=outcome, error=error)
@@ -123,7 +123,11 @@ def prepare(environment, **_: object) -> None:
 
 
 def _heartbeat(environment) -> None:
+    last = clock.now()
     while True:
+        if (t := clock.now()) - last > STALLED:
+            recorder.stalled(last, t)
+        last = t
         recorder.alive(environment.runner.user_count if environment.runner else 0, len(in_progress))
         gevent.sleep(1)
 

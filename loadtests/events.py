@@ -8,12 +8,12 @@ Recorded as the weather's requests are: an insert as POST, a look as GET. The ta
 (experiments/ledger.py); it is in the database of $FIREDRILL_INVENTORY.
 """
 
-import time
 import uuid
 
 import gevent
 import psycopg
 
+from firedrill.cluster import clock
 from firedrill.cluster.outcomes import ACKED, FAILED, UNKNOWN
 from firedrill.cluster.patroni.outcomes import CANCELED_WAIT, sql_outcome
 from firedrill.loadtests.arrivals import TIMEOUT, Arrival, cluster_access, rates
@@ -51,7 +51,7 @@ class EventUser(Arrival):
 
     def execute(self, identity: str, due: int, statement: str, values: tuple) -> str:
         """Execute one statement in its own transaction, with a timeout, and record it."""
-        start, connection, outcome, error = time.time_ns(), None, ACKED, None
+        start, connection, outcome, error = clock.now(), None, ACKED, None
         try:
             with gevent.Timeout(TIMEOUT, TimeoutError(f"no answer within {TIMEOUT:g} s")):
                 connection = self.spare.pop() if self.spare else self._connect()
@@ -66,7 +66,7 @@ class EventUser(Arrival):
             error = _text(problem)
         if self.method == "GET":
             outcome = OK if error is None else ERROR
-        t = time.time_ns()
+        t = clock.now()
         self.record(id=identity, due=due, start=start, t=t, status=0, outcome=outcome, error=error)
         self._report(start, t, error)
         if connection and error is None:

@@ -5,10 +5,11 @@ Each line is written immediately and unbuffered, so that a killed load generator
 
 import json
 import os
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any, Self
+
+from firedrill.cluster import clock
 
 
 class Recorder:
@@ -49,7 +50,11 @@ class Recorder:
 
     def alive(self, users: int, under_way: int = 0) -> None:
         """Record a heartbeat: the number of users and of requests in progress."""
-        self._append(t=time.time_ns(), kind="alive", users=users, under_way=under_way)
+        self._append(t=clock.now(), kind="alive", users=users, under_way=under_way)
+
+    def stalled(self, start: int, t: int) -> None:
+        """Record that this process did not run in between."""
+        self._append(t=t, source=clock.SOURCE, kind="stalled", start=start, process="users")
 
     def close(self) -> None:
         """Close the file; later requests are not recorded."""
@@ -57,9 +62,9 @@ class Recorder:
             os.close(self._file)
             self._file = None
 
-    def _append(self, *, t: int, kind: str, **fields: Any) -> None:
+    def _append(self, *, t: int, kind: str, source: str = "users", **fields: Any) -> None:
         if self._file is not None:
-            event = {"t": t, "source": "users", "host": None, "kind": kind, **fields}
+            event = {"t": t, "source": source, "host": None, "kind": kind, **fields}
             os.write(self._file, json.dumps(event, separators=(",", ":")).encode() + b"\n")
 
     def __enter__(self) -> Self:

@@ -9,7 +9,6 @@ Requests start on schedule whatever the outcome of earlier ones, and time out af
 """
 
 import random
-import time
 import uuid
 from datetime import date, timedelta
 from http import HTTPStatus
@@ -17,6 +16,7 @@ from http import HTTPStatus
 from locust import FastHttpUser, events
 from locust.contrib.fasthttp import FastHttpSession
 
+from firedrill.cluster import clock
 from firedrill.loadtests.arrivals import TIMEOUT, Arrival, cluster_access, rates
 from firedrill.loadtests.outcomes import read_outcome, write_outcome
 
@@ -40,11 +40,11 @@ class WeatherUser(Arrival, FastHttpUser):
     def ask(self, path: str, identity: str, due: int, body: dict | None = None) -> str:
         """Send one request, record it, and return the outcome."""
         session = self.spare.pop() if self.spare else self._session()
-        start = time.time_ns()
+        start = clock.now()
         with session.request(
             self.method, path, name=self.name, json=body, headers={"X-Request-Id": identity}, catch_response=True
         ) as answer:
-            t = time.time_ns()
+            t = clock.now()
             status, text = answer.status_code or 0, answer.text
             cause = getattr(answer, "error", None)
             # The HTTP client wraps a timeout, with the URL in its text.

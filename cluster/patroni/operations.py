@@ -5,7 +5,7 @@ import time
 
 import psycopg
 
-from firedrill.cluster import ssh
+from firedrill.cluster import clock, host_clock, ssh
 from firedrill.cluster.patroni import processes, rest
 from firedrill.cluster.system import Handover
 from firedrill.inventories.access import Access
@@ -100,12 +100,13 @@ def until_caught_up(access: Access, name: str, within_s: float) -> float | None:
 
 
 def how_it_came_back(access: Access, name: str, since_s: float) -> str:
-    """What a node's Patroni logged about following the leader again since then (seconds since the epoch)."""
+    """What a node's Patroni logged about following the leader again since then (by the run's clock)."""
     host = access.inventory[name]
     unit = shlex.quote(processes.unit("patroni", host))
     try:
         with ssh.connect(host) as connection:
-            log = ssh.sh(connection, f"journalctl -u {unit} -o cat --since @{since_s:.0f}", check=False)
-    except ssh.Unreachable as problem:
+            since = since_s + host_clock.offset(connection)[0] / clock.SECOND
+            log = ssh.sh(connection, f"journalctl -u {unit} -o cat --since @{since:.0f}", check=False)
+    except (ssh.Unreachable, ValueError) as problem:  # the latter: no time in its answer
         return f"unknown ({problem})"
     return next((how for words, how in RECOVERY_LOGS if words in log), BY_REPLICATION)

@@ -24,7 +24,7 @@ from firedrill.experiments.judge.observed_kinds import OBSERVED
 from firedrill.experiments.judge.runner_kinds import RUNNER
 
 ENVELOPE = {
-    "t": Field(MOMENT, "When it happened (UTC), by the controller's clock.", True),
+    "t": Field(MOMENT, "When it happened (UTC), by the clock of the run.", True),
     "source": Field(TEXT, "What recorded it.", True),
     "kind": Field(TEXT, "What it is.", True),
     "host": Field(TEXT, "The host that the event is about, by its name in the inventory."),

@@ -267,7 +267,8 @@ class TurningPoint:
 class Gap:
     """A time in which an observer recorded no sample, of one host or at all, for longer than `limit` (ns).
 
-    `started` is False where the observer never started: the gap is then the whole window.
+    `started` is False where the observer never started: the gap is then the whole window. `cause`: its samples ended,
+    its process did not run, or the controller was suspended; the last two are known outside of the window, too.
     """
 
     observer: str
@@ -275,3 +276,24 @@ class Gap:
     span: Span
     limit: int
     started: bool
+    cause: Literal["silent", "stalled", "suspended"] = "silent"
+
+
+@dataclass(frozen=True)
+class ClockStep:
+    """The controller's wall clock was stepped."""
+
+    t: int
+    size_ms: float
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A process of the run did not run at some time in the span; `process` is None where the controller was suspended.
+
+    `size`: for how long, ns.
+    """
+
+    process: str | None
+    span: Span
+    size: int

@@ -11,6 +11,7 @@ from firedrill.experiments.judge import address, outages, primaries, recorded, u
 from firedrill.experiments.judge.basis import basis
 from firedrill.experiments.judge.facts import (
     Attempt,
+    ClockStep,
     End,
     Fault,
     FaultEvent,
@@ -20,6 +21,7 @@ from firedrill.experiments.judge.facts import (
     MemberSample,
     NodeWrite,
     Note,
+    Pause,
     RouteSample,
     Run,
     ServerChange,
@@ -76,6 +78,8 @@ class Findings:
     fault_at: int | None  # the first injection
     healed_at: int | None  # when healing the last fault began; None where one was never healed
     gaps: tuple[Gap, ...]  # by observer
+    clock_steps: tuple[ClockStep, ...]
+    pauses: tuple[Pause, ...]  # when processes of the run did not run
     turning_points: tuple[TurningPoint, ...]
     # what was observed
     leadership: tuple[Leadership, ...]  # changes only
@@ -158,6 +162,8 @@ def find(rec: Recording) -> Findings:
         fault_at=known.fault_at,
         healed_at=known.healed_at,
         gaps=known.coverage.gaps,
+        clock_steps=recorded.clock_steps(rec),
+        pauses=recorded.pauses(rec),
         turning_points=turning_points(known, found, write_outage),
         leadership=known.leadership.history,
         sync=known.leadership.sync,

@@ -3,15 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from firedrill.experiments.judge import recorded
 from firedrill.experiments.judge.contract import EVENTS
-from firedrill.experiments.judge.facts import Fault, Gap, Steady
+from firedrill.experiments.judge.facts import Fault, Gap, Pause, Steady
 from firedrill.experiments.judge.recording import Recording
 from firedrill.experiments.judge.spans import SECOND, Span
 
 SILENCE = SECOND  # no time without a sample up to this long is a gap, ends a row of writes, or is "never recovered"
 INTERVALS = 5  # so many intervals without a sample are a gap
-NO_OBSERVERS = ("runner", "tables", "logs")
+NO_OBSERVERS = ("runner", "tables", "logs", "clock")
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,26 @@ def window(rec: Recording, faults: Sequence[Fault], before: Steady | None, after
 def coverage(rec: Recording, of: Span) -> Coverage:
     """Every observer's gaps in the window."""
     intervals, needed = _intervals(rec), _needed(rec)
-    gaps = [gap for name in needed for gap in _gaps(rec, name, intervals.get(name), of)]
-    return Coverage(needed, intervals, tuple(gaps))
+    paused = [gap for pause in recorded.pauses(rec) for gap in _paused(pause, needed)]
+    silent = [gap for name in needed for gap in _gaps(rec, name, intervals.get(name), of)]
+    return Coverage(needed, intervals, (*paused, *(gap for gap in silent if not _explained(gap, paused))))
+
+
+def _paused(pause: Pause, needed: Sequence[str]) -> Iterator[Gap]:
+    """The gaps that a pause means: of the observer itself, or of all of them while the controller was suspended."""
+    cause: Literal["stalled", "suspended"] = "stalled" if pause.process else "suspended"
+    for name in needed:
+        if pause.process in (None, name):
+            yield Gap(name, None, pause.span, 0, started=True, cause=cause)
+
+
+def _explained(gap: Gap, paused: Sequence[Gap]) -> bool:
+    """Whether an observer was silent only because it did not run."""
+    return any(
+        one.observer == gap.observer and one.span.touches(gap.span) and gap.span.length - one.span.length <= gap.limit
+        for one in paused
+        if gap.started
+    )
 
 
 def _needed(rec: Recording) -> tuple[str, ...]:

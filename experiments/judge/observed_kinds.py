@@ -14,6 +14,7 @@ from firedrill.experiments.judge.fields import (
     ID,
     IDS,
     INTEGER,
+    LENGTH,
     MOMENT,
     NUMBER,
     TEXT,
@@ -130,6 +131,18 @@ OBSERVED = {
             "boot": Field(TEXT, "Boot id; changes with each boot."),
             "error": ERROR,
         },
+    ),
+    ("clock", "step"): Kind(
+        "The controller's wall clock was stepped. No time of the run depends on it.",
+        {"size_ms": Field(NUMBER, "By how much; forward is positive.", True)},
+    ),
+    ("clock", "suspended"): Kind(
+        "The controller was suspended between `start` and `t`: nothing was observed.",
+        {"start": START, "size_ms": Field(LENGTH, "For how long.", True)},
+    ),
+    ("clock", "stalled"): Kind(
+        "A process of the run did not run between `start` and `t`.",
+        {"start": START, "process": Field(TEXT, "`runner`, or the observer.", True)},
     ),
     ("tables", "present"): Kind(
         "Ids in a table at the end.", {"table": TABLE, "ids": Field(IDS, "At most 5000 per event.", True)}

@@ -55,7 +55,8 @@ def outage(basis: Basis, observer: str, attempts: Sequence[Attempt]) -> Outage:
         return Outage("unseen")
     last_attempt = attempts[-1].t
     tail = Span(good[-1], max(last_attempt, basis.window.end))
-    pauses = [b - a for a, b in pairwise(good[: bisect_left(good, fault_at)])]
+    spans = (Span(a, b) for a, b in pairwise(good[: bisect_left(good, fault_at)]))
+    pauses = [span.length for span in spans if not basis.coverage.blind(observer, span)]
     longest = max([SILENCE, *pauses])
     if tail.length > longest:
         tried = last_attempt - good[-1] > longest

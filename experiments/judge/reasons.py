@@ -8,7 +8,7 @@ from firedrill.experiments.judge.facts import Fault, Gap
 from firedrill.experiments.judge.findings import Findings
 from firedrill.experiments.judge.outages import Outage
 from firedrill.experiments.judge.schema import Expectation, Judged
-from firedrill.experiments.judge.spans import SECOND
+from firedrill.experiments.judge.spans import SECOND, Span
 from firedrill.experiments.judge.units import text_of
 
 WORST: tuple[Judged, ...] = ("pass", "unknown", "fail")
@@ -130,7 +130,7 @@ def other_reasons(findings: Findings) -> list[Reason]:
         *_faults(findings),
         *_steady_states(findings),
         *_end(findings),
-        *(_gap(findings, gap) for gap in findings.gaps),
+        *_gaps(findings),
         *(Reason("unknown", text) for text in findings.writes.hindered),
     ]
 
@@ -182,12 +182,28 @@ def _end(findings: Findings) -> Iterator[Reason]:
         yield Reason("unknown", f"The run: wanted it to complete, found {found}.")
 
 
+def _gaps(findings: Findings) -> Iterator[Reason]:
+    """The gaps within the window, and one reason for all that a suspension left."""
+    within = [gap for gap in findings.gaps if gap.span.touches(findings.window) or gap.cause == "silent"]
+    asleep = [pause for pause in findings.pauses if pause.process is None and pause.span.touches(findings.window)]
+    for pause in asleep:
+        text = f"wanted it to run throughout, found it suspended for {pause.size / SECOND:.2f} s"
+        yield Reason("unknown", f"The controller: {text} {_from(findings, pause.span)}.")
+    yield from (_gap(findings, gap) for gap in within if gap.cause != "suspended")
+
+
+def _from(findings: Findings, span: Span) -> str:
+    return f"from {(span.begin - findings.window.begin) / SECOND:+.2f} s"
+
+
 def _gap(findings: Findings, gap: Gap) -> Reason:
     """An observer must record samples, of each of its hosts, from the first fault until the steady state after."""
     if not gap.started:
         return Reason("unknown", f"{gap.observer}: wanted an observer of the run, found that it never started.")
-    about = f" of {gap.host}" if gap.host else ""
-    at = (gap.span.begin - findings.window.begin) / SECOND
+    about, when = f" of {gap.host}" if gap.host else "", _from(findings, gap.span)
     wanted, found = gap.limit / SECOND, gap.span.length / SECOND
-    text = f"{gap.observer}: wanted a sample{about} every {wanted:.3g} s, found a gap of {found:.2f} s"
-    return Reason("unknown", f"{text} from {at:+.2f} s.")
+    if gap.cause == "stalled":
+        text = f"{gap.observer}: wanted it to run throughout, found that it stalled for {found:.2f} s"
+    else:
+        text = f"{gap.observer}: wanted a sample{about} every {wanted:.3g} s, found a gap of {found:.2f} s"
+    return Reason("unknown", f"{text} {when}.")

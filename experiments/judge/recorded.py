@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from firedrill.experiments.judge.facts import (
     Attempt,
+    ClockStep,
     End,
     Fault,
     FaultEvent,
@@ -19,6 +20,7 @@ from firedrill.experiments.judge.facts import (
     MemberState,
     NodeWrite,
     Note,
+    Pause,
     RouteSample,
     Run,
     ServerChange,
@@ -28,7 +30,7 @@ from firedrill.experiments.judge.facts import (
     Tier,
 )
 from firedrill.experiments.judge.recording import Event, Recording
-from firedrill.experiments.judge.spans import SECOND
+from firedrill.experiments.judge.spans import SECOND, Span
 
 POLL = SECOND // 20  # samples of a proxy's servers that are closer than this belong to one poll
 
@@ -136,6 +138,17 @@ def broken_off(rec: Recording) -> tuple[Note, ...]:
 def end(rec: Recording) -> End | None:
     events = reversed(rec.of("runner", "end"))
     return next((End(e["t"], e["ok"], e.get("detail"), e.get("steps_done") is not False) for e in events), None)
+
+
+def clock_steps(rec: Recording) -> tuple[ClockStep, ...]:
+    return tuple(ClockStep(e["t"], e["size_ms"]) for e in rec.of("clock", "step"))
+
+
+def pauses(rec: Recording) -> tuple[Pause, ...]:
+    """By kind, then by time."""
+    asleep = [Pause(None, Span(e["start"], e["t"]), round(e["size_ms"] * 1e6)) for e in rec.of("clock", "suspended")]
+    stalled = [Pause(e["process"], Span(e["start"], e["t"]), e["t"] - e["start"]) for e in rec.of("clock", "stalled")]
+    return (*asleep, *stalled)
 
 
 # -- what was observed -----------------------------------------------------------------------------------

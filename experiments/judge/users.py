@@ -182,6 +182,8 @@ def baseline(users: Users) -> float | None:
     if lead < WINDOW:
         return None
     span = Span(fault - lead, fault)
+    if users.basis.coverage.blind("users", span):
+        return None
     good = sum(a.succeeded and not was_due_before(a, span) for a in users.all.ended([span]))
     return good / (lead / SECOND)
 

@@ -11,6 +11,7 @@ from typing import Any
 from firedrill.experiments.judge import reasons, recorded
 from firedrill.experiments.judge.findings import Findings, find
 from firedrill.experiments.judge.recording import Event, record
+from firedrill.experiments.judge.remarks import remarks
 from firedrill.experiments.judge.schema import Verdict as Verdict
 
 NO_FIGURES = ("format", "experiment", "title", "verdict", "why", "expectations", "alerts", "seed", "versions", "notes")
@@ -86,6 +87,7 @@ def measured(findings: Findings) -> Verdict:
         steady_after=after.ok if after else None,
         seed=findings.run.seed,
         versions=findings.run.versions or None,
+        notes=remarks(findings),
     )
 
 

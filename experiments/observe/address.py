@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from firedrill.cluster import ssh
+from firedrill.cluster import clock, ssh
 from firedrill.cluster.observer import Event, Observer, Write
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
@@ -56,7 +56,7 @@ async def observe(access: Access, write: Write) -> None:
 
 
 class Samples:
-    """The samples of one connection, placed in the controller's time."""
+    """The samples of one connection, placed in the time of the run."""
 
     def __init__(self, host: Host, record: Callable[..., None]) -> None:
         self.host = host
@@ -65,14 +65,14 @@ class Samples:
 
     def sample(self, at: int, holds: bool) -> None:
         """Record one; `at` is the host's monotonic clock."""
-        now = time.time_ns()
+        now = clock.now()
         self._offset = min(now - at, now - at if self._offset is None else self._offset)
         start = at + self._offset
         self._record(host=self.host.name, t=now, start=start, reachable=True, holds=holds, error=None)
 
 
 def _unreachable(host: Host, record: Callable[..., None], error: str) -> None:
-    now = time.time_ns()
+    now = clock.now()
     record(host=host.name, t=now, start=now, reachable=False, holds=None, error=error)
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import itertools
-import time
 from collections.abc import Sequence
 
+from firedrill.cluster import clock
 from firedrill.cluster.observer import Event, Observer, Write
 from firedrill.cluster.outcomes import ACKED
 from firedrill.cluster.systems import system_of
@@ -33,7 +33,7 @@ async def _node(access: Access, host: Host, write: Write) -> None:
     loop = asyncio.get_running_loop()
     for identity in itertools.count(1):
         began = loop.time()
-        start = time.time_ns()
+        start = clock.now()
         answer = await lane.write(identity)
         write(
             "write",

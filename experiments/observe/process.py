@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from firedrill import package
+from firedrill.cluster import clock
 from firedrill.inventories.access import Access
 
 Popen = subprocess.Popen[bytes]
@@ -15,7 +16,9 @@ def start(name: str, access: Access, path: Path) -> Popen:
     """Start one; it appends to `path`. It gets addresses and passwords on standard input, never as arguments."""
     observe = package.command("firedrill.experiments.observe", name, str(path))
     command = ["setpriv", "--pdeathsig", "KILL", *observe]
-    process = subprocess.Popen(command, env=package.environment(), stdin=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        command, env=package.environment(**clock.environment()), stdin=subprocess.PIPE, start_new_session=True
+    )
     assert process.stdin
     try:
         pickle.dump(access, process.stdin)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from firedrill.cluster import ssh
+from firedrill.cluster import clock, ssh
 from firedrill.cluster.observer import Observer, Write, every_host
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
@@ -62,7 +62,7 @@ class Counters:
         self._last: dict[str, Any] = {}
 
     def sample(self, now: dict[str, Any]) -> None:
-        t = time.time_ns()
+        t = clock.now()
         first = not self._last
         base = self._last if now["boot"] == self._last.get("boot") else dict.fromkeys(COUNTED, 0)
         added = {name: 0 if first else now[name] - base[name] for name in COUNTED}
@@ -72,7 +72,7 @@ class Counters:
 
     def unreachable(self, error: str) -> None:
         nothing = dict.fromkeys((*COUNTED, "boot"))
-        now = time.time_ns()
+        now = clock.now()
         self._record(host=self.host.name, t=now, start=now, reachable=False, **nothing, error=error)
 
 

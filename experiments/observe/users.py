@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from firedrill import package
+from firedrill.cluster import clock
 from firedrill.experiments.model import Load
 from firedrill.inventories.access import Access
 
@@ -20,6 +21,7 @@ def start(load: Load, access: Access, events: Path, log: Path) -> subprocess.Pop
         "-u", str(load.total), "-r", str(load.total), "--only-summary", "--loglevel", "WARNING",
     )  # fmt: skip
     environment = package.environment(
+        **clock.environment(),
         FIREDRILL_EVENTS=str(events.absolute()),
         FIREDRILL_INVENTORY=str(access.inventory.path),
         FIREDRILL_LOAD=json.dumps({"rates": dict(load.rates), "timeout_s": load.timeout_s}),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from firedrill.cluster import clock
 from firedrill.cluster.observer import Observer, Write
 from firedrill.experiments.model import Load
 from firedrill.experiments.observe import process, users
@@ -89,10 +90,10 @@ class Watch:
 
 def until_writes(parts: Path, within_s: float) -> float | None:
     """Wait until a write that began after now is acknowledged; the seconds it took, None on timeout."""
-    began, part, torn = time.time_ns(), parts / "write_probe.jsonl", ""
+    began, part, torn = clock.now(), parts / "write_probe.jsonl", ""
     with open(part) as file:
         file.seek(part.read_bytes().rfind(b"\n") + 1)
-        while time.time_ns() - began < within_s * 10**9:
+        while clock.now() - began < within_s * 10**9:
             for line in file:
                 torn += line
                 if not torn.endswith("\n"):  # the rest is still being written

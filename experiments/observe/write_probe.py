@@ -7,9 +7,9 @@ database that has just recovered must not be overloaded by those who probe it. A
 
 import asyncio
 import itertools
-import time
 from collections.abc import Sequence
 
+from firedrill.cluster import clock
 from firedrill.cluster.dialect import Lane
 from firedrill.cluster.observer import Event, Observer, Write
 from firedrill.cluster.outcomes import ACKED
@@ -32,7 +32,7 @@ async def observe(access: Access, write: Write) -> None:
     busy: dict[asyncio.Task[None], Lane] = {}
 
     async def one(identity: int, lane: Lane) -> None:
-        start = time.time_ns()
+        start = clock.now()
         answer = await lane.write(identity)
         server = names.get(answer.server) if answer.server else None
         write("write", id=identity, start=start, outcome=answer.outcome, server=server, error=answer.error)

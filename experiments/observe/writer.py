@@ -1,9 +1,10 @@
 """Append events to a file, one JSON object a line (docs/events.md); read those recorded so far; merge files."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
+
+from firedrill.cluster import clock
 
 
 class Writer:
@@ -15,7 +16,7 @@ class Writer:
 
     def __call__(self, kind: str, *, host: str | None = None, t: int | None = None, **fields: Any) -> None:
         """Write one event; `t` in ns UTC, by default now."""
-        event = {"t": time.time_ns() if t is None else t, "source": self.source, "host": host, "kind": kind} | fields
+        event = {"t": clock.now() if t is None else t, "source": self.source, "host": host, "kind": kind} | fields
         self._file.write(json.dumps(event, separators=(",", ":")) + "\n")
 
     def __enter__(self) -> "Writer":

@@ -5,11 +5,11 @@ The promise: a crash here is recorded and makes the verdict *unknown*; what was 
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from firedrill.cluster import clock
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.observe.writer import merge, so_far
 from firedrill.experiments.report import again
@@ -52,6 +52,6 @@ def _merge(parts: Path, events: Path) -> Exception | None:
 
 
 def _append(events: Path, fields: dict[str, Any]) -> None:
-    event = {"t": time.time_ns(), "source": "runner", "host": None, "kind": "broken_off"} | fields
+    event = {"t": clock.now(), "source": "runner", "host": None, "kind": "broken_off"} | fields
     with open(events, "a") as file:
         file.write(json.dumps(event, separators=(",", ":")) + "\n")

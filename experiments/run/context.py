@@ -1,11 +1,11 @@
 """What the steps of a run share: the cluster, the seed, the events file, faults injected and healed."""
 
 import random
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from firedrill.cluster import clock
 from firedrill.cluster.each import each
 from firedrill.cluster.systems import system_of
 from firedrill.experiments.observe.watching import until_writes
@@ -28,7 +28,7 @@ class Context:
         self.seed = seed
         self.random = random.Random(seed)
         self.profile: Mapping[str, Any] = access.profile
-        self.began_s = time.time()
+        self.began_s = clock.now() / clock.SECOND
         self.first_fault: int | None = None
         self.initial: dict[str, str] = {}
         self.parts = parts

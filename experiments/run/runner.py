@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from firedrill.cluster import clock
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.observe import catalogue, tables
 from firedrill.experiments.observe.watching import Watch
 from firedrill.experiments.observe.writer import Writer
-from firedrill.experiments.run import closing, fit, logs, needs, opening, settings
+from firedrill.experiments.run import clock_watch, closing, fit, logs, needs, opening, settings
 from firedrill.experiments.run.context import Context
 from firedrill.experiments.run.guard import Guard
 from firedrill.faults import ledger
@@ -41,6 +42,7 @@ class Run:
         self.opened = False
         self.steps_done = False
         self.looked_after = False
+        clock.begin()
         self.parts = Path(tempfile.mkdtemp(prefix="parts-", dir=folder))
         self.context = Context(self.access, seed=seed, parts=self.parts, tell=tell)
         self.guard = Guard(self.context.record, tell)
@@ -58,7 +60,8 @@ class Run:
             raise
         with self.guard.part("the cluster's settings"):
             wanted = self.experiment.settings_of(self.context.system.settings(self.access))
-            with settings.applied(self.access, wanted, self._note_settings):
+            applied = settings.applied(self.access, wanted, self._note_settings)
+            with applied, clock_watch.watching(self.parts, self.tell):
                 self._open()
                 self._walk()
         if not self.opened and self.guard.cause:

@@ -28,7 +28,7 @@ class Clock(OnHost):
             raise Refused(f"{target.host.name}: its clock is wrong already ({other.split('/')[-1]})", "heal that first")
 
     def note(self, target: Target) -> dict[str, Any]:
-        return {"offset": state.clock_offset(target.ssh)}
+        return {"clock": state.clock_reading(target.ssh)}
 
     def files(self, target: Target) -> dict[str, str]:
         return {"py": files("firedrill.faults.programs").joinpath("clock.py").read_text()}
@@ -44,7 +44,7 @@ class Clock(OnHost):
 
     def off(self, target: Target) -> float:
         """By how many seconds the clock is off, compared with before."""
-        return state.clock_offset(target.ssh) - float(target.before["offset"])
+        return state.clock_moved(target.before["clock"], state.clock_reading(target.ssh))
 
     def prove_clean(self, target: Target) -> str:
         off = self.off(target)

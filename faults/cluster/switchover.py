@@ -1,9 +1,9 @@
 """Planned work: the leadership is handed over to a standby."""
 
-import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from firedrill.cluster import clock
 from firedrill.cluster.system import REPLICA, Member, View
 from firedrill.cluster.systems import system_of
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, Trigger, poll
@@ -90,7 +90,7 @@ class Request:
         self._began = 0
 
     def go(self) -> None:
-        self._began = time.time_ns()
+        self._began = clock.now()
 
     def done(self) -> int:
         access = self._target.access

@@ -5,14 +5,13 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 from fabric import Connection
 
-from firedrill.cluster import ssh
+from firedrill.cluster import clock, ssh
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 from firedrill.inventories.errors import Problem
 
@@ -66,7 +65,7 @@ class Press:
 
     def go(self) -> None:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        self._began = time.time_ns()
+        self._began = clock.now()
         self._child = subprocess.Popen(
             shlex.split(self.text), text=True, env=os.environ | {"PATH": path},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -86,7 +85,8 @@ class Press:
             message = (err.strip() or out.strip() or f"exit {code}").splitlines()[-1]
             raise Problem(f"{self.host}: `{self.text}` failed ({message})", "try it by hand")
         moment = _printed_moment(out)
-        return moment if moment and self._began <= moment <= time.time_ns() else self._began
+        moment = clock.of_wall(moment) if moment else 0
+        return moment if self._began <= moment <= clock.now() else self._began
 
 
 class OutOfBand:

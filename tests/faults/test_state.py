@@ -2,9 +2,11 @@
 
 import pytest
 
+from firedrill.cluster import clock
 from firedrill.faults import state
 from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.on_host import OnHost
+from tests.machine import SECOND, installed
 
 BEFORE = {
     "qdiscs": ["qdisc pfifo 8001: dev eth0 root limit 77p"],
@@ -88,3 +90,29 @@ def test_every_fault_on_a_host_touches_known_sections():
     assert all(set(kind.touches) <= set(state.SECTIONS) for kind in kinds)
     assert "firewall" in FAULTS["partition"].touches
     assert not {"clock", "failed"} & set(FAULTS["freeze"].touches)
+
+
+@pytest.mark.parametrize(
+    "host_s, ours_s, moved",
+    [(0, 0, 0), (0, 2, 0), (0, -90, 0), (2, 2, 0), (3600, 0, 3600), (-30, 2, -30)],
+    ids=["neither", "ours forward", "ours back", "one clock, of a local host", "the host's", "both apart"],
+)
+def test_a_step_of_our_own_clock_is_none_of_the_host(monkeypatch, host_s, ours_s, moved):
+    machine, ahead = installed(monkeypatch), 5.0
+    monkeypatch.setattr(state.ssh, "sh", lambda *_, **__: str(true_time() + ahead))
+
+    def true_time() -> float:
+        return (machine.boot + 1_790_000_000 * SECOND) / SECOND
+
+    was = state.clock_reading(None)
+    machine.pass_time(20 * SECOND)
+    machine.step(round(ours_s * SECOND))
+    ahead += host_s
+    clock.begin()  # another process heals
+    found = state.clock_moved(was, state.clock_reading(None))
+    assert found == pytest.approx(moved, abs=0.01)
+
+
+def test_a_record_of_another_boot_is_compared_by_the_wall_clock(monkeypatch):
+    assert state.clock_moved(["0.0", "100.0", "one boot"], ["0.1", "90000.0", "another"]) == pytest.approx(0.1)
+    assert state.clock_moved(["0.0"], ["0.1", "90000.0", "another"]) == pytest.approx(0.1), "of an older version"
