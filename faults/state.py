@@ -68,7 +68,7 @@ def _ask_clock(connection: Connection) -> tuple[float, float]:
 
 
 def clock_reading(connection: Connection) -> list[str]:
-    """The host's clock against our wall clock and against our CLOCK_BOOTTIME (s), and the boot that this counts from."""
+    """The host's clock against our wall clock and our CLOCK_BOOTTIME (s), and the boot that the latter counts from."""
     offset, ours = clock_offset(connection), clock.read()
     stepped, origin = clock.lead(ours) / clock.SECOND, (clock.now() - ours.boot) / clock.SECOND
     return [f"{offset - stepped:.3f}", f"{offset + origin:.3f}", clock.boot_id()]
@@ -80,7 +80,7 @@ def clock_moved(was: Sequence[str], now: Sequence[str]) -> float:
     Ours may have been stepped meanwhile, too; a local host shares our wall clock.
     """
     by_wall = float(now[0]) - float(was[0])
-    if len(was) < len(now) or was[2] != now[2]:
+    if len(was) < 3 or len(now) < 3 or was[2] != now[2]:
         return by_wall
     return min(by_wall, float(now[1]) - float(was[1]), key=abs)
 
