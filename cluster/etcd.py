@@ -71,7 +71,7 @@ class Watch:
         for response in self._call:
             for event in response.events:
                 value = None if event.type == event.DELETE else event.kv.value.decode(errors="replace")
-                yield Change(event.kv.key.decode(), value, event.kv.mod_revision)
+                yield Change(event.kv.key.decode(errors="replace"), value, event.kv.mod_revision)
 
     @property
     def active(self) -> bool:

@@ -9,7 +9,7 @@ import httpx
 
 from firedrill.cluster import etcd
 from firedrill.cluster.each import each
-from firedrill.cluster.patroni import coordinator
+from firedrill.cluster.patroni import answers, coordinator
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host
 
@@ -34,8 +34,8 @@ def _by_host(pairs: Iterable[Pair]) -> dict[str, list[str]]:
 def _of_patroni(host: Host, access: Access) -> list[Pair]:
     """What one node reports of all members; nothing if it does not answer."""
     try:
-        answer = httpx.get(f"{access.patroni_url(host)}/cluster", timeout=DEADLINE_S, **access.patroni_options).json()
-        return [pair for row in answer["members"] for pair in _member(row, access)]
+        answer = httpx.get(f"{access.patroni_url(host)}/cluster", timeout=DEADLINE_S, **access.patroni_options)
+        return [pair for row in answers.json_object(answer)["members"] for pair in _member(row, access)]
     except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
         return []
 

@@ -2,14 +2,13 @@
 
 import asyncio
 import itertools
-import json
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 from firedrill.cluster import etcd
 from firedrill.cluster.observer import Event, Observer, Write
-from firedrill.cluster.patroni import rest
+from firedrill.cluster.patroni import answers, rest
 from firedrill.inventories.access import Access
 
 HEARTBEAT_S = 1.0
@@ -69,7 +68,10 @@ def _heartbeat(
 def _snapshot(client: etcd.Client, access: Access, keys: "Keys") -> int:
     revision = 0
     for value, meta in client.get_prefix(access.patroni_prefix):
-        keys.changed(etcd.Change(meta.key.decode(), value.decode(errors="replace"), meta.mod_revision), "snapshot")
+        keys.changed(
+            etcd.Change(meta.key.decode(errors="replace"), value.decode(errors="replace"), meta.mod_revision),
+            "snapshot",
+        )
         revision = int(meta.response_header.revision)
     return revision
 
@@ -102,15 +104,15 @@ class Keys:
         elif key == "sync":
             self._write("sync", standbys=self._standbys(value))
         elif key.startswith("members/"):
-            self._member(self._access.named(key.removeprefix("members/")), _object(value))
+            self._member(self._access.named(key.removeprefix("members/")), answers.object_in(value))
 
     def _lead(self) -> None:
         self._epoch = self._timelines.get(self._holder or "")
         self._write("leadership", holder=self._holder, epoch=self._epoch)
 
     def _member(self, name: str, member: dict[str, Any]) -> None:
-        timeline = member.get("timeline")
-        if member.get("role") in rest.PRIMARY_ROLES and member.get("state") == "running" and isinstance(timeline, int):
+        timeline, role = answers.integer(member.get("timeline")), answers.text(member.get("role"))
+        if role in rest.PRIMARY_ROLES and member.get("state") == "running" and timeline is not None:
             self._timelines[name] = timeline
         else:
             self._timelines.pop(name, None)
@@ -119,16 +121,8 @@ class Keys:
 
     def _standbys(self, value: str | None) -> list[str]:
         """Patroni writes their names as one text, separated by commas."""
-        names = _object(value).get("sync_standby")
+        names = answers.object_in(value).get("sync_standby")
         return [self._access.named(name.strip()) for name in names.split(",")] if isinstance(names, str) else []
-
-
-def _object(value: str | None) -> dict[str, Any]:
-    try:
-        found = json.loads(value or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:

@@ -8,12 +8,13 @@ import httpx
 
 from firedrill.cluster.observer import Event, Observer, Write
 from firedrill.cluster.on_change import on_change
-from firedrill.cluster.patroni import rest
+from firedrill.cluster.patroni import answers, rest
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host
 
 INTERVAL_S = 0.25
 TIMEOUT_S = 1.0
+DEADLINE_S = 2.0  # of a whole answer: each part of it has TIMEOUT_S
 UNREACHABLE = dict.fromkeys(("role", "state", "epoch", "lag", "pending_restart"))
 
 
@@ -37,28 +38,32 @@ async def _node(access: Access, host: Host, client: httpx.AsyncClient, write: Wr
 
 async def _ask(url: str, client: httpx.AsyncClient) -> dict[str, Any]:
     try:
-        return _state((await client.get(url)).json())
+        async with asyncio.timeout(DEADLINE_S):
+            return _state(answers.json_object(await client.get(url)))
+    except TimeoutError:
+        return UNREACHABLE | {"reachable": False, "error": f"no whole answer within {DEADLINE_S:g} s"}
     except (httpx.HTTPError, ValueError) as error:
         return UNREACHABLE | {"reachable": False, "error": str(error) or type(error).__name__}
 
 
 def _state(status: dict[str, Any]) -> dict[str, Any]:
+    role, state = answers.text(status.get("role")), answers.text(status.get("state"))
     return {
         "reachable": True,
-        "role": rest.role(status.get("role"), status.get("state")),
-        "state": status.get("state"),
-        "epoch": status.get("timeline"),
-        "lag": _lag(status.get("xlog", {})),
-        "pending_restart": status.get("pending_restart", False),
+        "role": rest.role(role, state),
+        "state": state,
+        "epoch": answers.integer(status.get("timeline")),
+        "lag": _lag(status.get("xlog")),
+        "pending_restart": status.get("pending_restart") is True,
         "error": None,
     }
 
 
-def _lag(xlog: dict[str, Any]) -> int | None:
+def _lag(xlog: object) -> int | None:
     """Bytes received and not yet replayed; a node does not know how far it is behind the leader."""
-    if "received_location" in xlog and "replayed_location" in xlog:
-        return max(0, int(xlog["received_location"]) - int(xlog["replayed_location"]))
-    return None
+    known = xlog if isinstance(xlog, dict) else {}
+    received, replayed = (answers.integer(known.get(f"{what}_location")) for what in ("received", "replayed"))
+    return None if received is None or replayed is None else answers.integer(max(0, received - replayed))
 
 
 def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:

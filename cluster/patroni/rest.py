@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from firedrill.cluster.patroni import answers
 from firedrill.cluster.system import PRIMARY, REPLICA, STARTING, Member, View
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
@@ -33,30 +34,43 @@ def view(access: Access) -> View:
     for host in access.inventory.role("postgres"):
         try:
             response = httpx.get(f"{access.patroni_url(host)}/cluster", timeout=DEADLINE_S, **access.patroni_options)
-            return View(tuple(_member(row, access) for row in response.json()["members"]))
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as problem:  # down, or another server's response
+            return View(_members(answers.json_object(response), access))
+        except (httpx.HTTPError, ValueError) as problem:  # down, or another server's response
             error = f"{host.name}: {problem or type(problem).__name__}"
     return View((), error)
 
 
-def _member(row: dict[str, Any], access: Access) -> Member:
-    leads = row["role"] in LEADER_ROLES
-    lag = row.get("lag")
+def _members(answer: dict[str, Any], access: Access) -> tuple[Member, ...]:
+    rows = answer.get("members")
+    if not isinstance(rows, list) or not rows:
+        raise ValueError("not Patroni: its answer has no members")
+    return tuple(_member(row, access) for row in rows)
+
+
+def _member(row: object, access: Access) -> Member:
+    """One row of the answer. Raises ValueError."""
+    known = row if isinstance(row, dict) else {}
+    name, named, state = (answers.text(known.get(key)) for key in ("name", "role", "state"))
+    if name is None or named is None or state is None:
+        raise ValueError("not Patroni: a member without name, role or state")
+    leads = named in LEADER_ROLES
     return Member(
-        name=access.named(row["name"]),
-        role=PRIMARY if leads else role(row["role"], row["state"]),
-        state=row["state"],
-        epoch=row.get("timeline"),
-        lag=lag if isinstance(lag, int) else None,
-        healthy=row["state"] == ("running" if leads else STREAMING),
-        sync=row["role"] in SYNC_ROLES,
+        name=access.named(name),
+        role=PRIMARY if leads else role(named, state),
+        state=state,
+        epoch=answers.integer(known.get("timeline")),
+        lag=answers.integer(known.get("lag")),
+        healthy=state == ("running" if leads else STREAMING),
+        sync=named in SYNC_ROLES,
     )
 
 
 def dynamic_configuration(access: Access) -> dict[str, Any]:
     """The dynamic configuration, from the first node that answers. Raises Problem."""
-    found: dict[str, Any] = _config(access, "GET", None).json()
-    return found
+    try:
+        return answers.json_object(_config(access, "GET", None))
+    except ValueError as error:
+        raise Problem(f"Patroni's configuration cannot be read ({error})", "check `ports` in the inventory") from None
 
 
 def change_configuration(access: Access, patch: Mapping[str, Any]) -> None:
@@ -83,8 +97,7 @@ def dcs_last_seen(access: Access, host: Host) -> int | None:
     try:
         url = f"{access.patroni_url(host)}/patroni"
         response = httpx.get(url, timeout=CHANGE_DEADLINE_S, **access.patroni_options)
-        found: int | None = response.json().get("dcs_last_seen")
-        return found
+        return answers.integer(answers.json_object(response).get("dcs_last_seen"))
     except (httpx.HTTPError, ValueError):
         return None
 

@@ -24,7 +24,7 @@ def in_effect(access: Access) -> dict[str, Any]:
     except (Problem, ValueError):
         return found
     mode = dynamic.get("synchronous_mode", False)
-    return found | dynamic | {"synchronous_mode": {True: "on", False: "off"}.get(mode, mode)}
+    return found | dynamic | {"synchronous_mode": {True: "on", False: "off"}[mode] if isinstance(mode, bool) else mode}
 
 
 def until_applied(access: Access) -> float:
