@@ -14,8 +14,8 @@ from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.judge.summary import Summary
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.report import suite_page
-from firedrill.experiments.report.render import printable
 from firedrill.experiments.report.suite import Suite
+from firedrill.inventories.printable import printable
 
 COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow"}
 
@@ -79,7 +79,7 @@ def suite(found: Suite, folder: Path) -> None:
     table = Table(*suite_page.TERMINAL_COLUMNS)
     for name, result, *cells in suite_page.terminal_rows(found):
         colour = COLOURS.get(result, "red" if result == "error" else "dim")
-        table.add_row(name, f"[{colour}]{result}[/]", *map(escape, cells))
+        table.add_row(name, f"[{colour}]{result}[/]", *map(_safe, cells))
     Console(highlight=False).print(table)
     click.echo(f"  suite {folder / 'suite.html'}")
 
@@ -89,10 +89,10 @@ def examined(found: dict[str, Any]) -> None:
     marks = {True: "[green]yes[/]", False: "[red]no[/]", None: "[yellow]none[/]"}
     table = Table("tried", "holds", "found", "needed for")
     for check in found["checks"]:
-        table.add_row(check["what"], marks[check["ok"]], escape(check["found"]), escape(check["needed_for"]))
+        table.add_row(check["what"], marks[check["ok"]], _safe(check["found"]), escape(check["needed_for"]))
     possible = Table("experiment", "can be run", "why not in full")
     for row in found["experiments"]:
-        possible.add_row(row["experiment"], row["can"], escape("; ".join(row["why"])))
+        possible.add_row(row["experiment"], row["can"], _safe("; ".join(row["why"])))
     console = Console(highlight=False)
     console.print(table)
     console.print(possible)

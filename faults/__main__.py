@@ -18,6 +18,7 @@ from firedrill.faults.steady import refuse_unsteady
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.command import console_script, group
 from firedrill.inventories.errors import Problem
+from firedrill.inventories.printable import printable
 
 RETRIES, RETRY_SECONDS = 4, 3
 UNITS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "min": 60, "h": 3600}
@@ -40,7 +41,7 @@ def tell(entry: Entry, phase: str, detail: str, t: int | None) -> None:
     """Print progress on stderr; only the first line of a script."""
     first, *more = detail.splitlines() or [""]
     shown = f"{first} (and {len(more)} lines)" if more else first
-    click.echo(f"{entry.host} {entry.fault} {entry.id}: {phase}: {shown}", err=True)
+    click.echo(printable(f"{entry.host} {entry.fault} {entry.id}: {phase}: {shown}"), err=True)
 
 
 @group(access)
@@ -136,7 +137,7 @@ def status(get: Get, as_json: bool) -> None:
     """Show every injection that is not healed yet, as its host reports it, from whichever machine it was injected."""
     rows, damaged = active.status(get())
     for problem in damaged:
-        click.echo(f"faults: {problem}", err=True)
+        click.echo(f"faults: {printable(problem)}", err=True)
     if as_json:
         click.echo(json.dumps(rows, indent=1))
     elif rows:
@@ -199,7 +200,7 @@ def _on_record(ways: Access, ids: set[str], everything: bool) -> tuple[list[Entr
     aside = {problem.where: problem for problem in ledger.set_aside(ways.inventory)}
     damaged: list[Problem] = [aside.get(problem.where, problem) for problem in found.damaged]
     for problem in damaged:
-        click.echo(f"faults: {problem}", err=True)
+        click.echo(f"faults: {printable(problem)}", err=True)
     return found.entries, damaged
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from firedrill.faults.doctor import Answer
 from firedrill.faults.protocol import Fault
+from firedrill.inventories.printable import printable
 
 
 def describe(name: str, kind: type[Fault]) -> dict[str, Any]:
@@ -44,13 +45,8 @@ def status(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         left = f"{row['heals_in_s']:g} s"
         names = ("id", "fault", "host", "target")
-        table.add_row(*(_printable(row[name]) for name in names), left, row["injected_from"], _printable(row["status"]))
+        table.add_row(*(printable(row[name]) for name in names), left, row["injected_from"], printable(row["status"]))
     Console(markup=False).print(table)
-
-
-def _printable(text: str) -> str:
-    """A text that a host may have written: without what would control the terminal."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
 def doctor(found: dict[str, dict[str, Answer]], tools: dict[str, str | None]) -> None:
@@ -71,7 +67,9 @@ def _grouped(answers: dict[str, Any], everyone: Iterable[str], between: str) -> 
     groups: dict[str, list[str]] = {}
     for host, text in answers.items():
         groups.setdefault(text, []).append(host)
-    lines = [f"{_names(hosts, everyone)}{between if text else ''}{text}" for text, hosts in sorted(groups.items())]
+    lines = [
+        f"{_names(hosts, everyone)}{between if text else ''}{printable(text)}" for text, hosts in sorted(groups.items())
+    ]
     return "\n".join(lines) or "none"
 
 

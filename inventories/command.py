@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from firedrill.inventories.errors import INTERRUPTED, USAGE, Problem
+from firedrill.inventories.printable import printable
 from firedrill.inventories.read import Inventory, read
 
 _BEGAN = time.monotonic()
@@ -17,7 +18,7 @@ _BEGAN = time.monotonic()
 
 def tell(text: str) -> None:
     """Print one line of progress with the seconds since the start."""
-    click.echo(f"[{time.monotonic() - _BEGAN:5.1f} s] {text}", err=True)
+    click.echo(f"[{time.monotonic() - _BEGAN:5.1f} s] {printable(text)}", err=True)
 
 
 def group(make: Callable[[Inventory], Any]) -> Callable[[Callable[[], None]], click.Group]:
@@ -53,7 +54,7 @@ def console_script(cli: click.Command, name: str) -> Callable[[], None]:
         try:
             code = cli.main(prog_name=name, standalone_mode=False)
         except (Problem, OSError) as problem:
-            print(f"{name}: {problem or type(problem).__name__}", file=sys.stderr)
+            print(f"{name}: {printable(problem) or type(problem).__name__}", file=sys.stderr)
             code = USAGE
         except click.ClickException as error:
             error.show()

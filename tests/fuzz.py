@@ -26,8 +26,8 @@ def few(examples: int) -> settings:
 
 
 HOSTILE = (
-    "", "\0", "\ud800", "a" * 3000, "²", "٣", "../../etc/passwd", "$(reboot)", "`id`", "x; touch /tmp/pwned", "-rf", "*",
-    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "](javascript:alert(1))", "![x](http://192.0.2.1/x)",
+    "", "\0", "\ud800", "a" * 3000, "²", "٣", "../../etc/passwd", "$(reboot)", "`id`", "x; touch /tmp/pwned", "-rf",
+    "*",     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "](javascript:alert(1))", "![x](http://192.0.2.1/x)",
     "|a|b|", "\x1b[2J\x1b]0;owned\x07", "\x9b31m", "\u202eevil\u202c", "\u2066x\u2069", "\u200b", "a\nb", "a\r\nb",
     "{{7*7}}", "{0.__class__}", "%s%n", "NaN", "1e999", "null", "db1", "running", "leader", "primary",
 )  # fmt: skip

@@ -68,10 +68,8 @@ def _heartbeat(
 def _snapshot(client: etcd.Client, access: Access, keys: "Keys") -> int:
     revision = 0
     for value, meta in client.get_prefix(access.patroni_prefix):
-        keys.changed(
-            etcd.Change(meta.key.decode(errors="replace"), value.decode(errors="replace"), meta.mod_revision),
-            "snapshot",
-        )
+        key, text = (raw.decode(errors="replace") for raw in (meta.key, value))
+        keys.changed(etcd.Change(key, text, meta.mod_revision), "snapshot")
         revision = int(meta.response_header.revision)
     return revision
 

@@ -14,10 +14,12 @@ from firedrill.inventories.read import Host
 
 INTERVAL_S = 0.2
 TIMEOUT_S = 1.0
+DEADLINE_S = 2.0  # of a whole answer: each part of it has TIMEOUT_S
 UNREACHABLE = dict.fromkeys(("purpose", "backend", "server", "status", "check"))
 # What a backend is for; `haproxy_backends` of the inventory maps these names to the proxy's own.
 PURPOSES = {"postgres_write": "write", "postgres_read": "read", "weather": "app"}
 TOTALS = ("FRONTEND", "BACKEND")
+COLUMNS = ("pxname", "svname", "status")
 
 
 def proxies(access: Access) -> tuple[Host, ...]:
@@ -44,15 +46,19 @@ async def _proxy(access: Access, host: Host, client: httpx.AsyncClient, write: W
 
 async def _ask(access: Access, host: Host, client: httpx.AsyncClient) -> list[dict[str, Any]]:
     try:
-        response = await client.get(access.haproxy_csv_url(host), auth=access.credential("haproxy_stats"))
+        async with asyncio.timeout(DEADLINE_S):
+            response = await client.get(access.haproxy_csv_url(host), auth=access.credential("haproxy_stats"))
         response.raise_for_status()
-    except httpx.HTTPError as error:
-        return [UNREACHABLE | {"reachable": False, "error": str(error) or type(error).__name__}]
-    return servers(response.text, access, host)
+        return servers(response.text, access, host)
+    except TimeoutError:
+        error: Exception = ValueError(f"no whole answer within {DEADLINE_S:g} s")
+    except (httpx.HTTPError, ValueError) as problem:
+        error = problem
+    return [UNREACHABLE | {"reachable": False, "error": str(error) or type(error).__name__}]
 
 
 def servers(statistics: str, access: Access, host: Host) -> list[dict[str, Any]]:
-    """The servers in a proxy's statistics (CSV), by inventory names."""
+    """The servers in a proxy's statistics (CSV), by inventory names. Raises ValueError for any other text."""
     backends = {theirs: ours for ours, theirs in host.data["haproxy_backends"].items()}
     hosts = {one.address: one.name for one in access.inventory.hosts}
     return [
@@ -65,9 +71,19 @@ def servers(statistics: str, access: Access, host: Host) -> list[dict[str, Any]]
             "check": row.get("check_status") or None,
             "error": None,
         }
-        for row in csv.DictReader(statistics.removeprefix("# ").splitlines())
+        for row in _rows(statistics)
         if row["svname"] not in TOTALS
     ]
+
+
+def _rows(statistics: str) -> list[dict[str, str]]:
+    try:
+        rows = list(csv.DictReader(statistics.removeprefix("# ").splitlines(), restkey="more", restval=""))
+    except csv.Error as error:
+        raise ValueError(f"not HAProxy's statistics ({error})") from None
+    if not rows or not all(name in rows[0] for name in COLUMNS):
+        raise ValueError(f"not HAProxy's statistics: wanted the columns {', '.join(COLUMNS)}")
+    return rows
 
 
 def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:

@@ -21,9 +21,10 @@ from firedrill.experiments.report.excerpts import clocks, excerpts
 from firedrill.experiments.report.figure_tables import level, users
 from firedrill.experiments.report.headline import SENTENCES, WORDS, expectation, tiles
 from firedrill.experiments.report.palette import DARK, LIGHT, THEMED, css
-from firedrill.experiments.report.render import printable, render
+from firedrill.experiments.report.render import render
 from firedrill.experiments.report.roles import stages
 from firedrill.experiments.report.sentences import analysis, shares
+from firedrill.inventories.printable import printable
 
 
 def write_report(findings: Findings, verdict: Verdict, folder: Path) -> None:

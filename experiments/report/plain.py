@@ -8,7 +8,8 @@ import traceback
 from pathlib import Path
 
 from firedrill.experiments.judge.schema import Verdict
-from firedrill.experiments.report.render import code, markdown, printable
+from firedrill.experiments.report.render import code, markdown
+from firedrill.inventories.printable import printable
 
 
 def write_plain(verdict: Verdict, error: BaseException, folder: Path) -> None:

@@ -5,7 +5,6 @@ Control characters and invisible formatting characters are shown as escape seque
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from firedrill.inventories.printable import printable
+
 MARKDOWN = re.compile(r"([\[\]*])")
-
-
-def printable(text: Any) -> str:
-    """The text with every control or formatting character but the line break and the tab as an escape sequence."""
-    return "".join(c if c in "\n\t" or unicodedata.category(c)[0] != "C" else _escaped(c) for c in str(text))
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def code(text: Any) -> Markup:

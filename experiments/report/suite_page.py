@@ -12,9 +12,10 @@ from firedrill.experiments.report import pictures
 from firedrill.experiments.report.comparison import change, fit
 from firedrill.experiments.report.headline import closest, expectation, headline
 from firedrill.experiments.report.palette import DARK, LIGHT, THEMED, css
-from firedrill.experiments.report.render import printable, render
+from firedrill.experiments.report.render import render
 from firedrill.experiments.report.suite import Row, Suite
 from firedrill.experiments.report.suite_plot import suite_plot
+from firedrill.inventories.printable import printable
 
 COLUMNS = ("rto_ms", "lost", "dual_primary_ms", "user_errors")
 TERMINAL_COLUMNS = ("experiment", "verdict", "RTO", "lost", "two primaries", "errors", "limit used", "time", "why")

@@ -14,7 +14,7 @@ MS = 1_000_000
 
 def test_a_late_sample_is_less_certain_and_never_wrong(monkeypatch):
     recorded, clock = [], iter([1000 * MS, 1900 * MS, 1901 * MS])
-    monkeypatch.setattr(address.time, "time_ns", lambda: next(clock))
+    monkeypatch.setattr(address.clock, "now", lambda: next(clock))
     samples = address.Samples(Host("lb1", "192.0.2.31", ("proxy",), {}), lambda **fields: recorded.append(fields))
     for at in (0, 200 * MS, 400 * MS):
         samples.sample(at, True)

@@ -105,5 +105,5 @@ def test_an_unknown_observer_is_refused(access, tmp_path):
     )
     assert (done.returncode, done.stderr.decode()) == (
         1,
-        "no observer 'udp': there are write_probe, node_probe, leadership, members, proxy, tcp\n",
+        "no observer 'udp': there are write_probe, node_probe, leadership, members, proxy, address, tcp\n",
     )

@@ -6,7 +6,8 @@ from firedrill.experiments.judge.schema import Expectation, Verdict
 from firedrill.experiments.judge.verdict import assess
 from firedrill.experiments.report.headline import closest, expectation, used
 from firedrill.experiments.report.page import write_report
-from firedrill.experiments.report.render import cell, code, markdown, printable
+from firedrill.experiments.report.render import cell, code, markdown
+from firedrill.inventories.printable import printable
 
 EVIL = "\x1b[2J<img src=x onerror=alert(1)>`|[a](http://b)\u202e"
 
