@@ -24,9 +24,10 @@ from firedrill.experiments.report import suite as suites
 from firedrill.experiments.report.journal import journal as journal_of
 from firedrill.experiments.report.junit import write as write_junit
 from firedrill.experiments.report.summary import write_summary
-from firedrill.experiments.run import folders, unattended
+from firedrill.experiments.run import fit, folders, unattended
 from firedrill.experiments.run.doctor import examine
 from firedrill.experiments.run.runner import Run
+from firedrill.faults.backends.table import BACKENDS
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.command import console_script, group, tell
 from firedrill.inventories.drill_lock import only_one
@@ -86,16 +87,26 @@ def show(experiment: Experiment, as_json: bool) -> None:
 @click.argument("experiment", metavar="EXPERIMENT", type=ExperimentName())
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, show_default=True, help="Number of runs.")
 @seed_option
+@click.option("--backend", type=click.Choice(sorted(BACKENDS)), help="The backend of all its faults (docs/faults.md).")
 @reports_option
 @as_json_option
 @click.pass_obj
-def run(get: GetAccess, experiment: Experiment, repeat: int, seed: int | None, reports: Path, as_json: bool) -> int:
+def run(
+    get: GetAccess,
+    experiment: Experiment,
+    repeat: int,
+    seed: int | None,
+    backend: str | None,
+    reports: Path,
+    as_json: bool,
+) -> int:
     """Run an experiment and judge it.
 
     EXPERIMENT is a name of `experiments list`, or FILE.py or FILE.py:NAME for one of your own.
 
     Exit codes: 0 all expectations held, 1 the system under test fell short, 2 usage or lab error, 3 inconclusive.
     """
+    experiment = fit.by_backend(experiment, backend) if backend else experiment
     there = get()
     _end_in_good_order()
     first = _seed(seed)

@@ -144,7 +144,8 @@ class Experiment:
 
     `settings` are the cluster's own settings, set before the load starts and restored afterwards; a Bound becomes whole
     seconds, by the timings from before. With `one_proxy` clients use the first proxy, as if there were no floating
-    address. `observers` are those that it needs in addition to the usual ones.
+    address. `observers` are those that it needs in addition to the usual ones. `backend` is the one
+    that was asked for, which carries out all its faults.
     """
 
     name: str
@@ -159,6 +160,7 @@ class Experiment:
     one_proxy: bool = False
     needs: Needs = field(default_factory=Needs)
     observers: tuple[str, ...] = ()
+    backend: str | None = None
 
     def settings_of(self, profile: Mapping[str, Any]) -> dict[str, Any]:
         """The settings for a cluster with these timings."""

@@ -114,6 +114,7 @@ class Waiting:
 
     def __init__(self, target: Target, text: str, *, condition: str = "", at_exit: str = "") -> None:
         self.text = text
+        self._name = target.host.name
         after = f"at_exit() {{ set +e\n{at_exit}\n}}\ntrap at_exit EXIT" if at_exit else ""
         program = f"set -e\necho {READY}\nread -r go\n{condition}\n{after}\ndate +%s%N\n{text}"
         self._running = ssh.Running(target.ssh, f"sh -c {shlex.quote(program)}")
@@ -131,8 +132,6 @@ class Waiting:
         out, said, code = self._running.end()
         if code:
             message = (said.strip() or out.strip() or f"exit {code}").splitlines()[-1]
-            raise Refused(
-                f"{self._running.host}: the injection failed ({message})", "remove the cause and inject it again"
-            )
+            raise Refused(f"{self._name}: the injection failed ({message})", "remove the cause and inject it again")
         moment = int(shown) if shown.isascii() and shown.isdigit() else 0
         return moment if self._sent <= moment <= answered else self._sent

@@ -42,6 +42,7 @@ class Run:
     question: str | None
     hypothesis: str | None
     seed: int | None
+    backend: str | None
     inventory: str | None
     system: str
     profile: Mapping[str, Any]

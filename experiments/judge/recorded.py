@@ -48,6 +48,7 @@ def run(rec: Recording) -> Run:
         question=event.get("question"),
         hypothesis=event.get("hypothesis"),
         seed=event.get("seed"),
+        backend=event.get("backend"),
         inventory=event.get("inventory"),
         system=event["system"],
         profile=event["profile"],

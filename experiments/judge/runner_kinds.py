@@ -34,6 +34,7 @@ RUNNER = {
             "question": Field(TEXT, "The question that it answers."),
             "hypothesis": Field(TEXT, "What is expected to happen."),
             "seed": Field(INTEGER, "The seed of all random choices."),
+            "backend": Field(TEXT, "The backend of all faults, where one was asked for."),
             "inventory": Field(TEXT, "The inventory file."),
             "profile": Field(OBJECT, "The cluster's settings and timings (s).", True),
             "topology": Field(objects(name=NAME, address=Field(TEXT, ""), roles=Field(TEXTS, "")), "Every host.", True),

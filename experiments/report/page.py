@@ -82,6 +82,7 @@ def content(findings: Findings, verdict: Verdict) -> dict[str, Any]:
         "notes": [*(note.text for note in findings.notes), *verdict.notes],
         "tables": [("Versions", table(run.versions)), ("Settings", table(run.profile))],
         "seed": verdict.seed,
+        "backend": run.backend,
         "inventory": run.inventory,
         "load": load(run.load),
     }
@@ -97,7 +98,8 @@ def commands(run: Run, folder: Path) -> list[str]:
     inventory = run.inventory or ""
     where = f"-i {inventory if '/' in inventory else f'inventories/{inventory}'} " if inventory else ""
     chance = f" --seed {run.seed}" if run.seed is not None else ""
-    return [f"experiments {where}run {run.experiment}{chance}", f"experiments judge {folder / 'events.jsonl'}"]
+    means = f" --backend {run.backend}" if run.backend else ""
+    return [f"experiments {where}run {run.experiment}{chance}{means}", f"experiments judge {folder / 'events.jsonl'}"]
 
 
 def actions(findings: Findings, clock: Clock) -> list[dict[str, str]]:

@@ -23,6 +23,7 @@ def event(experiment: Experiment, context: Context) -> dict[str, Any]:
         **_cluster(access),
         "observers": catalogue.described(catalogue.of_run(access, experiment.load, experiment.observers), access),
         "seed": context.seed,
+        "backend": experiment.backend,
         "profile": {**context.profile, "name": access.profile_name},
         "unobserved": catalogue.left_out(access),
     }

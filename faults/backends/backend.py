@@ -12,6 +12,11 @@ class Backend:
     """
 
     name: ClassVar[str]
+    # How a load on the processors is seen: the seconds until it is there, for how many it is looked at, and whether its
+    # percentage is that of all processes, of which it adds what is missing.
+    cpu_settles_s: ClassVar[float] = 0.1
+    cpu_window_s: ClassVar[float] = 0.6
+    cpu_of_host: ClassVar[bool] = False
 
     def offers(self, name: str) -> bool:
         """Whether it can carry out the fault of this name, apart from those whose default backend it is."""

@@ -15,6 +15,9 @@ from firedrill.faults.protocol import Refused, Target
 # Of these commands a second experiment would end the first.
 ALONE = ("cpu", "mem", "disk")
 NO_RECORD = 67002
+# Without the first its flags are unknown, without the second nothing happens.
+PARTS = ("yaml/*os-spec*.yaml", "bin/chaos_os")
+MOST_WORDS = 300
 UID = "fd0d0000"  # blade wants 16 hexadecimal digits; ours end with the injection's id
 
 
@@ -29,21 +32,35 @@ def uid(target: Target) -> str:
     return f"{UID}{target.id}"
 
 
+def folder(target: Target) -> str:
+    return shlex.quote(target.host.data["chaosblade_folder"])
+
+
 def path(target: Target) -> str:
     """The path of the program."""
-    return f"{shlex.quote(target.host.data['chaosblade_folder'])}/blade"
+    return f"{folder(target)}/blade"
 
 
 def need(target: Target, command: str) -> None:
     """Raises Refused where the host has no chaosblade, or has an experiment that would end with ours."""
     capability.need(target)
-    for row in _active(target):
+    active = _active(target)
+    refuse_partial(target)
+    for row in active:
         if command in ALONE and row.get("Command") == command:
             found = f"chaosblade's {command} {row.get('SubCommand')} {row.get('Uid')}"
             raise Refused(
                 f"{target.host.name}: {found} is active: its end and ours would be one",
                 f"`{path(target)} destroy {row.get('Uid')}` there",
             )
+
+
+def refuse_partial(target: Target) -> None:
+    """Raises Refused where a part is missing without which `blade create` fails."""
+    here = folder(target)
+    tests = [f"ls {here}/{part} >/dev/null 2>&1 || echo '{part}'" for part in PARTS]
+    if lacking := ssh.script(target.ssh, "\n".join(tests), check=False).split():
+        raise Refused(f"{target.host.name}: chaosblade in {here} lacks {', '.join(lacking)}", "deploy it again")
 
 
 def _active(target: Target) -> list[dict[str, Any]]:
@@ -66,8 +83,11 @@ def create_text(target: Target, words: str) -> str:
     """The shell text that creates the experiment, and fails with blade's message where it does not report success."""
     return (
         f"said=$({path(target)} create {words} --uid {uid(target)} 2>&1) && "
-        "case $said in *'\"success\":true'*) ;; *) false;; esac ||\n"
-        '{ echo "chaosblade: $(echo "$said" | grep -i -m1 error)" >&2; exit 1; }'
+        "case $said in *'\"success\":true'*) ;; *) false;; esac || {\n"
+        # An error of its own is JSON; one of its command line is plain text, with the usage behind it.
+        """why=$(echo "$said" | sed -n 's/.*"error":"\\(.*\\)"[,}].*/\\1/p' | head -1)\n"""
+        """[ -n "$why" ] || why=$(echo "$said" | grep -m1 .) || true\n"""
+        f"""echo "chaosblade: ${{why:-no answer}}" | cut -c 1-{MOST_WORDS} >&2; exit 1; }}"""
     )
 
 

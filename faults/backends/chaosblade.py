@@ -139,11 +139,11 @@ class Memory(InUnit):
     command: ClassVar[str] = "mem"
 
     def words(self, fault: Any, target: Target) -> str:
-        """Given what has to stay available: its own percentage knows no margin."""
-        available = "awk '/^MemAvailable/ {print int($2 / 1024)}' /proc/meminfo"
+        """Given what has to stay free, reckoned as blade does: its own percentage knows no margin."""
+        free = "awk '/^(MemFree|Buffers|Cached|SReclaimable):/ {sum += $2} END {print int(sum / 1024)}' /proc/meminfo"
         wanted = target.before.get("wanted_mib")
         left = "MIB" if wanted is None else int(wanted)
-        return f"mem load --mode ram --rate {RATE_MIB_S} --reserve $(( $({available}) - {left} ))"
+        return f"mem load --mode ram --rate {RATE_MIB_S} --reserve $(( $({free}) - {left} ))"
 
 
 class DiskFill(InUnit):
@@ -206,6 +206,10 @@ class Chaosblade(Backend):
     """Each fault of EXPERIMENTS, by its experiment."""
 
     name: ClassVar[str] = "chaosblade"
+    # It measures for a second before it burns what is missing.
+    cpu_settles_s: ClassVar[float] = 2
+    cpu_window_s: ClassVar[float] = 3
+    cpu_of_host: ClassVar[bool] = True
 
     def offers(self, name: str) -> bool:
         return name in EXPERIMENTS

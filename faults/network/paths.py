@@ -19,8 +19,9 @@ from firedrill.cluster import ssh
 from firedrill.cluster.each import each
 from firedrill.faults.connections import connected
 from firedrill.faults.network import peers
-from firedrill.faults.network.addresses import Book, book
+from firedrill.faults.network.addresses import ANSWER_SECONDS, Book, book
 from firedrill.faults.protocol import Target
+from firedrill.inventories.read import Host
 
 PROBE_SECONDS = 0.4
 MOST_PROBES = 256  # of one host
@@ -57,7 +58,7 @@ def look(
         target.host.name, target.ssh, _pairs(_probed(known, target, found, covered), probed),
         found if "in" in sides else (), {one: name for name, within in covered.items() for one in within},
     )  # fmt: skip
-    with connected([target.access.inventory[name] for name in entire]) as connections:
+    with connected(_up(target.access.inventory[name] for name in entire)) as connections:
         theirs = [
             Question(name, one, _pairs(own, probed), own if "out" in sides else (), dict.fromkeys(own, mine.host))
             for name, one in connections.items()
@@ -67,6 +68,13 @@ def look(
         more = {"ports": list(map(int, ports)), "exempt": _exempt(target), "spared": _spared(known)}
         answers = each(lambda question: _ask(question, more), questions)
     return _seen(questions, answers)
+
+
+def _up(hosts: Iterable[Host]) -> list[Host]:
+    """Those that answer: nobody waits long for a host that is off."""
+    hosts = list(hosts)
+    answers = each(lambda host: ssh.answers(host, ANSWER_SECONDS), hosts)
+    return [host for host, answer in zip(hosts, answers, strict=True) if answer]
 
 
 def _probed(known: Book, target: Target, found: Iterable[str], covered: dict[str, list[str]]) -> list[str]:

@@ -8,7 +8,9 @@ from firedrill.faults import unit
 from firedrill.faults.protocol import NotEffective, Refused, Target
 from firedrill.faults.resource import load
 
-SECONDS = 0.6
+# Of all processors: user, nice, system, irq, softirq, steal.
+TICKS = "sed -n 's/^cpu  *//p' /proc/stat | cut -d' ' -f1-3,6-8"
+PROCESSES = 9  # words come before those of our processes: hertz, processors, uptime, TICKS
 MOST_CORES = 4096
 
 
@@ -34,17 +36,30 @@ class Cpu(load.Load):
         return f"{self.cores or '$(nproc)'} {self.percent:g}"
 
     def prove(self, target: Target) -> str:
-        """By the ticks that its processes got: at least half of what was asked, since other processes run as well."""
-        ticks = unit.each_process(target, "sed 's/.*) //' /proc/$pid/stat | cut -d' ' -f12,13")
-        text = f"getconf CLK_TCK; nproc; cut -d' ' -f1 /proc/uptime; {ticks}"
-        shown = ssh.script(target.ssh, f"sleep 0.1; {text}; echo; sleep {SECONDS}; {text}")
-        first, second = (part.split() for part in shown.split("\n\n"))
-        hertz, nproc = int(first[0]), int(first[1])
-        seconds = float(second[2]) - float(first[2])
-        used = (sum(map(int, second[3:])) - sum(map(int, first[3:]))) / hertz / seconds * 100
+        """By the time that the processors spent: at least half of what was asked, since other processes run as well."""
+        backend = self._backend
+        mine = unit.each_process(target, "sed 's/.*) //' /proc/$pid/stat | cut -d' ' -f12,13")
+        text = f"getconf CLK_TCK; nproc; cut -d' ' -f1 /proc/uptime; {TICKS}; {mine}"
+        window = f"sleep {backend.cpu_settles_s}; {text}; echo; sleep {backend.cpu_window_s}; {text}"
+        first, second = (part.split() for part in ssh.script(target.ssh, window).split("\n\n"))
+        nproc, seconds = int(first[1]), float(second[2]) - float(first[2])
         count = self.cores or nproc
-        asked = self.percent * count
-        evidence = f"{target.host.name}: asked {self.percent:g} % of {count} processors, used {used / count:.0f} %"
-        if used < min(asked, 100 * nproc) / 2:
-            raise NotEffective(f"{evidence} in {seconds:.1f} s", "does a quota limit it?")
+        ticks = (
+            _of_host(second) - _of_host(first) if backend.cpu_of_host else _of_processes(second) - _of_processes(first)
+        )
+        used = ticks / int(first[0]) / seconds * 100
+        whose = "used by all" if backend.cpu_of_host else "used"
+        evidence = f"{target.host.name}: asked {self.percent:g} % of {count} processors, {whose} {used / count:.0f} %"
+        if used < min(self.percent * count, 100 * nproc) / 2 or len(second) <= PROCESSES:
+            alive = "" if len(second) > PROCESSES else ", by no process of it"
+            raise NotEffective(f"{evidence} in {seconds:.1f} s{alive}", "does a quota limit it?")
         return f"{evidence}; load average {ssh.sh(target.ssh, 'cat /proc/loadavg').split()[0]}"
+
+
+def _of_host(words: list[str]) -> int:
+    """The ticks in which the host's processors worked."""
+    return sum(map(int, words[3:PROCESSES]))
+
+
+def _of_processes(words: list[str]) -> int:
+    return sum(map(int, words[PROCESSES:]))

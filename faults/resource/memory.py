@@ -9,6 +9,7 @@ from firedrill.faults.protocol import NotEffective, Refused, Target, poll
 from firedrill.faults.resource import load
 
 SECONDS = 20
+SLOWEST_MIB_S = 100  # half of chaosblade's rate
 MOST_PERCENT = 95
 MOST_MIB = 1 << 30
 LEAST_MARGIN_MIB = 16
@@ -64,8 +65,10 @@ class Memory(load.Load):
     def prove(self, target: Target) -> str:
         """What its processes hold; up to a tenth less, since others may take memory meanwhile."""
         wanted = target.before["wanted_mib"]
-        if not poll(lambda: self._held(target) >= wanted * 0.9 - 8, SECONDS):
-            raise NotEffective(f"{target.host.name}: holds {self._held(target)} of {wanted} MiB after {SECONDS} s", "")
+        seconds = min(target.limit_s, SECONDS + wanted / SLOWEST_MIB_S)
+        if not poll(lambda: self._held(target) >= wanted * 0.9 - 8, seconds):
+            held = self._held(target)
+            raise NotEffective(f"{target.host.name}: holds {held} of {wanted} MiB after {seconds:.0f} s", "")
         now = self._meminfo(target)
         used = 100 - 100 * now["MemAvailable"] / now["MemTotal"]
         asked = f"{self.mib} MiB" if self.mib else f"{self.percent:g} % in use"

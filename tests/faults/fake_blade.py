@@ -1,20 +1,24 @@
 #!/usr/bin/env python3
-"""A `blade` that behaves as chaosblade 1.7's contract says, its traps included; the network part with the real tc.
+"""A `blade` that behaves as chaosblade 1.7.2 and 1.7.4 do, their traps included; the network part with the real tc.
 
 Words in the file `lies`, beside it, make it worse: `create` says success and does nothing, `destroy` as well.
 """
 
 import json
 import os
+import random
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-RECORDS, LIES = HERE / "chaosblade.dat", HERE / "lies"
+RECORDS, LIES, LOGS = HERE / "chaosblade.dat", HERE / "lies", HERE / "logs"
+COLUMNS = ("Uid", "Command", "SubCommand", "Flag", "Status", "Error", "CreateTime", "UpdateTime")
+NO_RECORD = "record not found, if it's k8s experiment, please add --target k8s flag to retry"
 NETWORK = [
     "interface", "destination-ip", "exclude-ip", "local-port", "remote-port", "exclude-port", "ignore-peer-port!",
     "protocol", "force!",
@@ -31,14 +35,39 @@ FLAGS = {
     "process kill": ["process", "process-cmd", "pid", "local-port", "signal", "count", "ignore-not-found!"],
     "process stop": ["process", "process-cmd", "pid", "local-port", "count", "ignore-not-found!"],
 }
-BURN = (
-    "import time\nwhile True:\n  until = time.process_time() + 0.05\n"
-    "  while time.process_time() < until: pass\n  {rest}"
-)
-HOLD = (
-    "import time\nwant, held = {want} << 20, []\nwhile sum(map(len, held)) < want:\n"
-    "  held.append(bytearray(b'x' * (8 << 20)))\ntime.sleep(9999)"
-)
+# One process, which looks for a second before it burns what the host's total use lacks.
+BURN = """
+import time
+def total():
+    words = [int(one) for one in open("/proc/stat").readline().split()[1:9]]
+    return sum(words) - words[3] - words[4], sum(words)
+before = total()
+time.sleep(1)
+own, began = 0.0, time.process_time()
+while True:
+    now = total()
+    share = (now[0] - before[0]) / max(1, now[1] - before[1]) * 100
+    own = min(100, max(0, own + {percent} - share))
+    before, until = now, time.monotonic() + 1
+    while time.monotonic() < until:
+        stop = time.monotonic() + 0.05 * own / 100
+        while time.monotonic() < stop:
+            pass
+        time.sleep(0.05 * (100 - own) / 100)
+"""
+# Up to {rate} MiB each second, until no more than {reserve} are free, buffered or cached.
+HOLD = """
+import time
+def free():
+    rows = dict(line.split(":") for line in open("/proc/meminfo"))
+    return sum(int(rows[name].split()[0]) for name in ("MemFree", "Buffers", "Cached", "SReclaimable")) >> 10
+held = []
+while True:
+    want = min({rate}, free() - {reserve})
+    if want > 0:
+        held.append(bytearray(b"x" * (want << 20)))
+    time.sleep(1)
+"""
 
 
 class Failure(Exception):
@@ -53,21 +82,43 @@ def say(result: object) -> None:
     print(json.dumps({"code": 200, "success": True, "result": result}, separators=(",", ":")))
 
 
+def database() -> sqlite3.Connection:
+    opened = sqlite3.connect(RECORDS, timeout=10, isolation_level=None)
+    opened.execute(f"create table if not exists experiment ({', '.join(COLUMNS)}, unique (Uid))")
+    return opened
+
+
 def records() -> list[dict]:
-    return json.loads(RECORDS.read_text()) if RECORDS.exists() else []
+    """With the flags in no order, as they come out of a map of Go's."""
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in database().execute("select * from experiment")]
+    for row in rows:
+        flags = [f"--{one}" for one in row["Flag"].split("--") if one]
+        row["Flag"] = " ".join(random.sample([one.strip() for one in flags], len(flags)))
+    return rows
 
 
-def record(uid: str, **changes: str) -> None:
-    rows = records()
-    found = next((row for row in rows if row["Uid"] == uid), None)
-    if found is None:
-        rows.append(found := {"Uid": uid, "CreateTime": stamp()})
-    found.update(changes, UpdateTime=stamp())
-    RECORDS.write_text(json.dumps(rows))
+def add(uid: str, command: str, action: str, flags: str) -> None:
+    row = (uid, command, action, flags, "Created", "", stamp(), stamp())
+    try:
+        database().execute(f"insert into experiment values ({', '.join('?' * len(row))})", row)
+    except sqlite3.IntegrityError:
+        raise Failure(67001, f"`{uid}`: UNIQUE constraint failed: experiment.uid") from None
+
+
+def change(uid: str, status: str, error: str = "") -> None:
+    words = (status, error, stamp(), uid)
+    database().execute("update experiment set Status = ?, Error = ?, UpdateTime = ? where Uid = ?", words)
+
+
+def find(uid: str) -> dict:
+    if found := [row for row in records() if row["Uid"] == uid]:
+        return found[0]
+    raise Failure(67002, NO_RECORD)
 
 
 def stamp() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+    nanoseconds = time.time_ns()
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(nanoseconds // 10**9))}.{nanoseconds % 10**9:09}Z"
 
 
 def run(text: str) -> None:
@@ -77,7 +128,9 @@ def run(text: str) -> None:
 
 
 def parse(known: list[str], words: list[str]) -> dict[str, str]:
-    """As cobra does: an unknown flag is answered in plain text."""
+    """As cobra does: an unknown flag is answered in plain text. What flags there are is in the folder yaml."""
+    if not list(HERE.glob("yaml/chaosblade-os-spec-*.yaml")):
+        known = []
     given = {}
     words = list(words)
     while words:
@@ -87,7 +140,7 @@ def parse(known: list[str], words: list[str]) -> dict[str, str]:
         elif name in (*known, "uid", "timeout") and words:
             given[name] = words.pop(0)
         else:
-            print(f"Error: unknown flag: --{name}\nUsage:\n  blade create ...", file=sys.stderr)
+            print(f"unknown flag: --{name}", file=sys.stderr)
             sys.exit(1)
     return given
 
@@ -154,19 +207,14 @@ def stop(name: str) -> None:
 
 def cpu(given: dict[str, str]) -> None:
     percent = int(given.get("cpu-percent", "100"))
-    if not 0 <= percent <= 100:
-        return  # and says success
-    count = min(int(given.get("cpu-count", "0")) or os.cpu_count(), os.cpu_count())
-    for _ in range(count):
-        start("cpu fullload", BURN.format(rest=f"time.sleep(0.05 * {100 - percent} / {percent})"))
+    if 0 <= percent <= 100:  # and says success
+        start("cpu fullload", BURN.format(percent=percent))
 
 
 def memory(given: dict[str, str]) -> None:
-    lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    total, available = (int(lines[name].split()[0]) >> 10 for name in ("MemTotal", "MemAvailable"))
+    total = int(Path("/proc/meminfo").read_text().split()[1]) >> 10
     reserve = int(given["reserve"]) if "reserve" in given else total * (100 - int(given["mem-percent"])) // 100
-    if available > reserve:
-        start("mem load", HOLD.format(want=available - reserve))
+    start("mem load", HOLD.format(rate=int(given.get("rate", "100")), reserve=reserve))
 
 
 def processes(action: str, given: dict[str, str]) -> None:
@@ -194,10 +242,11 @@ def create(words: list[str]) -> None:
         print(f"Error: unknown command {what!r}", file=sys.stderr)
         sys.exit(1)
     given = parse(FLAGS[what], words[2:])
+    if not (HERE / "bin/chaos_os").exists():
+        raise Failure(63063, f"`{HERE}/bin/chaos_os`: cmd exec failed, err: no such file or directory")
     command, action = words[:2]
-    uid = given.pop("uid", os.urandom(8).hex())
-    flags = " ".join(f"--{key}={value}" for key, value in given.items())
-    record(uid, Command=command, SubCommand=action, Flag=flags, Status="Created", Error="")
+    uid = given.setdefault("uid", os.urandom(8).hex())
+    add(uid, command, action, " ".join(f"--{key}={value}" for key, value in given.items()))
     lying = LIES.exists() and "create" in LIES.read_text()
     try:
         if not lying:
@@ -206,19 +255,17 @@ def create(words: list[str]) -> None:
                 "disk": lambda: fill(given), "process": lambda: processes(action, given),
             }[command]()  # fmt: skip
     except Failure as failure:
-        record(uid, Status="Error", Error=str(failure))
+        change(uid, "Error", str(failure))
         raise
     if "timeout" in given:
         text = f"sleep {given['timeout']}; {HERE}/blade destroy {uid}"
         subprocess.Popen(["nohup", "sh", "-c", text], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    record(uid, Status="Success")
+    change(uid, "Success")
     say(uid)
 
 
 def destroy(uid: str, force: bool) -> None:
-    found = next((row for row in records() if row["Uid"] == uid), None)
-    if found is None:
-        raise Failure(67002, f"`{uid}`: data not found")
+    found = find(uid)
     if found["Status"] == "Destroyed":
         say(f"command: {found['Command']} {found['SubCommand']} {found['Flag']}, destroy time: {found['UpdateTime']}")
         return
@@ -238,15 +285,16 @@ def destroy(uid: str, force: bool) -> None:
             run(f"kill -CONT {given['pid'].replace(',', ' ')}")
     except Failure:
         if force:
-            RECORDS.write_text(json.dumps([row for row in records() if row["Uid"] != uid]))
+            database().execute("delete from experiment where Uid = ?", (uid,))
         raise
-    record(uid, Status="Destroyed")
-    say({"target": command, "action": action, "flags": given})
+    change(uid, "Destroyed")
+    say({"target": command, "action": action, "flags": given, "ActionProcessHang": False})
 
 
 def main(words: list[str]) -> None:
     if os.getuid():
         raise Failure(43000, "no permission")
+    LOGS.mkdir(exist_ok=True)
     match words:
         case ["version"]:
             print("ChaosBlade Version Information:\nVersion:     1.7.2")
@@ -257,9 +305,7 @@ def main(words: list[str]) -> None:
         case ["status", "--type", "create", "--status", status]:
             say([row for row in records() if row.get("Status") == status])
         case ["status", uid]:
-            if not (found := [row for row in records() if row["Uid"] == uid]):
-                raise Failure(67002, f"`{uid}`: data not found")
-            say(found[0])
+            say(find(uid))
         case _:
             print(f'Error: unknown command {" ".join(words)!r} for "blade"', file=sys.stderr)
             sys.exit(1)

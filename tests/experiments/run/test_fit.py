@@ -8,6 +8,8 @@ from firedrill.experiments.catalogue import EXPERIMENTS
 from firedrill.experiments.lookup import find
 from firedrill.experiments.model import EVENT_LOG, EVENTS, Load
 from firedrill.experiments.run import fit
+from firedrill.experiments.steps import Inject
+from firedrill.faults.protocol import Refused
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
@@ -47,3 +49,31 @@ def test_a_load_that_needs_no_app_is_left_as_it_is(theirs, load):
 def test_with_the_app_nothing_changes():
     lab = Access(read(ROOT / "inventories/lab.py"), Secrets())
     assert [fit.within(it, lab) for it in EXPERIMENTS.values()] == list(EXPERIMENTS.values())
+
+
+def test_a_backend_carries_out_every_fault_of_a_drill():
+    drill = fit.by_backend(find("corrupt_sync_standby"), "chaosblade")
+    assert "inject corrupt --percent 50 --peers leader --backend chaosblade on sync_standby" in map(str, drill.steps)
+    assert drill.backend == "chaosblade"
+    assert drill.expectations == find("corrupt_sync_standby").expectations
+
+
+@pytest.mark.parametrize(("name", "backend", "why"), [
+    ("split_brain_leader_isolated", "chaosblade", "partition is carried out by its own means only"),
+    ("corrupt_sync_standby", "own", "corrupt is carried out by tc or chaosblade only"),
+    ("switchover", "chaosblade", "cannot run by chaosblade: "),
+    ("etcd_slow_disk", "chaosblade", "disk_io is carried out by own only"),
+])  # fmt: skip
+def test_a_fault_that_a_backend_cannot_do_is_named_before_the_run(name, backend, why):
+    with pytest.raises(Refused, match=f"{name} cannot run by {backend}: .*{why}|{why}"):
+        fit.by_backend(find(name), backend)
+
+
+def test_options_that_a_backend_does_not_take_are_named_before_the_run():
+    drill = find("corrupt_sync_standby")
+    turned = [
+        replace(step, fault=replace(step.fault, direction="in")) if isinstance(step, Inject) else step
+        for step in drill.steps
+    ]
+    with pytest.raises(Refused, match="corrupt: chaosblade treats outgoing packets only"):
+        fit.by_backend(replace(drill, steps=tuple(turned)), "chaosblade")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from firedrill.faults import doctor, engine, ledger
+from firedrill.faults.backends import chaosblade
 from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.protocol import NotEffective, Refused
 from tests.faults.conftest import journals, until
@@ -26,8 +27,9 @@ FAKE = ROOT / "tests/faults/fake_blade.py"
 def archive(folder: Path, top: str) -> tuple[Path, str]:
     """A release as theirs is packed, and its checksum."""
     file = folder / f"{top}.tar.gz"
+    spec = f"yaml/chaosblade-os-spec-{top.split('-')[1]}.yaml"
     with tarfile.open(file, "w:gz") as out:
-        for name, text in (("blade", FAKE.read_bytes()), ("bin/chaos_os", b""), ("yaml/spec.yaml", b"")):
+        for name, text in (("blade", FAKE.read_bytes()), ("bin/chaos_os", b""), (spec, b"")):
             entry = tarfile.TarInfo(f"{top}/{name}")
             entry.size, entry.mode = len(text), 0o755
             out.addfile(entry, io.BytesIO(text))
@@ -73,7 +75,7 @@ def test_both_layouts_are_unpacked_and_a_second_time_changes_nothing(deploy, on,
     for top in LAYOUTS:
         file, checksum = archive(tmp_path, top)
         assert deploy(file, checksum).returncode == 0
-        assert on("db1", "ls /opt/chaosblade; cat /opt/chaosblade/.sha256") == f"bin\nblade\nyaml\n{checksum}"
+        assert on("db1", "ls /opt/chaosblade; cat /opt/chaosblade/.sha256") == f"bin\nblade\nlogs\nyaml\n{checksum}"
         again = deploy(file, checksum)
         assert again.returncode == 0
         assert "No changes" in again.stderr + again.stdout
@@ -89,7 +91,7 @@ NETWORK = (
     ("reorder", {}, "reordering asked 25 %, seen "),
 )
 OTHERS = (
-    ("cpu", {"percent": 60, "cores": 1}, "asked 60 % of 1 processors"),
+    ("cpu", {"percent": 60, "cores": 1}, "asked 60 % of 1 processors, used by all "),
     ("memory", {"percent": 60}, "asked 60 % in use"),
     ("disk_full", {"percent": 60, "path": "/var/lib/postgresql"}, "in use"),
     ("kill", {"process": "greeter.service"}, "is gone"),
@@ -173,6 +175,40 @@ def test_an_end_that_was_none_is_not_believed(blade, inject, heal, told, on, nam
     assert "all as before" in told.of("clean")[0]
     assert "netem" not in on("db1", "tc qdisc show")
     assert on("db1", "pgrep -f chaos_os; ls /var/lib/postgresql/*.dat") == ""
+
+
+@pytest.mark.parametrize(("part", "said"), [("yaml", "yaml/*os-spec*.yaml"), ("bin", "bin/chaos_os")])
+def test_a_release_that_lacks_a_part_is_refused(blade, ways, on, part, said):
+    on("db1", f"mv /opt/chaosblade/{part} /root/part")
+    try:
+        reason = doctor.check_up(ways)["db1"]["corrupt --backend chaosblade"].reason
+    finally:
+        on("db1", f"mv /root/part /opt/chaosblade/{part}")
+    assert reason == f"chaosblade in /opt/chaosblade lacks {said}"
+
+
+@pytest.mark.parametrize(("flag", "said"), [
+    ("--no-such-flag 1", "chaosblade: unknown flag: --no-such-flag"),
+    ("--interface nowhere", "chaosblade: .*cmd exec failed, err: .*nowhere"),
+])  # fmt: skip
+def test_its_own_words_are_the_reason(blade, inject, told, monkeypatch, flag, said):
+    words = chaosblade.Network.words
+    monkeypatch.setattr(chaosblade.Network, "words", lambda *given: f"{words(*given)} {flag}")
+    with pytest.raises(Refused, match=rf"^db1: the injection failed \({said}"):
+        inject("delay", "db1", ms=50, **WITH)
+    assert told.of("clean")
+
+
+def test_memory_is_reckoned_as_it_reckons(blade, inject, heal, told, on):
+    """What is shared counts as cached there, and is not available: a reserve of what is available overshoots."""
+    on("db1", "mkdir -p /run/shared && mount -t tmpfs none /run/shared && head -c 60M /dev/zero > /run/shared/x")
+    try:
+        entries = inject("memory", "db1", mib=64, **WITH)
+        held = int(told.of("effective")[0].split(" holds ")[1].split()[0])
+        assert 50 <= held <= 90
+        heal(entries)
+    finally:
+        on("db1", "umount /run/shared")
 
 
 def test_what_stands_in_its_place_by_now_is_left_alone(blade, inject, heal, on, told):
