@@ -101,6 +101,14 @@ def test_both_reports_say_what_was_found(good):
             assert words in text, (name, words)
 
 
+def test_both_reports_name_the_backend_and_repeat_the_run_by_it(run, tmp_path):
+    report(run(run={"backend": "chaosblade"}), tmp_path)
+    for name in ("report.html", "report.md"):
+        text = (tmp_path / name).read_text()
+        assert "aults by chaosblade" in text
+        assert "--seed 7 --backend chaosblade" in text
+
+
 def test_the_same_run_gives_the_same_page(run, good, tmp_path):
     report(run(), tmp_path)
     for name in ("report.html", "report.md"):
