@@ -37,6 +37,10 @@ class ByBackend(OnHost):
     def own_status(self, target: Target) -> str:
         raise NotImplementedError
 
+    def own_lasts(self, target: Target) -> str:
+        """Evidence that the effect lasts, whichever backend carries it out. Raises NotEffective."""
+        return self.prove(target)
+
     # For OnHost
 
     def check(self) -> None:
@@ -53,6 +57,9 @@ class ByBackend(OnHost):
 
     def undo_text(self, target: Target) -> str:
         return self._backend.undo_text(self, target)
+
+    def lasts(self, target: Target) -> str:
+        return self._backend.lasts(self, target)
 
     def prove_clean(self, target: Target) -> str:
         return self._backend.leftovers(self, target)

@@ -46,6 +46,11 @@ class Command(OnHost):
             raise NotEffective(f"{target.host.name}: `{self.proof}` fails {self.within_s:g} s after `{self.do}`", "")
         return f"{target.host.name}: `{self.proof}` succeeds"
 
+    def lasts(self, target: Target) -> str:
+        if not self._proven(target):
+            raise NotEffective(f"{target.host.name}: `{self.proof}` fails by now", "")
+        return f"{target.host.name}: `{self.proof}` succeeds"
+
     def prove_clean(self, target: Target) -> str:
         if not poll(lambda: not self._proven(target), self.within_s, step=0.2):
             raise NotClean(f"{target.host.name}: `{self.proof}` succeeds {self.within_s:g} s after `{self.undo}`", "")

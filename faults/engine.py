@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from firedrill.cluster import clock, ssh
 from firedrill.cluster.each import each
 from firedrill.cluster.systems import system_of
-from firedrill.faults import deadman, ledger, lookup, undo
+from firedrill.faults import deadman, lasting, ledger, lookup, undo
 from firedrill.faults.active import fault_of, target_of
 from firedrill.faults.connections import Connections, connected
 from firedrill.faults.ledger import Entry
@@ -40,7 +40,7 @@ from firedrill.inventories.read import Host
 
 MAX_HOSTS = 2
 # Called with each step of an injection: entry, phase, detail, and when it was (ns since the epoch; None: now). The
-# phases are inject, effective, not_effective, heal, clean and not_clean.
+# phases are inject, effective, not_effective, those of lasting.py, heal, clean and not_clean.
 Tell = Callable[[Entry, str, str, int | None], None]
 
 
@@ -235,7 +235,7 @@ def heal(entry: Entry, access: Access, tell: Tell = quiet, connections: Connecti
     tell(entry, "heal", f"heal {entry.fault} on {entry.host}", None)
     with contextlib.ExitStack() as stack:
         if connections is None:
-            connections = stack.enter_context(connected((host,)))
+            connections = stack.enter_context(connected((host,) if fault.heals_itself_on_host else ()))
         try:
             evidence = _heal(fault, target_of(entry, access, connections))
         except Problem as problem:
@@ -261,12 +261,26 @@ def _heal(fault: Fault, target: Target) -> str:
 
 
 def heal_all(entries: list[Entry], access: Access, tell: Tell = quiet) -> None:
-    """Heal each, even if healing another one fails. Raises Unhealed with all errors."""
-    problems = []
-    for entry in entries:
-        try:
-            heal(entry, access, tell)
-        except Problem as problem:
-            problems.append(problem)
+    """Prove again that they are in effect, then heal all simultaneously: some heal only when others have (a quorum).
+
+    Each is healed even if healing another one fails. Raises Unhealed with all errors.
+    """
+    with connected(_asked(entries, access)) as connections:
+        lasting.prove_again(entries, access, connections, tell)
+        problems = [it for it in each(lambda entry: _problem(entry, access, tell, connections), entries) if it]
     if problems:
         raise Unhealed(problems)
+
+
+def _problem(entry: Entry, access: Access, tell: Tell, connections: Connections) -> Problem | None:
+    try:
+        heal(entry, access, tell, connections)
+    except Problem as problem:
+        return problem
+    return None
+
+
+def _asked(entries: list[Entry], access: Access) -> list[Host]:
+    """The hosts that are healed over SSH; those without power do not answer, and nobody waits for them."""
+    names = {entry.host for entry in entries if lasting.held_by_host(entry, access)}
+    return [host for host in access.inventory.hosts if host.name in names]

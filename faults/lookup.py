@@ -14,7 +14,7 @@ from firedrill.faults.protocol import Fault, Refused
 from firedrill.inventories.errors import Problem
 
 CLASS_DATA = ("kind", "default_limit_s", "heals_itself_on_host", "may_lock_out")
-METHODS = ("refuse", "snapshot", "commands", "arm", "ready", "prove", "heal", "status")
+METHODS = ("refuse", "snapshot", "commands", "arm", "ready", "prove", "still", "heal", "status")
 OPTION_TYPES = (str, int, float, bool)
 
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, cast
 
 from firedrill.cluster import clock, ssh
 from firedrill.faults import state, undo
-from firedrill.faults.protocol import Fault, NotClean, Refused, Target, Trigger, check_options
+from firedrill.faults.protocol import Fault, NotClean, NotEffective, Refused, Target, Trigger, check_options
 
 READY = "ready"
 HEAL_SECONDS = 60
@@ -14,7 +14,8 @@ HEAL_SECONDS = 60
 class OnHost:
     """A fault given by two shell texts: `inject_text` injects it; `undo_text` undoes it, and fails until it is gone.
 
-    A fault of this kind has to give `check`, `refuse_host`, the two texts, `prove` and `status`.
+    A fault of this kind has to give `check`, `refuse_host`, the two texts, `prove` and `status`; and `lasts`, unless
+    `prove` is quick and does not need to wait.
     """
 
     heals_itself_on_host: ClassVar[bool] = True
@@ -40,6 +41,10 @@ class OnHost:
 
     def undo_text(self, target: Target) -> str:
         raise NotImplementedError
+
+    def lasts(self, target: Target) -> str:
+        """Evidence that the effect lasts; by default its proof again. Raises NotEffective."""
+        return self.prove(target)
 
     def prove_clean(self, target: Target) -> str:
         """Evidence that the host is clean, in addition to being as before. Raises NotClean."""
@@ -77,6 +82,11 @@ class OnHost:
             "at_exit": f"{armed} || {{ ( {self.undo_text(target)}\n)\n"
             "echo 'its undo ran before the injection had ended: it takes longer than its limit' >&2; exit 75; }",
         }
+
+    def still(self, target: Target) -> str | None:
+        if not undo.is_armed(target):
+            raise NotEffective(f"{target.host.name}: its undo has run already", "")
+        return self.lasts(target)
 
     def heal(self, target: Target) -> str:
         if "state" in target.before and state.is_rebuilt(target.before["state"], state.take(target.ssh)):

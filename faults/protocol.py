@@ -4,6 +4,7 @@ refuse    refuses before anything is touched: wrong options, a missing capabilit
 arm       has the host itself hold the undo, before the injection
 ready     prepares the injection and waits for one signal, so that several hosts are hit simultaneously
 prove     proves the effect, with its measured size; raises NotEffective where there is none
+still     proves right before healing that the effect lasted; raises NotEffective where it ended early
 heal      is idempotent, removes only what this injection did, and proves the host clean; raises NotClean
 status    asks the host, never our own memory
 
@@ -143,6 +144,12 @@ class Fault(Protocol):
 
     def prove(self, target: Target) -> str:
         """Return the evidence of the effect."""
+
+    def still(self, target: Target) -> str | None:
+        """Return the evidence that the effect lasts; None for an effect that is momentary. Raises NotEffective.
+
+        Called right before healing, and every few seconds meanwhile: it has to be quick, and changes nothing.
+        """
 
     def heal(self, target: Target) -> str:
         """Undo it, and return the evidence that the host is clean."""

@@ -12,7 +12,9 @@ from firedrill.experiments.judge.spans import Span
 
 MemberState = Literal["primary", "replica", "starting", "unreachable"]
 Outcome = Literal["ok", "error", "acked", "failed", "unknown"]
-FaultPhase = Literal["inject", "effective", "not_effective", "heal", "clean", "not_clean"]
+FaultPhase = Literal[
+    "inject", "effective", "not_effective", "still_effective", "lapsed", "unobserved", "heal", "clean", "not_clean"
+]
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,14 @@ class Fault:
     def proven(self) -> bool:
         """Whether the fault was proven effective."""
         return any(event.phase == "effective" for event in self.phases)
+
+    @property
+    def doubt(self) -> FaultEvent | None:
+        """That its effect had ended before it was healed, or that nobody could see whether it had; None if it lasted.
+
+        Momentary faults, and recordings of older versions, have no such event.
+        """
+        return next((event for event in self.phases if event.phase in ("lapsed", "unobserved")), None)
 
     @property
     def last_check(self) -> FaultEvent | None:

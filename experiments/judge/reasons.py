@@ -52,20 +52,23 @@ class Measured:
     """What expectations are compared with.
 
     `figures`: as verdict.json has them. `never`: what was observed of the figures that are null because their outage
-    did not end. `proven`: whether every fault was proven effective; `complete`: whether the run carried out all its
-    steps. If not, only SAFETY figures can fail.
+    did not end. `proven`: whether every fault was proven effective; `lasted`: whether it was until it was healed;
+    `complete`: whether the run carried out all its steps. If not, only SAFETY figures can fail.
     """
 
     figures: Mapping[str, Any]
     never: Mapping[str, str]
     proven: bool
     complete: bool = True
+    lasted: bool = True
 
     @property
     def excuse(self) -> str | None:
         """Why a figure that falls short shows nothing about the cluster; None if it does."""
         if not self.proven:
             return "the fault was not proven effective"
+        if not self.lasted:
+            return "the fault did not last"
         return None if self.complete else "the steps were cut short"
 
 
@@ -154,6 +157,11 @@ def _fault(fault: Fault) -> Iterator[Reason]:
     if "effective" not in details:
         found = details.get("not_effective", "no proof")
         yield Reason("unknown", f"{who}: wanted proof of its effect, found {found}.")
+    if doubt := fault.doubt:
+        after = f"{(doubt.t - fault.injected) / SECOND:.1f} s after its injection"
+        found = "that it had ended by" if doubt.phase == "lapsed" else "that it could not be observed"
+        text = f"{who}: wanted its effect to last until it was healed, found {found} {after} ({doubt.detail})."
+        yield Reason("unknown", text)
     last = fault.last_check
     if last is None:
         yield Reason("unknown", f"{who}: wanted proof that it was healed, found none.")

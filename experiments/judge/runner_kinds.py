@@ -1,5 +1,7 @@
 """The kinds of event that the runner records: what was done."""
 
+from typing import get_args
+
 from firedrill.experiments.judge.common_fields import (
     EPOCH,
     ERROR,
@@ -7,6 +9,7 @@ from firedrill.experiments.judge.common_fields import (
     NAME,
     START,
 )
+from firedrill.experiments.judge.facts import FaultPhase
 from firedrill.experiments.judge.fields import (
     BOOLEAN,
     ID,
@@ -126,7 +129,10 @@ RUNNER = {
         "A fault, or a planned switchover, entered a phase. The `t` of `inject` is just before the injecting command.",
         {
             "phase": Field(
-                one_of("inject", "effective", "not_effective", "heal", "clean", "not_clean"), "The phase.", True
+                one_of(*get_args(FaultPhase)),
+                "The phase. Right before healing the effect is proven again: `still_effective`, `lapsed` (at `t` or "
+                "before), or `unobserved`. None of these for a momentary effect, such as that of `kill`.",
+                True,
             ),
             "id": Field(ID, "The fault's id.", True),
             "fault": Field(TEXT, "The fault's name.", True),

@@ -6,7 +6,7 @@ from firedrill.experiments.judge.failover import Failover, failover
 from firedrill.experiments.judge.outages import Outage, write_outage
 from firedrill.experiments.judge.recording import Recording
 
-FAULTS = {"inject": "injected", "heal": "healed"}
+FAULTS = {"inject": "injected", "lapsed": "no longer in effect", "heal": "healed"}
 
 
 def turning_points(basis: Basis, found: Failover, writes: Outage) -> tuple[TurningPoint, ...]:

@@ -32,7 +32,8 @@ def judge(findings: Findings) -> Verdict:
     figures = measured(findings)
     known = {name: value for name, value in figures.to_json().items() if name not in NO_FIGURES}
     proven = bool(findings.faults) and all(fault.proven for fault in findings.faults)
-    judged, held = reasons.expectations(findings, reasons.Measured(known, never, proven))
+    lasted = not any(fault.doubt for fault in findings.faults)
+    judged, held = reasons.expectations(findings, reasons.Measured(known, never, proven, lasted=lasted))
     verdict, why = reasons.why([*held, *reasons.other_reasons(findings)])
     return replace(figures, verdict=verdict, why=why, expectations=judged)
 

@@ -13,6 +13,9 @@ PHASES = {
     "inject": "{} injected",
     "effective": "{} proven effective",
     "not_effective": "{}: no effect found",
+    "still_effective": "{} still in effect",
+    "lapsed": "{} no longer in effect",
+    "unobserved": "{}: not observed whether it is still in effect",
     "heal": "{}: healing started",
     "clean": "{}: host clean",
     "not_clean": "{}: host not clean",
@@ -51,7 +54,7 @@ def fault_turns(findings: Findings) -> list[Turn]:
             event.t,
             PHASES[event.phase].format(f"{event.fault.replace('_', ' ')} of {event.host}"),
             "runner",
-            event.phase in ("inject", "clean"),
+            event.phase in ("inject", "lapsed", "clean"),
         )
         for event in findings.fault_events
     ]

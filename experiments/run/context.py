@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from firedrill.cluster import clock
-from firedrill.cluster.each import each
 from firedrill.cluster.systems import system_of
 from firedrill.experiments.observe.watching import until_writes
 from firedrill.experiments.observe.writer import Writer
 from firedrill.experiments.run import roles, steady_state
+from firedrill.experiments.run.fault_watch import FaultWatch
 from firedrill.faults import engine, ledger
 from firedrill.faults.ledger import Entry
 from firedrill.faults.protocol import Fault
@@ -34,6 +34,7 @@ class Context:
         self.parts = parts
         self.tell = tell
         self.unwritten: OSError | None = None
+        self.fault_watch = FaultWatch(access, self.record_fault)
         self.writer = Writer(parts / "runner.jsonl", "runner")
 
     def record(self, kind: str, *, host: str | None = None, t: int | None = None, **fields: Any) -> None:
@@ -73,14 +74,15 @@ class Context:
         engine.inject(plan, self.access, self.record_fault)
 
     def heal(self) -> None:
-        """Everything in the faults' ledger simultaneously, since some heal only when others have (a quorum).
+        """Everything in the faults' ledger, after a look at whether it was in effect until now.
 
         An entry is written before its injection, so that Ctrl-C at any moment misses none.
         """
-        entries = ledger.entries(self.access.inventory)
-        each(lambda entry: engine.heal(entry, self.access, self.record_fault), entries)
+        engine.heal_all(ledger.entries(self.access.inventory), self.access, self.record_fault)
 
     def record_fault(self, entry: Entry, phase: str, detail: str, t: int | None) -> None:
+        if not self.fault_watch.note(entry, phase):
+            return
         if phase == "inject" and self.first_fault is None:
             self.first_fault = t
         self.record(

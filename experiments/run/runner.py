@@ -123,7 +123,7 @@ class Run:
             self._look_before()
         if self.guard.cause:
             return  # nothing was touched
-        with self.guard.part("load and observers"), self._watch().running():
+        with self.guard.part("load and observers"), self._watch().running(), self.context.fault_watch.running():
             with self.guard.part("a step"):
                 for step in self.experiment.steps:
                     self.context.record("step", text=str(step))

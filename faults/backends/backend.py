@@ -44,6 +44,10 @@ class Backend:
         """What is left after the undo and is harmless, in words; empty where nothing is."""
         return ""
 
+    def lasts(self, fault: Any, target: Target) -> str:
+        """Evidence that the effect lasts. Raises NotEffective."""
+        return str(fault.own_lasts(target))
+
     def status(self, fault: Any, target: Target) -> str:
         """What the host shows of it now."""
         return str(fault.own_status(target))

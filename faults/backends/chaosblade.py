@@ -16,10 +16,11 @@ from firedrill.faults.backends.backend import Backend
 from firedrill.faults.backends.blade import whole
 from firedrill.faults.network import peers, qdisc
 from firedrill.faults.network.firewall import CONTROLLER, DIRECTIONS
-from firedrill.faults.protocol import Refused, Target
+from firedrill.faults.protocol import NotEffective, Refused, Target
 
 FILL_FILE = "chaos_filldisk.log.dat"
 RATE_MIB_S = 200
+NO_NETEM = "no netem of it"
 
 
 class Experiment:
@@ -42,6 +43,9 @@ class Experiment:
 
     def undo_text(self, fault: Any, target: Target) -> str:
         return f"{blade.destroy_text(target)}\n{fault.own_undo(target)}"
+
+    def lasts(self, fault: Any, target: Target) -> str:
+        return str(fault.own_lasts(target))
 
     def status(self, fault: Any, target: Target) -> str:
         return str(fault.own_status(target))
@@ -111,10 +115,16 @@ if ours || ! {_root("$dev")} | grep -qv ' 0: '; then {blade.destroy_text(target)
 if ours; then tc qdisc del dev $dev root handle 1:; fi
 ! ours && rm -f {file} {file}.shape"""
 
+    def lasts(self, fault: Any, target: Target) -> str:
+        """By tc: blade's own record may be out of date."""
+        if (shown := self.status(fault, target)) == NO_NETEM:
+            raise NotEffective(f"{target.host.name}: {shown}", "")
+        return f"{target.host.name}: {shown}"
+
     def status(self, fault: Any, target: Target) -> str:
         """What tc shows: blade's own record may be out of date."""
         text = f'tc -s qdisc show dev $(cat {undo.file(target, "blade")}) | grep -A2 "^qdisc netem 40: "'
-        return " ".join(ssh.script(target.ssh, text, check=False).split()) or "no netem of it"
+        return " ".join(ssh.script(target.ssh, text, check=False).split()) or NO_NETEM
 
 
 class InUnit(Experiment):
@@ -228,6 +238,9 @@ class Chaosblade(Backend):
 
     def leftovers(self, fault: Any, target: Target) -> str:
         return blade.record_left(target)
+
+    def lasts(self, fault: Any, target: Target) -> str:
+        return EXPERIMENTS[fault.name].lasts(fault, target)
 
     def status(self, fault: Any, target: Target) -> str:
         return EXPERIMENTS[fault.name].status(fault, target)

@@ -15,7 +15,7 @@ from firedrill.faults.backends.backend import Backend
 from firedrill.faults.network import peers, qdisc
 from firedrill.faults.network.firewall import CONTROLLER, DIRECTIONS
 from firedrill.faults.network.qdisc import LOCK
-from firedrill.faults.protocol import Target
+from firedrill.faults.protocol import NotEffective, Target
 from firedrill.faults.state import HANDLE
 
 NUMBERS = range(2, 13)
@@ -67,6 +67,18 @@ ip link del {own} 2>/dev/null
 fi
 rm -f {number}
 ! ip link show {own} >/dev/null 2>&1"""
+
+    def lasts(self, fault: Any, target: Target) -> str:
+        """Its qdisc is there in each direction, and for incoming packets the filters that lead to it."""
+        sides, device = DIRECTIONS[fault.direction], qdisc.noted_device(target)
+        text = f"""\
+n=$(cat {undo.file(target, "number")}) || exit 0
+tc qdisc show | grep " fd$(printf %02x $n): "
+tc filter show dev {device} ingress 2>/dev/null | grep -m1 {_ifb(target)}"""
+        shown = ssh.script(target.ssh, text, check=False).splitlines()
+        if len(shown) < len(sides) + ("in" in sides):
+            raise NotEffective(f"{target.host.name}: its netem is gone from {device}, or its filters are", "")
+        return f"{target.host.name}: {' '.join(shown[0].split())}"
 
     def status(self, fault: Any, target: Target) -> str:
         text = f'n=$(cat {undo.file(target, "number")}) && tc -s qdisc show | grep -A2 " fd$(printf %02x $n): "'

@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass
 from typing import ClassVar
 
-from firedrill.faults import state
+from firedrill.cluster import ssh
+from firedrill.faults import state, undo
 from firedrill.faults.clock import wrong_clock
 from firedrill.faults.protocol import NotEffective, Refused, Target
 
@@ -41,6 +42,14 @@ class ClockDrift(wrong_clock.Clock):
                 raise NotEffective(f"{target.host.name}: asked {self.ppm:+g} ppm, seen {found:+.0f} ppm", "")
             time.sleep(SECONDS)
         return f"{target.host.name}: drift asked {self.ppm:+g} ppm, seen {found:+.0f} ppm"
+
+    def lasts(self, target: Target) -> str:
+        """By the kernel's own setting, which takes no seconds to see."""
+        program, file = undo.file(target, "py"), undo.file(target, "clock")
+        shown = ssh.sh(target.ssh, f"python3 {program} look {file}", check=False)
+        if not shown or not self._near(found := float(shown)):
+            raise NotEffective(f"{target.host.name}: the clock drifts by {shown or 'unknown'} ppm now", "")
+        return f"{target.host.name}: the clock drifts by {found:+.0f} ppm"
 
     def _since(self, target: Target, began: float, first: float) -> float:
         """The drift (ppm) since `began` (monotonic), when the clock was `first` seconds before ours."""

@@ -78,6 +78,12 @@ class EtcdQuorumLoss:
             raise NotEffective(f"{evidence}; but etcd still has a quorum {SECONDS} s later", "")
         return f"{evidence}; etcd has no quorum"
 
+    def still(self, target: Target) -> str | None:
+        evidence = self._by.still(target)
+        if _has_quorum(target):
+            raise NotEffective(f"{evidence}; but etcd has a quorum again", "")
+        return f"{evidence}; etcd has no quorum"
+
     def heal(self, target: Target) -> str:
         return self._by.heal(target)
 

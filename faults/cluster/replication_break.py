@@ -108,6 +108,17 @@ class ReplicationBreak(OnHost):
             raise NotEffective(f"{target.host.name}: {self._streaming(target)} standbys still stream", "")
         return f"{target.host.name}: none of {target.before['standbys']} standbys streams"
 
+    def still(self, target: Target) -> str | None:
+        """drop_slots is momentary: Patroni creates the slots again."""
+        return None if self.how == "drop_slots" else super().still(target)
+
+    def lasts(self, target: Target) -> str:
+        can = self._ask(target, f"SELECT rolcanlogin FROM pg_roles WHERE rolname = '{self.user}'")
+        if can != "f" or (streaming := self._streaming(target)):
+            found = f"{self.user} may log in" if can == "t" else f"{streaming} standbys stream" if can else "no answer"
+            raise NotEffective(f"{target.host.name}: {found}", "")
+        return f"{target.host.name}: {self.user} may not log in, and no standby streams"
+
     def _prove_dropped(self, target: Target) -> str:
         """The injection ended without error, so the slots were dropped; their senders must be gone, too."""
         gone = set(target.before["senders"])

@@ -66,6 +66,10 @@ class Switchover:
             )
         return _roles(target)
 
+    def still(self, target: Target) -> str | None:
+        """Momentary: it is over when it is proven."""
+        return None
+
     def heal(self, target: Target) -> str:
         """Nothing to undo, but the old leader has to follow the new one. Raises NotClean."""
         if not poll(lambda: _follows(target), SECONDS, step=0.2):

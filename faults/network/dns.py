@@ -78,6 +78,9 @@ class Dns(OnHost):
             )
         return f"{target.host.name}: none of {servers} name servers answers, {hits} packets hit"
 
+    def lasts(self, target: Target) -> str:
+        return firewall.lasts(target)
+
     def status(self, target: Target) -> str:
         return firewall.describe(target)
 

@@ -11,7 +11,7 @@ from typing import Any
 from firedrill.cluster import ssh
 from firedrill.faults import capability
 from firedrill.faults.network import nft
-from firedrill.faults.protocol import Refused, Target
+from firedrill.faults.protocol import NotEffective, Refused, Target
 
 SIDES = {"in": "INPUT", "out": "OUTPUT"}
 DIRECTIONS = {"both": ("in", "out"), "in": ("in",), "out": ("out",)}
@@ -44,6 +44,13 @@ VERDICTS = {
 }
 # What nft is tested for, in place of iptables.
 BY_NFT = {"iptables": "nft", "ip6tables": "nft6", "statistic": "nft_numgen", "reject": "nft_reject"}
+
+# Prints our chains of iptables that no rule leads to.
+UNREACHED = """\
+for name in iptables ip6tables; do $name -S 2>/dev/null | awk '
+  /^-N FD-{id}-/ {{ mine[$2] }} / -j FD-{id}-/ {{ reached[$NF] }}
+  END {{ for (one in mine) if (!(one in reached)) print one }}'; done
+"""
 
 
 def check_direction(direction: str) -> None:
@@ -175,6 +182,16 @@ def counters(target: Target) -> list[Counted]:
 def hits(target: Target) -> int:
     """How many packets our rules have dropped or rejected."""
     return sum(rule.packets for rule in counters(target) if rule.verdict in ("DROP", "REJECT"))
+
+
+def lasts(target: Target) -> str:
+    """Evidence that our rules are in place, and that packets come to them. Raises NotEffective."""
+    rules = [rule for rule in counters(target) if rule.verdict in ("DROP", "REJECT")]
+    if not rules:
+        raise NotEffective(f"{target.host.name}: its firewall rules are gone", "did another program flush them?")
+    if cut_off := ssh.script(target.ssh, UNREACHED.format(id=target.id), check=False).split():
+        raise NotEffective(f"{target.host.name}: nothing leads to its rules in {', '.join(sorted(set(cut_off)))}", "")
+    return f"{target.host.name}: {len(rules)} rules in place, {sum(rule.packets for rule in rules)} packets hit"
 
 
 def describe(target: Target) -> str:

@@ -91,6 +91,9 @@ class Loss(OnHost):
     def prove(self, target: Target) -> str:
         return self._means(target).prove(target)
 
+    def lasts(self, target: Target) -> str:
+        return self._means(target).lasts(target)
+
     def prove_clean(self, target: Target) -> str:
         return self._means(target).prove_clean(target)
 

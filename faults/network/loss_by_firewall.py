@@ -80,6 +80,9 @@ class LossByFirewall(OnHost):
         rules = firewall.counters(target)
         return sum(one.packets for one in rules if not one.verdict), firewall.hits(target)
 
+    def lasts(self, target: Target) -> str:
+        return firewall.lasts(target)
+
     def status(self, target: Target) -> str:
         seen, lost = self._measured(target)
         return f"{lost} of {seen} packets lost" if seen else firewall.describe(target)

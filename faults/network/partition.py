@@ -6,6 +6,7 @@ end drops, that host receives nothing and its own packets still arrive.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from firedrill.cluster.systems import system_of
 from firedrill.faults.network import peers
@@ -92,6 +93,12 @@ class Partition(FirewallCut):
 
     def inject_text(self, target: Target) -> str:
         return super().inject_text(target) if self.cuts(target) else "true"
+
+    def note(self, target: Target) -> dict[str, Any]:
+        return super().note(target) | {"cut": bool(self.cuts(target))}
+
+    def lasts(self, target: Target) -> str:
+        return super().lasts(target) if target.before.get("cut", True) else f"{target.host.name}: reaches both sides"
 
     def prove(self, target: Target) -> str:
         return super().prove(target) if self.cuts(target) else f"{target.host.name}: reaches both sides"

@@ -18,6 +18,7 @@ from firedrill.inventories.errors import Problem
 OFF_SECONDS = 60
 ON_SECONDS = 120
 COMMAND_SECONDS = 120
+STILL_SECONDS = 1
 
 
 def has(target: Target, verb: str) -> bool:
@@ -104,6 +105,9 @@ class OutOfBand:
     def arm(self, target: Target, journal: dict[str, Any]) -> None:
         """The engine has started the process that heals."""
 
+    def still(self, target: Target) -> str | None:
+        return still_silent(target)
+
     def heal(self, target: Target) -> str:
         return power_on(target)
 
@@ -135,6 +139,13 @@ def prove_off(target: Target, seconds: float = OFF_SECONDS) -> str:
     except TimeoutError as error:
         raise NotEffective(str(error), "does its command work?") from None
     return f"{target.host.name} no longer answers SSH ({took * 1000:.0f} ms after the command returned)"
+
+
+def still_silent(target: Target) -> str:
+    """One look: the host does not answer. Raises NotEffective."""
+    if ssh.answers(target.host, STILL_SECONDS):
+        raise NotEffective(f"{target.host.name} answers SSH again", "did something else switch it on?")
+    return f"{target.host.name} does not answer SSH"
 
 
 def prove_rebooted(target: Target, seconds: float) -> str:

@@ -70,5 +70,9 @@ class PowerCut(out_of_band.OutOfBand):
             else out_of_band.prove_rebooted(target, seconds=10)
         )
 
+    def still(self, target: Target) -> str | None:
+        """Momentary where the host boots again by itself."""
+        return super().still(target) if self._stays_off(target) else None
+
     def heal(self, target: Target) -> str:
         return out_of_band.power_on(target) if self._stays_off(target) else out_of_band.wait_on(target)

@@ -43,6 +43,10 @@ class Reboot(out_of_band.OutOfBand):
     def prove(self, target: Target) -> str:
         return out_of_band.prove_rebooted(target, SECONDS)
 
+    def still(self, target: Target) -> str | None:
+        """Momentary: the host boots again by itself."""
+        return None
+
     def heal(self, target: Target) -> str:
         poll(lambda: ssh.answers(target.host), SECONDS)
         return out_of_band.power_on(target)

@@ -52,6 +52,11 @@ class CrashLoop(OfProcess):
             )
         return f"{target.host.name}: {self.process} was killed {self._killed(target)} times, a new process each time"
 
+    def lasts(self, target: Target) -> str:
+        if not ssh.sh(target.ssh, unit.pids_text(target), check=False):
+            raise NotEffective(f"{target.host.name}: nothing kills {self.process} any more", "")
+        return f"{target.host.name}: {self.status(target)}"
+
     def prove_clean(self, target: Target) -> str:
         if not poll(lambda: processes.running(target, self.process), BACK_SECONDS, step=0.2):
             raise NotClean(f"{target.host.name}: no {self.process} {BACK_SECONDS} s after the last kill", "")

@@ -1,11 +1,12 @@
 """A service's processes stopped by SIGSTOP: they still exist, their sockets stay open, and they do not respond."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from firedrill.cluster import ssh
 from firedrill.faults import processes, undo
 from firedrill.faults.by_backend import ByBackend
+from firedrill.faults.power.out_of_band import boot_mark
 from firedrill.faults.process.of_process import OfProcess
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
@@ -61,6 +62,19 @@ class Freeze(OfProcess, ByBackend):
                 f"{target.host.name}: {stopped} of {everyone} processes of {self.process} are stopped", ""
             )
         return f"{target.host.name}: all {self._count(target)[0]} processes of {self.process} are stopped"
+
+    def note(self, target: Target) -> dict[str, Any]:
+        return super().note(target) | {"boot": boot_mark(target.ssh)}
+
+    def own_lasts(self, target: Target) -> str:
+        """None of them runs again. A watchdog that resets the host because of it is the fault's own effect."""
+        if boot_mark(target.ssh) != target.before.get("boot"):
+            return f"{target.host.name}: {self.process} was stopped until the host was reset"
+        everyone, stopped = self._count(target)
+        if not everyone or stopped < everyone:
+            found = f"{stopped} of {everyone} processes are stopped" if everyone else "the stopped processes have ended"
+            raise NotEffective(f"{target.host.name}: {self.process}: {found}", "")
+        return f"{target.host.name}: all {everyone} processes of {self.process} are stopped"
 
     def prove_clean(self, target: Target) -> str:
         everyone, stopped = self._count(target)

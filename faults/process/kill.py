@@ -47,6 +47,10 @@ class Kill(OfProcess, ByBackend):
             )
         return f"{target.host.name}: {self.process} (pid {pid}) is gone"
 
+    def still(self, target: Target) -> str | None:
+        """Momentary: whoever supervises the process may start another one."""
+        return None
+
     def prove_clean(self, target: Target) -> str:
         if not poll(lambda: processes.running(target, self.process), BACK_SECONDS, step=0.2):
             unit = processes.unit(self.process, target.host)

@@ -50,6 +50,12 @@ class StopService(OfProcess):
             )
         return f"{target.host.name}: {self.unit(target)} is {self._state(target)}"
 
+    def lasts(self, target: Target) -> str:
+        if (state := self._state(target)) not in ("inactive", "failed"):
+            since = ssh.sh(target.ssh, f"systemctl show -P ActiveEnterTimestamp {self.unit(target)}", check=False)
+            raise NotEffective(f"{target.host.name}: {self.unit(target)} is {state}, started at {since}", "")
+        return f"{target.host.name}: {self.unit(target)} is {state}"
+
     def _was_down(self, target: Target) -> bool:
         down = self._state(target) in ("inactive", "failed")
         return down or self._stopped_at(target) != target.before["stopped_at"]

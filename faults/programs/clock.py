@@ -3,6 +3,7 @@
 `clock.py jump FILE SECONDS`, `clock.py drift FILE PPM`, `clock.py undo FILE`. FILE keeps the time and the
 machine's own counter of that moment. That counter (CLOCK_MONOTONIC_RAW) is neither set nor slewed, so the right time
 can be computed later. After a reboot it cannot, and the clock stays as the boot set it. Meanwhile NTP is stopped.
+`clock.py look FILE` prints by how much the clock drifts more than before (ppm).
 """
 
 import ctypes
@@ -60,10 +61,17 @@ def undo(file: Path) -> None:
     file.unlink()
 
 
+def drift(file: Path) -> float:
+    now, was = adjtimex(), json.loads(file.read_text())
+    return float(now.tick / was["tick"] - 1) * 10**6
+
+
 if __name__ == "__main__":
     what, file = sys.argv[1], Path(sys.argv[2])
     if what == "undo":
         undo(file)
+    elif what == "look":
+        print(drift(file))
     else:
         remember(file)
         if what == "jump":

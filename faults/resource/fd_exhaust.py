@@ -58,6 +58,19 @@ class FdExhaust(OfProcess):
             raise NotEffective(f"{target.host.name}: {self.process} has {used} files open of {limit}", "")
         return f"{target.host.name}: {self.process} has {used} files open and may have {limit}: no more"
 
+    def lasts(self, target: Target) -> str:
+        """The process whose limit was lowered still has it; how many files it has open may vary."""
+        text = (
+            f"read -r pid before began < {undo.file(target, 'limit')} || exit 0\n"
+            '[ "$(cut -d\' \' -f22 /proc/$pid/stat 2>/dev/null)" = "$began" ] || exit 0\n'
+            "echo $before $(prlimit --pid $pid --nofile --noheadings --raw --output SOFT)"
+        )
+        shown = ssh.script(target.ssh, text, check=False).split()
+        if len(shown) != 2 or shown[0] == shown[1]:
+            found = "has its limit back" if shown else "has ended, and its limit with it"
+            raise NotEffective(f"{target.host.name}: {self.process} {found}", "")
+        return f"{target.host.name}: {self.process} may have {shown[1]} files open, as before {shown[0]}"
+
     def prove_clean(self, target: Target) -> str:
         if not (figures := self._figures(target)):
             return f"no {self.process} runs: its limit is gone with it"

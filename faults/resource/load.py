@@ -6,7 +6,7 @@ from typing import ClassVar
 from firedrill.cluster import ssh
 from firedrill.faults import capability, undo, unit
 from firedrill.faults.by_backend import ByBackend
-from firedrill.faults.protocol import Target
+from firedrill.faults.protocol import NotEffective, Target
 
 BACKEND = "own"
 
@@ -37,6 +37,13 @@ class Load(ByBackend):
 
     def own_undo(self, target: Target) -> str:
         return unit.stop_text(target)
+
+    def own_lasts(self, target: Target) -> str:
+        """Its processes run: the OOM killer, or somebody, may have ended them."""
+        pids = ssh.sh(target.ssh, unit.pids_text(target), check=False).split()
+        if not pids:
+            raise NotEffective(f"{target.host.name}: no process of it runs any more", "did the OOM killer end it?")
+        return f"{target.host.name}: {len(pids)} processes of it run"
 
     def own_status(self, target: Target) -> str:
         pids = ssh.sh(target.ssh, unit.pids_text(target), check=False).split()

@@ -74,6 +74,13 @@ class Memory(load.Load):
         asked = f"{self.mib} MiB" if self.mib else f"{self.percent:g} % in use"
         return f"{target.host.name}: asked {asked}, holds {self._held(target)} MiB, {used:.0f} % in use"
 
+    def own_lasts(self, target: Target) -> str:
+        """At least half: it gives way where the host itself needs memory."""
+        running, wanted, held = super().own_lasts(target), target.before["wanted_mib"], self._held(target)
+        if held < wanted / 2:
+            raise NotEffective(f"{target.host.name}: holds {held} of {wanted} MiB by now", "")
+        return f"{running}, hold {held} MiB"
+
     def own_status(self, target: Target) -> str:
         return f"holds {self._held(target)} MiB"
 

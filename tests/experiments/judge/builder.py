@@ -48,6 +48,7 @@ class Story:
     without: tuple[str, ...] = ()  # observers that never ran
     silent: tuple[tuple[str, str | None, float, float], ...] = ()  # (source, host or all, from, to)
     effective: bool | None = True
+    looks: tuple[tuple[float, str], ...] = ()  # whether the fault is still in effect: when, and the phase
     is_clean: bool | None = True
     steady_before_ok: bool | None = True
     steady_after_ok: bool | None = True
@@ -186,6 +187,8 @@ def fault(story: Story) -> Iterator[dict]:
     if story.effective is not None:
         proof = "10.77.0.21 answers neither ping nor SSH" if story.effective else "db1 still answers SSH"
         yield told(0.62, "effective" if story.effective else "not_effective", proof)
+    for seconds, phase in story.looks:
+        yield told(seconds, phase, f"db1: {phase}")
     yield told(story.power_on, "heal", "lab start db1")
     if story.is_clean is not None:
         proof = "db1 answers SSH, boot id changed" if story.is_clean else "a qdisc 7ead: is still on eth0"

@@ -383,6 +383,34 @@ def test_an_unproven_fault_excuses_no_lost_write(run):
     assert judge(run(lost_probe=(11,), effective=False))["verdict"] == "fail"
 
 
+def test_a_fault_proven_again_before_it_was_healed_changes_nothing(run):
+    again = judge(run(looks=((33.9, "still_effective"),)))
+    assert again == judge(run())
+    assert again["verdict"] == "pass"
+
+
+def test_a_fault_that_lapsed_early_is_unknown_with_the_time(run):
+    verdict = judge(run(looks=((12.34, "lapsed"),)))
+    assert verdict["verdict"] == "unknown"
+    found = "found that it had ended by 12.3 s after its injection (db1: lapsed)."
+    assert said(verdict, "power_cut of db1: wanted its effect to last until it was healed,", found)
+
+
+def test_a_fault_of_which_nobody_knows_whether_it_lasted_is_unknown(run):
+    verdict = judge(run(looks=((33.9, "unobserved"),)))
+    assert verdict["verdict"] == "unknown"
+    assert said(verdict, "found that it could not be observed 33.9 s after its injection")
+
+
+def test_a_fault_that_lapsed_cannot_make_the_cluster_fail_and_excuses_no_lost_write(run):
+    late = ({"name": "At once", "metric": "rto_ms", "op": "<=", "wanted": 5},)
+    lapsed = ((12.34, "lapsed"),)
+    verdict = judge(run(expectations=late, looks=lapsed))
+    assert verdict["verdict"] == "unknown"
+    assert said(verdict, "which shows nothing because the fault did not last")
+    assert judge(run(lost_probe=(11,), looks=lapsed))["verdict"] == "fail"
+
+
 def test_a_host_not_clean_after_healing_is_unknown_it_is_a_claim_about_us(run):
     verdict = judge(run(is_clean=False))
     assert verdict["verdict"] == "unknown"
