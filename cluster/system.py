@@ -24,6 +24,7 @@ class Member:
     `role` is `primary`, `replica` or `starting` (neither yet, or no more); `state` is the system's own word for it.
     `healthy`: a primary that accepts writes, or a replica that follows it. `sync`: commits may wait for this replica.
     `epoch` names the reign of a leader: a timeline, a view id. `lag` is in bytes, None where it is not known.
+    `can_lead`: it may take over. `tags`: its own settings that limit what it does, in the system's words.
     """
 
     name: str
@@ -33,14 +34,20 @@ class Member:
     lag: int | None = None
     healthy: bool = True
     sync: bool = False
+    can_lead: bool = True
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class View:
-    """The cluster as its majority sees it. Without members if none answered; `error` then gives the reason."""
+    """The cluster as its majority sees it. Without members if none answered; `error` then gives the reason.
+
+    `modes`: its own modes in which it does not fail over, in words that follow "the cluster is": `paused`.
+    """
 
     members: tuple[Member, ...]
     error: str | None = None
+    modes: tuple[str, ...] = ()
 
     @property
     def leader(self) -> Member | None:
@@ -54,6 +61,17 @@ class View:
     def replicas(self) -> tuple[str, ...]:
         leader = self.leader
         return tuple(member.name for member in self.members if member is not leader)
+
+    @property
+    def no_failover(self) -> str | None:
+        """Why no replica would take over from the leader; None if one would, or if there is no replica."""
+        if self.modes:
+            return f"the cluster is {' and '.join(self.modes)}"
+        others = [member for member in self.members if member is not self.leader]
+        if not others or any(member.can_lead for member in others):
+            return None
+        shown = ", ".join(" ".join((member.name, *member.tags)) for member in others)
+        return f"no replica may lead ({shown})"
 
 
 class Handover(NamedTuple):
@@ -101,6 +119,8 @@ class Check:
 
 # The name of the check that tells whether experiments may change the configuration.
 MAY_CONFIGURE = "credentials to change settings"
+# The name of the check that compares the members of the cluster with the inventory.
+WATCHED = "members of the cluster"
 
 
 class System(Protocol):
@@ -132,6 +152,10 @@ class System(Protocol):
 
     def coordinator_error(self, access: Access) -> str | None:
         """What is wrong with the coordinator's members; None if nothing, or if there is no coordinator."""
+        ...
+
+    def coordinators(self, access: Access) -> tuple[str, ...]:
+        """The coordinator's members as it reports them, by inventory names; none if none answers."""
         ...
 
     def has_quorum(self, access: Access) -> bool:

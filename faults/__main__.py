@@ -88,7 +88,7 @@ def _inject_command(name: str, kind: type[Fault]) -> click.Command:
         ways = get()
         plan = engine.plan(kind(**given), target, ways, limit_s=limit_s, **rails)
         if not (unsteady or dry_run):
-            refuse_unsteady(ways)
+            refuse_unsteady(ways, plan.hosts)
         if dry_run:
             _print_dry_run(engine.dry_run(plan, ways), as_json)
             return

@@ -166,11 +166,6 @@ class Access:
         scheme = "https" if self.data["patroni_tls"] else "http"
         return f"{scheme}://{host.address}:{host.data['ports']['patroni']}"
 
-    def named(self, member: str) -> str:
-        """The inventory name of the host that Patroni calls `member`; by default the same name."""
-        names = {host.data.get("patroni_name", host.name): host.name for host in self.inventory.role("postgres")}
-        return names.get(member, member)
-
     # -- credentials -------------------------------------------------------------------------------------
 
     def credential(self, name: str) -> tuple[str, str] | None:

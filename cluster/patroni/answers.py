@@ -18,7 +18,8 @@ def json_object(response: httpx.Response) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise ValueError(f"not Patroni: wanted a JSON object, found {response.text.strip()[:40]!r}")
+        status = f"HTTP {response.status_code} {response.reason_phrase}".strip()
+        raise ValueError(f"not Patroni: wanted a JSON object, found {status}: {response.text.strip()[:40]!r}")
     return found
 
 

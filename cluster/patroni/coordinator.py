@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from firedrill.cluster import etcd
+from firedrill.cluster import etcd, names
 from firedrill.inventories.access import Access
 
 DEADLINE_S = 1.0
@@ -21,18 +21,27 @@ def leader(access: Access) -> str | None:
 
 
 def host_name(member: etcd.Member, access: Access) -> str:
-    """The inventory name of a member: that of the host at whose address it is reached."""
-    hosts = {host.address: host.name for host in access.inventory.role("etcd")}
     addresses = [urlsplit(url).hostname for url in (*member.client_urls, *member.peer_urls)]
-    return next((hosts[address] for address in addresses if address in hosts), str(member.name))
+    return names.coordinator_of(access, "etcd", str(member.name), addresses)
+
+
+def members(access: Access) -> tuple[str, ...]:
+    """All members by inventory names, from the first that answers; none if none does."""
+    for endpoint in access.etcd:
+        try:
+            with etcd.client(endpoint, access) as client:
+                return tuple(sorted(host_name(member, access) for member in client.members))
+        except etcd.ERRORS:
+            continue
+    return ()
 
 
 def majority(access: Access) -> list[str]:
     """A majority of the members, with their leader first: losing it is the harder half of losing the quorum."""
-    names = [host.name for host in access.inventory.role("etcd")]
+    found = [host.name for host in access.inventory.role("etcd")]
     leads = leader(access)
-    names.sort(key=lambda name: name != leads)
-    return names[: len(names) // 2 + 1]
+    found.sort(key=lambda name: name != leads)
+    return found[: len(found) // 2 + 1]
 
 
 def has_quorum(access: Access, seconds: float = DEADLINE_S) -> bool:

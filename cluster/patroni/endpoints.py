@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from firedrill.cluster import etcd
+from firedrill.cluster import etcd, names
 from firedrill.cluster.each import each
 from firedrill.cluster.patroni import answers, coordinator
 from firedrill.inventories.access import Access
@@ -42,7 +42,7 @@ def _of_patroni(host: Host, access: Access) -> list[Pair]:
 
 def _member(row: dict[str, Any], access: Access) -> list[Pair]:
     found = [row.get("host"), urlsplit(str(row.get("api_url", ""))).hostname]
-    return [(access.named(row["name"]), str(one)) for one in found if one]
+    return [(names.host_of(access, row["name"]), str(one)) for one in found if one]
 
 
 def _of_etcd(endpoint: tuple[str, int], access: Access) -> list[Pair]:

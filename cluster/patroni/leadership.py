@@ -4,11 +4,10 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Sequence
-from typing import Any
 
-from firedrill.cluster import etcd
+from firedrill.cluster import etcd, names
 from firedrill.cluster.observer import Event, Observer, Write
-from firedrill.cluster.patroni import answers, rest
+from firedrill.cluster.patroni import answers, mode, rest
 from firedrill.inventories.access import Access
 
 HEARTBEAT_S = 1.0
@@ -79,7 +78,7 @@ def _text(endpoint: tuple[str, int]) -> str:
 
 
 class Keys:
-    """Turns changes of Patroni's keys into events: who leads, in which timeline, and who is a synchronous standby.
+    """Turns changes of Patroni's keys into events: who leads, in which timeline, who is a sync standby, who is there.
 
     Each key is recorded as evidence, too. A new leader's timeline is known only once its own key reports it as primary:
     its leadership is then recorded again.
@@ -91,24 +90,44 @@ class Keys:
         self._holder: str | None = None
         self._epoch: int | None = None
         self._timelines: dict[str, int] = {}  # of members that report themselves as primary
+        self._members: dict[str, bool] = {}  # every member, and whether it may lead
+        self._modes: tuple[str, ...] = ()
+        self._state: tuple[list[str], list[str], list[str]] = ([], [], [])
 
     def changed(self, change: etcd.Change, action: str) -> None:
         key = change.key.removeprefix(self._access.patroni_prefix)
-        value = self._access.named(change.value) if key == "leader" and change.value else change.value
+        value = names.host_of(self._access, change.value) if key == "leader" and change.value else change.value
         self._write("key", key=key, action=action, value=value, revision=change.revision)
         if key == "leader":
             self._holder = value
             self._lead()
         elif key == "sync":
             self._write("sync", standbys=self._standbys(value))
+        elif key == "config":
+            self._modes = mode.of_configuration(answers.object_in(value))
+            self._cluster()
         elif key.startswith("members/"):
-            self._member(self._access.named(key.removeprefix("members/")), answers.object_in(value))
+            self._member(names.host_of(self._access, key.removeprefix("members/")), value)
 
     def _lead(self) -> None:
         self._epoch = self._timelines.get(self._holder or "")
         self._write("leadership", holder=self._holder, epoch=self._epoch)
 
-    def _member(self, name: str, member: dict[str, Any]) -> None:
+    def _cluster(self) -> None:
+        """Who is a member, who of them may not lead, and the cluster's mode: once for each change."""
+        cannot_lead = [name for name, may in self._members.items() if not may]
+        state = (sorted(self._members), sorted(cannot_lead), list(self._modes))
+        if state != self._state:
+            self._state = state
+            self._write("cluster", members=state[0], cannot_lead=state[1], modes=state[2])
+
+    def _member(self, name: str, value: str | None) -> None:
+        member = answers.object_in(value)
+        if value is None:
+            self._members.pop(name, None)
+        else:
+            self._members[name] = mode.may_lead(member.get("tags"))
+        self._cluster()
         timeline, role = answers.integer(member.get("timeline")), answers.text(member.get("role"))
         if role in rest.PRIMARY_ROLES and member.get("state") == "running" and timeline is not None:
             self._timelines[name] = timeline
@@ -119,8 +138,9 @@ class Keys:
 
     def _standbys(self, value: str | None) -> list[str]:
         """Patroni writes their names as one text, separated by commas."""
-        names = answers.object_in(value).get("sync_standby")
-        return [self._access.named(name.strip()) for name in names.split(",")] if isinstance(names, str) else []
+        listed = answers.text(answers.object_in(value).get("sync_standby"))
+        found = listed.split(",") if listed else []
+        return [names.host_of(self._access, name.strip()) for name in found if name.strip()]
 
 
 def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:

@@ -5,7 +5,7 @@ import time
 
 import psycopg
 
-from firedrill.cluster import clock, host_clock, ssh
+from firedrill.cluster import clock, host_clock, names, ssh
 from firedrill.cluster.patroni import processes, rest
 from firedrill.cluster.system import Handover
 from firedrill.inventories.access import Access
@@ -17,7 +17,7 @@ WRITE_WAL = "SELECT pg_logical_emit_message(false, 'firedrill', repeat('x', %s))
 
 CAUGHT_UP = (
     "SELECT bool_or(state = 'streaming' AND replay_lsn - '0/0'::pg_lsn >= %s)"
-    " FROM pg_stat_replication WHERE application_name = %s"
+    " FROM pg_stat_replication WHERE lower(application_name) = lower(%s)"
 )
 # What Patroni logs, the more expensive first.
 RECOVERY_LOGS = (("replica has been created using", "a new base copy"), ("running pg_rewind", "pg_rewind"))
@@ -35,8 +35,8 @@ def leader(access: Access) -> str:
 def switchover(access: Access, within_s: float, to: str | None = None) -> Handover:
     """Hand the leadership over to the standby `to`, by default one that Patroni chooses. Raises Problem."""
     old = leader(access)
-    candidate = {"candidate": _member(access, to)} if to else {}
-    message = rest.post(access, old, "/switchover", {"leader": _member(access, old)} | candidate)
+    candidate = {"candidate": names.member_of(access, to)} if to else {}
+    message = rest.post(access, old, "/switchover", {"leader": names.member_of(access, old)} | candidate)
     deadline = time.monotonic() + within_s
     while (new := rest.view(access).leader) is None or new.name == old:
         if time.monotonic() > deadline:
@@ -46,11 +46,6 @@ def switchover(access: Access, within_s: float, to: str | None = None) -> Handov
             )
         time.sleep(0.2)
     return Handover(old, new.name, message)
-
-
-def _member(access: Access, name: str) -> str:
-    """What Patroni calls a host: also the `application_name` of its replication connection."""
-    return str(access.inventory[name].data.get("patroni_name", name))
 
 
 def write_wal(access: Access, mib: int) -> str:
@@ -90,7 +85,7 @@ def until_caught_up(access: Access, name: str, within_s: float) -> float | None:
             if view.leader:
                 with psycopg.connect(**access.sql_node(access.inventory[view.leader.name])) as connection:
                     wanted = _position(connection) if wanted is None else wanted
-                    row = connection.execute(CAUGHT_UP, (wanted, _member(access, name))).fetchone()
+                    row = connection.execute(CAUGHT_UP, (wanted, names.member_of(access, name))).fetchone()
                 if row and row[0]:
                     return time.monotonic() - began
         except psycopg.Error:

@@ -5,7 +5,8 @@ from typing import Any
 
 import httpx
 
-from firedrill.cluster.patroni import answers
+from firedrill.cluster import names
+from firedrill.cluster.patroni import answers, mode
 from firedrill.cluster.system import PRIMARY, REPLICA, STARTING, Member, View
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
@@ -34,17 +35,18 @@ def view(access: Access) -> View:
     for host in access.inventory.role("postgres"):
         try:
             response = httpx.get(f"{access.patroni_url(host)}/cluster", timeout=DEADLINE_S, **access.patroni_options)
-            return View(_members(answers.json_object(response), access))
+            return _view(answers.json_object(response), access)
         except (httpx.HTTPError, ValueError) as problem:  # down, or another server's response
-            error = f"{host.name}: {problem or type(problem).__name__}"
+            error = f"{host.name}: {str(problem) or type(problem).__name__}"
     return View((), error)
 
 
-def _members(answer: dict[str, Any], access: Access) -> tuple[Member, ...]:
+def _view(answer: dict[str, Any], access: Access) -> View:
     rows = answer.get("members")
     if not isinstance(rows, list) or not rows:
         raise ValueError("not Patroni: its answer has no members")
-    return tuple(_member(row, access) for row in rows)
+    members = tuple(_member(row, access) for row in rows)
+    return View(members, modes=mode.of_cluster(answer, [row["role"] for row in rows]))
 
 
 def _member(row: object, access: Access) -> Member:
@@ -55,13 +57,15 @@ def _member(row: object, access: Access) -> Member:
         raise ValueError("not Patroni: a member without name, role or state")
     leads = named in LEADER_ROLES
     return Member(
-        name=access.named(name),
+        name=names.host_of(access, name),
         role=PRIMARY if leads else role(named, state),
         state=state,
         epoch=answers.integer(known.get("timeline")),
         lag=answers.integer(known.get("lag")),
         healthy=state == ("running" if leads else STREAMING),
         sync=named in SYNC_ROLES,
+        can_lead=mode.may_lead(known.get("tags")),
+        tags=mode.shown(known.get("tags")),
     )
 
 
@@ -87,9 +91,18 @@ def _config(access: Access, method: str, body: Mapping[str, Any] | None) -> http
                 timeout=CHANGE_DEADLINE_S, **access.patroni_options,
             ).raise_for_status()  # fmt: skip
         except httpx.HTTPError as error:
-            last = f"{host.name}: {error or type(error).__name__}"
+            last = f"{host.name}: {cause(error)}"
     verb = "read" if method == "GET" else "changed"
     raise Problem(f"Patroni's configuration cannot be {verb} ({last})", "check Patroni and etcd there")
+
+
+def cause(error: httpx.HTTPError) -> str:
+    """Why a request failed: the status and what the server says, or what kept it from answering."""
+    if isinstance(error, httpx.HTTPStatusError):
+        response = error.response
+        said = " ".join(response.text.split())[:60]
+        return f"HTTP {response.status_code} {response.reason_phrase}{f': {said}' if said else ''}"
+    return str(error) or type(error).__name__
 
 
 def dcs_last_seen(access: Access, host: Host) -> int | None:

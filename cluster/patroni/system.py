@@ -63,6 +63,9 @@ class Patroni:
     def coordinator_error(self, access: Access) -> str | None:
         return coordinator.member_error(access)
 
+    def coordinators(self, access: Access) -> tuple[str, ...]:
+        return coordinator.members(access)
+
     def has_quorum(self, access: Access) -> bool:
         return coordinator.has_quorum(access)
 

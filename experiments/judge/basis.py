@@ -6,6 +6,7 @@ from functools import cached_property
 from firedrill.experiments.judge import gaps, recorded
 from firedrill.experiments.judge.facts import Attempt, Fault, FaultEvent, NodeWrite, Run, Steady
 from firedrill.experiments.judge.leadership import Leaderships, leaderships
+from firedrill.experiments.judge.membership import Membership, membership
 from firedrill.experiments.judge.recording import Recording
 from firedrill.experiments.judge.spans import Span
 
@@ -23,9 +24,15 @@ class Basis:
     window: Span
     coverage: gaps.Coverage
     leadership: Leaderships
+    membership: Membership
     requests: tuple[Attempt, ...]
     probe_writes: tuple[Attempt, ...]
     node_writes: tuple[NodeWrite, ...]
+
+    @property
+    def every_node_seen(self) -> bool:
+        """Whether every node that may take writes was observed throughout."""
+        return not self.membership.unwatched and self.coverage.saw("node_probe", self.window)
 
     @property
     def fault_at(self) -> int | None:
@@ -60,6 +67,7 @@ def basis(rec: Recording) -> Basis:
         window=window,
         coverage=gaps.coverage(rec, window),
         leadership=leaderships(rec, recorded.sync(rec)),
+        membership=membership(rec),
         requests=recorded.requests(rec),
         probe_writes=recorded.probe_writes(rec),
         node_writes=recorded.node_writes(rec),

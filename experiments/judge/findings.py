@@ -32,6 +32,7 @@ from firedrill.experiments.judge.facts import (
 )
 from firedrill.experiments.judge.failover import Failover, failover, phases
 from firedrill.experiments.judge.gaps import NO_OBSERVERS
+from firedrill.experiments.judge.membership import Membership
 from firedrill.experiments.judge.outages import Outage
 from firedrill.experiments.judge.prediction import prediction
 from firedrill.experiments.judge.primaries import Overlap
@@ -69,6 +70,7 @@ class Findings:
     after: Steady | None
     end: End | None
     broken_off: tuple[Note, ...]  # the errors that parts of the run raised
+    membership: Membership
     left_changed: str | None  # which settings of the cluster were not restored
     # when
     began: int  # the first event
@@ -154,6 +156,7 @@ def find(rec: Recording) -> Findings:
         after=known.after,
         end=recorded.end(rec),
         broken_off=recorded.broken_off(rec),
+        membership=known.membership,
         left_changed=recorded.left_changed(rec),
         began=rec.events[0]["t"],
         ended=rec.events[-1]["t"],

@@ -1,9 +1,11 @@
 """The kinds of event that observers record, and those about tables and logs."""
 
 from firedrill.experiments.judge.common_fields import (
+    CANNOT_LEAD,
     EPOCH,
     ERROR,
     HOST,
+    MODES,
     OUTCOME,
     REACHABLE,
     START,
@@ -54,6 +56,10 @@ OBSERVED = {
     ("leadership", "sync"): Kind(
         "The synchronous standbys changed, or were observed for the first time.",
         {"standbys": Field(TEXTS, "The hosts.", True)},
+    ),
+    ("leadership", "cluster"): Kind(
+        "Who is a member, who of them never leads, or the cluster's mode changed, or was observed for the first time.",
+        {"members": Field(TEXTS, "Every database of the cluster.", True), "cannot_lead": CANNOT_LEAD, "modes": MODES},
     ),
     ("leadership", "alive"): Kind(
         "A heartbeat: the leadership is being observed.", {"endpoint": Field(TEXT, "The endpoint that answered.")}

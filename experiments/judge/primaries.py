@@ -92,7 +92,7 @@ def overlap(one: Proof, other: Proof) -> Span | None:
 
 def dual_primary_ms(basis: Basis, found: Sequence[Overlap]) -> float | None:
     """For how long two nodes took writes. No overlap is 0 only where every node was observed throughout."""
-    if not found and not basis.coverage.saw("node_probe", basis.window):
+    if not found and not basis.every_node_seen:
         return None
     return ms(covered(pair.span for pair in found))
 
@@ -129,6 +129,6 @@ def forks(writes: Iterable[NodeWrite]) -> tuple[Fork, ...]:
 
 def diverged(basis: Basis, found: Sequence[Fork]) -> int | None:
     """How many writes that were. None found is 0 only where every node was observed throughout."""
-    if not found and not basis.coverage.saw("node_probe", basis.window):
+    if not found and not basis.every_node_seen:
         return None
     return sum(fork.writes for fork in found)

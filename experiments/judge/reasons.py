@@ -53,7 +53,8 @@ class Measured:
 
     `figures`: as verdict.json has them. `never`: what was observed of the figures that are null because their outage
     did not end. `proven`: whether every fault was proven effective; `lasted`: whether it was until it was healed;
-    `complete`: whether the run carried out all its steps. If not, only SAFETY figures can fail.
+    `complete`: whether the run carried out all its steps; `mode`: one without failover that the cluster was in
+    meanwhile. Unless all is well, only SAFETY figures can fail.
     """
 
     figures: Mapping[str, Any]
@@ -61,6 +62,7 @@ class Measured:
     proven: bool
     complete: bool = True
     lasted: bool = True
+    mode: str | None = None
 
     @property
     def excuse(self) -> str | None:
@@ -69,6 +71,8 @@ class Measured:
             return "the fault was not proven effective"
         if not self.lasted:
             return "the fault did not last"
+        if self.mode:
+            return f"the cluster was {self.mode}"
         return None if self.complete else "the steps were cut short"
 
 
@@ -107,7 +111,8 @@ def look_up(figures: Mapping[str, Any], metric: str) -> Any:
 
 def expectations(findings: Findings, measured: Measured) -> tuple[tuple[Expectation, ...], list[Reason]]:
     """Every expectation and its reason. A run that expects nothing cannot pass."""
-    measured = replace(measured, complete=findings.end is None or findings.end.steps_done)
+    mode = next((mode for _, mode in findings.membership.modes), None)
+    measured = replace(measured, complete=findings.end is None or findings.end.steps_done, mode=mode)
     judged = [expect(item, measured) for item in findings.run.expectations]
     reasons = [reason for _, reason in judged]
     if not judged:
@@ -130,6 +135,7 @@ def other_reasons(findings: Findings) -> list[Reason]:
     """All other reasons why the run does not pass."""
     return [
         *_left_changed(findings),
+        *_membership(findings),
         *_faults(findings),
         *_steady_states(findings),
         *_end(findings),
@@ -141,6 +147,18 @@ def other_reasons(findings: Findings) -> list[Reason]:
 def _left_changed(findings: Findings) -> Iterator[Reason]:
     if findings.left_changed:
         yield Reason("unknown", f"The cluster is left changed: {findings.left_changed}.", headline=True)
+
+
+def _membership(findings: Findings) -> Iterator[Reason]:
+    """A member that nobody watched, and a mode in which the cluster does not fail over, are causes: they come first."""
+    for name in findings.membership.unwatched:
+        text = (
+            f"{name} is a member of the cluster and nobody watched it: wanted every member that may lead to be watched"
+        )
+        yield Reason("unknown", f"{text}, so two primaries, forks and lost writes cannot be ruled out.", headline=True)
+    for t, mode in findings.membership.modes:
+        at = (t - findings.window.begin) / SECOND
+        yield Reason("unknown", f"The cluster was {mode} from {at:+.2f} s: it does not fail over then.", headline=True)
 
 
 def _faults(findings: Findings) -> Iterator[Reason]:
@@ -172,7 +190,7 @@ def _fault(fault: Fault) -> Iterator[Reason]:
 
 def _steady_states(findings: Findings) -> Iterator[Reason]:
     """The steady state must be observed before and after. While a fault may be active, its absence shows nothing."""
-    healed = all(fault.last_check for fault in findings.faults)
+    healed = all(fault.last_check for fault in findings.faults) and not findings.membership.modes
     states: tuple[tuple[str, Judged], ...] = (("before", "unknown"), ("after", "fail" if healed else "unknown"))
     for phase, verdict in states:
         steady = findings.before if phase == "before" else findings.after

@@ -2,13 +2,7 @@
 
 from typing import get_args
 
-from firedrill.experiments.judge.common_fields import (
-    EPOCH,
-    ERROR,
-    HOST,
-    NAME,
-    START,
-)
+from firedrill.experiments.judge.common_fields import CANNOT_LEAD, EPOCH, ERROR, HOST, MODES, NAME, START, UNWATCHED
 from firedrill.experiments.judge.facts import FaultPhase
 from firedrill.experiments.judge.fields import (
     BOOLEAN,
@@ -56,6 +50,9 @@ RUNNER = {
                 True,
             ),
             "unobserved": Field(TEXTS, "Observers that this cluster lacks, or that the inventory disables."),
+            "unwatched": UNWATCHED,
+            "cannot_lead": CANNOT_LEAD,
+            "unwatched_coordinators": Field(TEXTS, "Members of the coordination service that the inventory lacks."),
             "versions": Field(NAMED_TEXTS, "Versions of the software on the hosts."),
             "providers": Field(
                 NAMED_TEXTS, "The lab provider of each host, by host: `nspawn`, `uml`; absent for existing hosts."
@@ -81,6 +78,9 @@ RUNNER = {
             "sync_standbys": Field(TEXTS, "The synchronous standbys."),
             "epoch": EPOCH,
             "detail": Field(TEXT, "What is wrong."),
+            "unwatched": UNWATCHED,
+            "cannot_lead": CANNOT_LEAD,
+            "modes": MODES,
             "waited_ms": Field(LENGTH, "How long the runner waited for it."),
         },
     ),

@@ -62,6 +62,7 @@ def measured(findings: Findings) -> Verdict:
         phases=findings.phases,
         user_errors=errors.errors,
         user_requests=errors.requests,
+        unwatched=findings.membership.unwatched,
         leader_before=before.leader if before else None,
         leader_after=after.leader if after else None,
         timeline_before=before.epoch if before else None,

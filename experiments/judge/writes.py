@@ -39,7 +39,9 @@ def writes(basis: Basis) -> Writes:
     pairs = {table: lost_and_ghost(best[table], ids) for table, (ids, _) in read.items() if ids is not None}
     lost = {table: tuple(pairs[table][0]) if table in pairs else () for table in TABLES}
     number, complete = sum(map(len, lost.values())), len(pairs) == len(needed)
-    blind = any(basis.coverage.blind(name, basis.window) for name in needed.values())
+    blind = bool(basis.membership.unwatched) or any(
+        basis.coverage.blind(name, basis.window) for name in needed.values()
+    )
     count = Counter(outcome for ids in best.values() for outcome in ids.values())
     counted = len(tables) == len(needed)
     return Writes(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from firedrill.cluster import clock
+from firedrill.cluster import clock, membership
 from firedrill.cluster.systems import system_of
 from firedrill.experiments.observe.watching import until_writes
 from firedrill.experiments.observe.writer import Writer
@@ -112,6 +112,9 @@ class Context:
             sync_standbys=list(state.sync_standbys),
             epoch=state.epoch,
             detail=state.detail,
+            unwatched=list(membership.unwatched(self.access, state.view)),
+            cannot_lead=list(membership.cannot_lead(state.view)),
+            modes=list(state.view.modes),
             waited_ms=round(waited * 1000),
         )
         self.tell(state.detail or str(state))

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from firedrill.cluster import membership
 from firedrill.cluster.systems import system_of
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.observe import catalogue
@@ -17,6 +18,9 @@ FORMAT = 2
 def event(experiment: Experiment, context: Context) -> dict[str, Any]:
     """Its fields, as docs/events.md lists them."""
     access = context.access
+    there = membership.of(access, context.system.view(access))
+    for sentence in there.sentences:
+        context.tell(f"note: {sentence}")
     return {
         "format": FORMAT,
         **_experiment(experiment, context),
@@ -26,6 +30,9 @@ def event(experiment: Experiment, context: Context) -> dict[str, Any]:
         "backend": experiment.backend,
         "profile": {**context.profile, "name": access.profile_name},
         "unobserved": catalogue.left_out(access),
+        "unwatched": list(there.unwatched),
+        "cannot_lead": list(there.cannot_lead),
+        "unwatched_coordinators": list(there.coordinators),
     }
 
 

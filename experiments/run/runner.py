@@ -19,7 +19,7 @@ from firedrill.experiments.model import Experiment
 from firedrill.experiments.observe import catalogue, tables
 from firedrill.experiments.observe.watching import Watch
 from firedrill.experiments.observe.writer import Writer
-from firedrill.experiments.run import clock_watch, closing, fit, logs, needs, opening, settings
+from firedrill.experiments.run import clock_watch, closing, failover, fit, logs, needs, opening, settings
 from firedrill.experiments.run.context import Context
 from firedrill.experiments.run.guard import Guard
 from firedrill.faults import ledger
@@ -88,7 +88,8 @@ class Run:
         self.context.heal()
         if settings.restore(self.access, self._note_settings):
             self.tell("an earlier run left the cluster's settings changed: they are restored")
-        if lacking := needs.missing(self.experiment, self.access):
+        lacking = needs.missing(self.experiment, self.access) or failover.missing(self.experiment, self.access)
+        if lacking:
             raise Refused(f"{self.experiment.name} cannot run here: {'; '.join(lacking)}", "")
 
     def _require_complete_record(self) -> None:

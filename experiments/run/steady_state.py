@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from firedrill.cluster import front
-from firedrill.cluster.system import Epoch
+from firedrill.cluster.system import Epoch, View
 from firedrill.cluster.systems import system_of
 from firedrill.inventories.access import Access
 
@@ -20,6 +20,7 @@ class State:
     sync_standbys: tuple[str, ...]
     epoch: Epoch
     detail: str | None
+    view: View = View(())
 
     @property
     def ok(self) -> bool:
@@ -39,7 +40,7 @@ def look(access: Access) -> State:
     view = system.view(access)
     leader = view.leader
     detail = view.error or system.missing(access, view) or system.coordinator_error(access) or _front_error(access)
-    return State(leader.name if leader else None, view.sync_standbys, leader.epoch if leader else None, detail)
+    return State(leader.name if leader else None, view.sync_standbys, leader.epoch if leader else None, detail, view)
 
 
 def _front_error(access: Access) -> str | None:

@@ -110,6 +110,9 @@ class Memory:
     def coordinator_error(self, access: Access) -> str | None:
         return None
 
+    def coordinators(self, access: Access) -> tuple[str, ...]:
+        return ()
+
     def has_quorum(self, access: Access) -> bool:
         return True
 

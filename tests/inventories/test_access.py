@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from firedrill.cluster import names
 from firedrill.faults import processes
 from firedrill.inventories import secrets
 from firedrill.inventories.access import access
@@ -100,7 +101,7 @@ def test_a_foreign_cluster_is_reached_as_its_inventory_says(existing, monkeypatc
         "http://192.0.2.2:8008",
         "http://192.0.2.3:1",
     ]
-    assert (there.named("pg-1"), there.named("b")) == ("a", "b")
+    assert (names.host_of(there, "pg-1"), names.host_of(there, "b")) == ("a", "b")
     assert (there.profile["ttl"], there.profile_name) == (30, "of its own")
     assert processes.unit("postgres", there.inventory["a"]) == "pgha.service"
     assert processes.unit("etcd", there.inventory["a"]) == "etcd.service"

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from firedrill.cluster.system import MAY_CONFIGURE, Check
+from firedrill.cluster.system import MAY_CONFIGURE, WATCHED, Check, View
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.observe import catalogue
-from firedrill.experiments.run import fit, roles
+from firedrill.experiments.run import failover, fit, roles
 from firedrill.experiments.steps import Inject
 from firedrill.faults import engine
 from firedrill.faults.connections import Connections
@@ -22,19 +22,24 @@ def begun(it: Experiment, now: dict[str, str]) -> Experiment:
     return replace(it, steps=tuple(steps))
 
 
-def possible(it: Experiment, access: Access, checks: Sequence[Check], connections: Connections) -> dict[str, Any]:
+def possible(
+    it: Experiment, access: Access, view: View, checks: Sequence[Check], connections: Connections
+) -> dict[str, Any]:
     """Whether it can be run: `in full`, `inconclusive` at best, or `no`; and why."""
     fitted = fit.within(it, access)
-    watched = {*catalogue.all_of(access), "schema"} | ({"users"} if fitted.load.total else set())
-    unobserved = [f"no {check.what}" for check in checks if check.ok is False and check.what in watched]
-    refused = _refusals(fitted, access, checks, connections)
+    watched = {*catalogue.all_of(access), "schema", WATCHED} | ({"users"} if fitted.load.total else set())
+    unobserved = [f"{check.what}: {check.found}" for check in checks if check.ok is False and check.what in watched]
+    refused = _refusals(fitted, access, view, checks, connections)
     can = "no" if refused else "inconclusive" if unobserved else "in full"
     return {"experiment": it.name, "can": can, "why": [*refused, *unobserved]}
 
 
-def _refusals(it: Experiment, access: Access, checks: Sequence[Check], connections: Connections) -> list[str]:
-    may_change = any(check.what == MAY_CONFIGURE and check.ok for check in checks)
-    found = ["it changes the cluster's settings, and may not"] if it.settings and not may_change else []
+def _refusals(
+    it: Experiment, access: Access, view: View, checks: Sequence[Check], connections: Connections
+) -> list[str]:
+    denied = [check.found for check in checks if check.what == MAY_CONFIGURE and not check.ok]
+    found = [f"it changes the cluster's settings, and cannot: {cause}" for cause in denied] if it.settings else []
+    found += failover.reasons(it, view)
     for step in it.steps:
         if isinstance(step, Inject):
             found += _refusal(step, access, connections)

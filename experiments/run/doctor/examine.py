@@ -24,8 +24,9 @@ def examine(access: Access) -> dict[str, list[dict[str, Any]]]:
         checks = [check for of_host in looked for check in of_host]
         checks += system.checks(access)
         checks += [*observers.checks(access), users.check(access), power(access)]
-        now = roles.initial(system.view(access))
-        possible = [drills.possible(drills.begun(it, now), access, checks, connections) for it in EXPERIMENTS.values()]
+        view = system.view(access)
+        begun = [drills.begun(it, roles.initial(view)) for it in EXPERIMENTS.values()]
+        possible = [drills.possible(it, access, view, checks, connections) for it in begun]
     return {"checks": [vars(check) for check in checks], "experiments": possible}
 
 

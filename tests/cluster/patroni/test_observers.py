@@ -30,7 +30,7 @@ class Events(list):
     """Collects events as a writer would write them, without the raw keys."""
 
     def __call__(self, kind, *, host=None, t=None, **fields):
-        if kind != "key":
+        if kind not in ("key", "cluster"):
             self.append((kind, *fields.values()))
 
 
@@ -106,6 +106,36 @@ def test_every_key_is_recorded_as_evidence(access):
     assert seen[0] == ("key", {"key": "leader", "action": "put", "value": "db3", "revision": 12})
 
 
+@pytest.fixture
+def clusters(access):
+    """What is recorded of the cluster, and a function that changes a key."""
+    seen = []
+    recorded = leadership.Keys(access, lambda kind, **fields: seen.append(fields) if kind == "cluster" else None)
+
+    def change(key, value):
+        recorded.changed(Change(f"/service/firedrill/{key}", value and json.dumps(value), 1), "put")
+
+    return seen, change
+
+
+def test_a_member_that_joins_or_leaves_is_recorded_once(clusters):
+    seen, change = clusters
+    change("members/db1", member("primary", 4))
+    change("members/PG-X.prod", member("replica", 4) | {"tags": {"nofailover": True}})
+    change("members/PG-X.prod", member("replica", 4) | {"tags": {"nofailover": True}})
+    change("members/db1", None)
+    assert [one["members"] for one in seen] == [["db1"], ["PG-X.prod", "db1"], ["PG-X.prod"]]
+    assert seen[-1]["cannot_lead"] == ["PG-X.prod"]
+
+
+def test_the_mode_of_the_cluster_is_recorded_when_it_changes(clusters):
+    seen, change = clusters
+    change("config", {"ttl": 20})
+    change("config", {"ttl": 20, "pause": True})
+    change("config", {"ttl": 20, "pause": None, "standby_cluster": {"host": "10.9.9.9"}})
+    assert [one["modes"] for one in seen] == [["paused (maintenance mode)"], ["a standby cluster"]]
+
+
 # -- members ------------------------------------------------------------------------------------------------
 
 
@@ -142,6 +172,20 @@ def test_a_member_with_its_epoch_and_lag():
         "pending_restart": True,
         "error": None,
     }
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "3", '"x"', "<html>", ""])
+@pytest.mark.parametrize("status", [200, 502, 503])
+def test_what_is_not_patronis_answer_is_observed_as_unreachable_and_named(content, status):
+    state = asyncio.run(asked(lambda _: httpx.Response(status, text=content)))
+    assert (state["reachable"], f"HTTP {status} " in state["error"]) == (False, True)
+
+
+def test_fields_of_the_wrong_type_are_not_observed():
+    status = {"role": ["primary"], "state": 7, "timeline": "4", "xlog": {"received_location": None}}
+    wanted = {"role": "starting", "state": None, "epoch": None, "lag": None, "reachable": True}
+    assert members._state(status).items() >= wanted.items()
+    assert members._state({"xlog": None})["lag"] is None
 
 
 @pytest.mark.parametrize("handler", [lambda _: httpx.Response(200, text="<html>"), None])

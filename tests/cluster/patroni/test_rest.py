@@ -80,6 +80,10 @@ def test_one_node_after_the_other_is_asked(access, answer):
         httpx.Response(200, json={}),
         httpx.Response(200, json=[]),
         httpx.Response(200, json={"members": [1]}),
+        httpx.Response(200, json={"members": None}),
+        httpx.Response(200, json={"members": [{"name": 5, "role": "leader", "state": "running"}]}),
+        httpx.Response(200, json={"members": [{"name": "db1", "role": ["leader"], "state": "running"}]}),
+        httpx.Response(502, text="<h1>Bad Gateway</h1>"),
     ],
 )
 def test_another_servers_answer_is_an_error(access, answer, response):
@@ -87,6 +91,52 @@ def test_another_servers_answer_is_an_error(access, answer, response):
     view = rest.view(access)
     assert (view.members, view.leader) == ((), None)
     assert view.error.startswith("db3: ")
+
+
+def test_a_configuration_that_is_not_an_object_is_an_error(access, answer):
+    answer(lambda _: httpx.Response(200, json=["ttl"]))
+    with pytest.raises(Problem, match="not Patroni: wanted a JSON object, found HTTP 200 OK"):
+        rest.dynamic_configuration(access)
+    assert rest.dcs_last_seen(access, access.inventory["db1"]) is None
+
+
+@pytest.mark.parametrize("status", [502, 503])
+def test_the_cause_of_a_refused_configuration_is_the_servers(access, answer, status):
+    answer(lambda _: httpx.Response(status, text="no response from DCS"))
+    with pytest.raises(Problem, match=f"db3: HTTP {status} .*: no response from DCS"):
+        rest.dynamic_configuration(access)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "modes"),
+    [
+        ({"members": ROWS}, ()),
+        ({"members": ROWS, "pause": True}, ("paused (maintenance mode)",)),
+        ({"members": [ROWS[0] | {"role": "standby_leader"}]}, ("a standby cluster",)),
+    ],
+)
+def test_modes_without_failover(access, answer, cluster, modes):
+    answer(lambda _: httpx.Response(200, json=cluster))
+    assert rest.view(access).modes == modes
+
+
+@pytest.mark.parametrize(
+    ("tags", "may", "shown"),
+    [
+        (None, True, ()),
+        ([], True, ()),
+        ({"nofailover": True}, False, ("nofailover",)),
+        ({"nofailover": False, "failover_priority": 0}, True, ("failover_priority 0",)),
+        ({"failover_priority": 0}, False, ("failover_priority 0",)),
+        ({"failover_priority": "2"}, True, ("failover_priority 2",)),
+        ({"nosync": True, "noloadbalance": True}, True, ("nosync", "noloadbalance")),
+    ],
+)
+def test_tags(access, answer, tags, may, shown):
+    answer(lambda _: httpx.Response(200, json={"members": [ROWS[0], ROWS[1] | {"tags": tags}]}))
+    view = rest.view(access)
+    assert (view.members[1].can_lead, view.members[1].tags) == (may, shown)
+    assert view.no_failover == (None if may else f"no replica may lead (db2 {' '.join(shown)})")
 
 
 def test_a_refused_change_is_a_problem_that_names_the_node(access, answer):

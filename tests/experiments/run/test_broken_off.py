@@ -47,6 +47,7 @@ class Cluster:
         monkeypatch.setattr(context.steady_state, "wait", lambda *_: (self.call("steady", STEADY), 0.1))
         monkeypatch.setattr(runner.opening, "event", self.opening)
         monkeypatch.setattr(runner.needs, "missing", lambda *_: [])
+        monkeypatch.setattr(runner.failover, "missing", lambda *_: [])
         monkeypatch.setattr(runner.settings, "restore", lambda *_: False)
         monkeypatch.setattr(runner.settings, "applied", self.applied)
         monkeypatch.setattr(runner.tables, "prepare", lambda *_: None)
