@@ -16,11 +16,13 @@ from firedrill.experiments.drills import (
     patroni_frozen,
     patroni_killed,
     postgres_killed,
+    proxy_cut,
     proxy_down,
     rolling_reboot,
     split_brain,
     standby_power_cut,
     switchover,
+    vip_split,
 )
 
 EXPERIMENTS = {
@@ -41,6 +43,8 @@ EXPERIMENTS = {
         *etcd_down.EXPERIMENTS,
         etcd_slow_disk.EXPERIMENT,
         *proxy_down.EXPERIMENTS,
+        proxy_cut.EXPERIMENT,
+        vip_split.EXPERIMENT,
         *app_down.EXPERIMENTS,
         *leader_strained.EXPERIMENTS,
         *bad_network.EXPERIMENTS,

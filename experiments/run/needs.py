@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from firedrill.cluster import ssh
 from firedrill.cluster.systems import system_of
-from firedrill.experiments.model import Experiment, Needs
+from firedrill.experiments.model import Bound, Experiment, Needs
 from firedrill.faults import capability
 from firedrill.faults.protocol import Target
 from firedrill.inventories.access import Access
@@ -12,7 +12,20 @@ from firedrill.inventories.access import Access
 
 def missing(experiment: Experiment, access: Access) -> list[str]:
     """Why this experiment cannot run here, one sentence per reason."""
-    return [*_of_inventory(experiment.needs, access), *_of_kernels(experiment.needs, access)]
+    return [
+        *_of_inventory(experiment.needs, access),
+        *_of_timings(experiment, access),
+        *_of_kernels(experiment.needs, access),
+    ]
+
+
+def _of_timings(experiment: Experiment, access: Access) -> list[str]:
+    """An existing cluster's proxies have timings that only the inventory can tell."""
+    bounds = [*(expect.wanted for expect in experiment.expectations), *experiment.settings.values()]
+    wanted = dict.fromkeys(name for bound in bounds if isinstance(bound, Bound) for name in bound.factors)
+    lacking = [name for name in wanted if name not in access.profile]
+    known = system_of(access.inventory).settings(access) if lacking else {}
+    return [f"it needs the timing `{name}`: set it in `timings`" for name in lacking if name not in known]
 
 
 def _of_inventory(needs: Needs, access: Access) -> list[str]:

@@ -85,7 +85,7 @@ def create_text(target: Target, words: str) -> str:
         f"said=$({path(target)} create {words} --uid {uid(target)} 2>&1) && "
         "case $said in *'\"success\":true'*) ;; *) false;; esac || {\n"
         # An error of its own is JSON; one of its command line is plain text, with the usage behind it.
-        """why=$(echo "$said" | sed -n 's/.*"error":"\\(.*\\)"[,}].*/\\1/p' | head -1)\n"""
+        """why=$(echo "$said" | sed -n 's/.*"error": *"\\(.*\\)"[,}].*/\\1/p' | head -1)\n"""
         """[ -n "$why" ] || why=$(echo "$said" | grep -m1 .) || true\n"""
         f"""echo "chaosblade: ${{why:-no answer}}" | cut -c 1-{MOST_WORDS} >&2; exit 1; }}"""
     )

@@ -82,7 +82,7 @@ class Network(Experiment):
 
     def words(self, fault: Any, target: Target) -> str:
         """The controller and SSH are exempt."""
-        among, ports = peers.addresses(target, fault.peers), peers.ports(fault.ports)
+        among, ports = peers.addresses(target, fault.peers), peers.ports_of(target, fault.ports)
         ends = f" --local-port {','.join(ports)} --remote-port {','.join(ports)}" if ports else ""
         return (
             f"network {self._action(fault)} --interface {qdisc.noted_device(target)} --destination-ip {','.join(among)}"

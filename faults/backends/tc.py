@@ -119,7 +119,7 @@ def _matches(fault: Any, target: Target, far: str) -> list[str]:
         base = f"match ip {far} {address}"
         found += [
             f"{base} match ip protocol {protocol} 0xff match ip {side} {port} 0xffff"
-            for port in peers.ports(fault.ports)
+            for port in peers.ports_of(target, fault.ports)
             for protocol in (6, 17)
             for side in ("sport", "dport")
         ] or [base]

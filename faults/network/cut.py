@@ -96,7 +96,7 @@ class PortCut(FirewallCut):
         super().refuse_host(target)
 
     def cuts(self, target: Target) -> list[Cut]:
-        found, ports = tuple(peers.addresses(target, self.peers)), tuple(peers.ports(self.ports))
+        found, ports = tuple(peers.addresses(target, self.peers)), tuple(peers.ports_of(target, self.ports))
         return [Cut(found, self.verdict, DIRECTIONS[self.direction], ports, self.protocols)]
 
 

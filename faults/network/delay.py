@@ -65,7 +65,7 @@ class Delay(netem.Netem):
     def _round_trip(self, target: Target) -> float | None:
         """Milliseconds, the mean; None without an answer."""
         peer = self.witness(target)
-        if ports := peers.ports(self.ports):
+        if ports := peers.ports_of(target, self.ports):
             pair, patience = (peer, int(ports[0])), min(MOST_S, paths.PROBE_SECONDS + ROUNDS * self.ms / 1000)
             _, _, outcome, took = paths.ask(target.ssh, probe=[pair], seconds=patience)["answers"][0]
             return float(took) if outcome in ("connected", "ECONNREFUSED") else None

@@ -37,7 +37,7 @@ class LossByFirewall(OnHost):
 
     def inject_text(self, target: Target) -> str:
         found = tuple(peers.addresses(target, self.peers))
-        sides, ports = DIRECTIONS[self.direction], tuple(peers.ports(self.ports))
+        sides, ports = DIRECTIONS[self.direction], tuple(peers.ports_of(target, self.ports))
         cut = Cut(found, "drop", sides, ports, share=self.percent / 100)
         return firewall.inject_text(target, [cut], seen=True)
 
@@ -65,10 +65,10 @@ class LossByFirewall(OnHost):
         within = [one for found in peers.covered(target, among).values() for one in found]
         found = next((one for one in (*within, *among) if "/" not in one), None)
         if found and self.ports:
-            family = "AF_INET6" if ":" in found else "AF_INET"
+            family, port = "AF_INET6" if ":" in found else "AF_INET", peers.ports_of(target, self.ports)[0]
             text = (
                 f"python3 -c 'import socket; link = socket.socket(socket.{family}, socket.SOCK_DGRAM)\n"
-                f'for _ in range({PROBES}):\n  try: link.sendto(b"", ("{found}", {peers.ports(self.ports)[0]}))\n'
+                f'for _ in range({PROBES}):\n  try: link.sendto(b"", ("{found}", {port}))\n'
                 "  except OSError: pass'"
             )
         else:

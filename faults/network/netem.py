@@ -77,14 +77,14 @@ class Netem(ByBackend):
                 "name their IPv4 addresses as `--peers`: IPv6 is then left alone",
             )
         super().refuse_host(target)
-        qdisc.refuse_clash(target, found, peers.ports(self.ports), sides)
+        qdisc.refuse_clash(target, found, peers.ports_of(target, self.ports), sides)
 
     def note(self, target: Target) -> dict[str, Any]:
         return addresses.note(target) | {
             "netem": {
                 "device": self.device(target),
                 "addresses": peers.addresses(target, self.peers),
-                "ports": peers.ports(self.ports),
+                "ports": peers.ports_of(target, self.ports),
                 "sides": list(DIRECTIONS[self.direction]),
             }
         }
@@ -109,7 +109,7 @@ class Netem(ByBackend):
         return f"{target.host.name} and {witness.name}: {'; '.join(evidence)}"
 
     def _measure(self, target: Target, peer: Connection, address: str, side: str) -> Measured:
-        port = int((peers.ports(self.ports) or ["0"])[0])
+        port = int((peers.ports_of(target, self.ports) or ["0"])[0])
         source, sink = (target.ssh, peer) if side == "out" else (peer, target.ssh)
         return stream.measure(source, sink, address, port=port, **self.probe())
 

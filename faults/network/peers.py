@@ -14,6 +14,7 @@ from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
 
 MOST_PORTS = 15
+PORT = re.compile("[1-9][0-9]{0,4}|[a-z][a-z_]{0,31}")
 
 
 def addresses(target: Target, peers: str) -> list[str]:
@@ -63,20 +64,33 @@ def _within(address: str, networks: Iterable[ipaddress.IPv4Network | ipaddress.I
 
 
 def ports(text: str) -> list[str]:
-    """The ports of `5432,2379`. Raises Refused."""
+    """The ports of `5432,patroni`: numbers, and names of the inventory's `ports`. Raises Refused."""
     found = [word.strip() for word in text.split(",") if word.strip()]
     for word in found:
-        if not re.fullmatch("[1-9][0-9]{0,4}", word) or int(word) > 65535:
-            raise Refused(f"no port {word!r}", "give numbers such as 5432,2379")
+        if not PORT.fullmatch(word) or (word.isdigit() and int(word) > 65535):
+            raise Refused(f"no port {word!r}", "give numbers such as 5432,2379, or names of the inventory's `ports`")
     if len(found) > MOST_PORTS:
         raise Refused(f"{len(found)} ports", f"give at most {MOST_PORTS}")
     return found
 
 
+def ports_of(target: Target, text: str) -> list[str]:
+    """The numbers of the ports; a name means the port of every host. Raises Refused for an unknown one."""
+    found: dict[str, None] = {}
+    for word in ports(text):
+        if word.isdigit():
+            found[word] = None
+        elif word in target.access.ports:
+            found |= {str(host.data["ports"][word]): None for host in target.access.inventory.hosts}
+        else:
+            raise Refused(f"no port {word!r}", f"give numbers, or one of {', '.join(target.access.ports)}")
+    return list(found)
+
+
 def refuse_ssh(target: Target, text: str) -> None:
     """Raises Refused where one of the ports is that of the host's SSH, which every fault exempts."""
     port = str(target.host.data.get("ssh_port", 22))
-    if port in ports(text):
+    if port in ports_of(target, text):
         raise Refused(f"port {port} is {target.host.name}'s SSH, which every fault exempts", "name other ports")
 
 

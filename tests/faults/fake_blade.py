@@ -315,5 +315,6 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except Failure as failure:
-        print(json.dumps({"code": failure.code, "success": False, "error": str(failure)}), file=sys.stderr)
+        answer = {"code": failure.code, "success": False, "error": str(failure)}
+        print(json.dumps(answer, separators=(",", ":")), file=sys.stderr)
         sys.exit(1)

@@ -53,7 +53,7 @@ BAD = (
     ("partition", {"shape": "one_way", "direction": "both"}, "no direction 'both'"),
     ("drop", {}, "neither peers nor ports"),
     ("drop", {"ports": "0"}, "no port '0'"),
-    ("reject", {"ports": "http"}, "no port 'http'"),
+    ("reject", {"ports": "HTTP!"}, "no port 'HTTP!'"),
     ("reject", {"ports": "70000"}, "no port '70000'"),
     ("reject", {"ports": "٣"}, "no port '٣'"),
     ("dns", {"how": "lie"}, "'lie' is not a way"),

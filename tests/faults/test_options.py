@@ -97,7 +97,7 @@ def test_any_target_is_hosts_or_a_problem(ways, spec):
 def test_any_peers_and_ports_are_addresses_and_numbers(ways, among, ports):
     target = Target("0badcafe", "db1", ways.inventory["db1"], ways, 60)
     try:
-        found = peers.addresses(target, among) + peers.ports(ports)
+        found = peers.addresses(target, among) + peers.ports_of(target, ports)
     except Problem:
         return
     assert all(set(one) <= set("0123456789abcdef.:/") for one in found)

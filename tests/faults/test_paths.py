@@ -89,6 +89,13 @@ def test_the_port_of_ssh_is_the_hosts_own(ways, target, monkeypatch, port, refus
     FAULTS["drop"](ports="2222" if refused == "22" else "22").refuse(there)
 
 
+def test_a_port_may_have_its_name_of_the_inventory(target):
+    assert peers.ports_of(target, "patroni, 5432,postgres") == ["8008", "5432"]
+    assert FAULTS["drop"](peers="db2", ports="patroni").cuts(target)[0].ports == ("8008",)
+    with pytest.raises(Refused, match="no port 'http_alt': give numbers, or one of .*patroni"):
+        peers.ports_of(target, "http_alt")
+
+
 # What ss prints: an IPv4 connection in IPv6 clothes, one over a second network, SSH, the controller's, a stranger's.
 SS = """\
 0 0 [::ffff:10.77.0.21]:5432 [::ffff:10.77.0.22]:40000

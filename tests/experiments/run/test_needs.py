@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from firedrill.cluster.patroni.system import Patroni
 from firedrill.experiments.catalogue import EXPERIMENTS
 from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
 from firedrill.experiments.model import Needs
@@ -40,6 +41,16 @@ def test_what_a_smaller_one_lacks_is_said(compact):
     assert lacking(compact, databases=3) == ["it needs 3 hosts with the role postgres, the inventory has 2"]
     assert "floating address" in lacking(compact, vip=True)[0]
     assert lacking(compact, proxies=2, vip=True, apps=2) != lacking(compact, vip=True)
+
+
+def test_a_timing_that_only_the_inventory_can_tell_is_named(lab, monkeypatch):
+    drill = replace(EXPERIMENTS["proxy_cut_from_patroni"], needs=Needs())
+    theirs = {"foreign": True, "timings": {"inter": 3, "fastinter": 1, "downinter": 1}}
+    hosts = tuple(replace(host, data=host.data | theirs) for host in lab.inventory.hosts)
+    access = replace(lab, inventory=replace(lab.inventory, hosts=hosts))
+    monkeypatch.setattr(Patroni, "settings", lambda self, access: access.profile)
+    assert needs.missing(drill, access) == ["it needs the timing `fall`: set it in `timings`"]
+    assert needs.missing(drill, lab) == []
 
 
 def test_a_power_command_that_is_missing_is_named(lab):
