@@ -49,12 +49,11 @@ def _of_etcd(endpoint: tuple[str, int], access: Access) -> list[Pair]:
     """What one member reports of all; nothing if it does not answer."""
     try:
         with etcd.client(endpoint, access, DEADLINE_S) as client:
-            members = list(client.members)
-    except etcd.ERRORS:
+            return [
+                (coordinator.host_name(member, access), one)
+                for member in client.members
+                for url in (*member.client_urls, *member.peer_urls)
+                if (one := urlsplit(url).hostname)
+            ]
+    except (*etcd.ERRORS, ValueError):
         return []
-    return [
-        (coordinator.host_name(member, access), one)
-        for member in members
-        for url in (*member.client_urls, *member.peer_urls)
-        if (one := urlsplit(url).hostname)
-    ]
