@@ -17,7 +17,6 @@ ALONE = ("cpu", "mem", "disk")
 NO_RECORD = 67002
 # Without the first its flags are unknown, without the second nothing happens.
 PARTS = ("yaml/*os-spec*.yaml", "bin/chaos_os")
-MOST_WORDS = 300
 UID = "fd0d0000"  # blade wants 16 hexadecimal digits; ours end with the injection's id
 
 
@@ -87,7 +86,8 @@ def create_text(target: Target, words: str) -> str:
         # An error of its own is JSON; one of its command line is plain text, with the usage behind it.
         """why=$(echo "$said" | sed -n 's/.*"error": *"\\(.*\\)"[,}].*/\\1/p' | head -1)\n"""
         """[ -n "$why" ] || why=$(echo "$said" | grep -m1 .) || true\n"""
-        f"""echo "chaosblade: ${{why:-no answer}}" | cut -c 1-{MOST_WORDS} >&2; exit 1; }}"""
+        # The cause comes last, after the command that failed.
+        """echo "chaosblade: ${why:-no answer}" | sed -E 's/^(.{120}).*(.{200})$/\\1 ... \\2/' >&2; exit 1; }"""
     )
 
 

@@ -28,7 +28,7 @@ def target() -> Target:
     ("\nError: unknown flag: --x\nUsage:\n  blade create", 1, "chaosblade: Error: unknown flag: --x"),
     ('{"code":200,"success":false}', 0, 'chaosblade: {"code":200,"success":false}'),
     ("", 1, "chaosblade: no answer"),
-    ("x" * 5000, 1, f"chaosblade: {'x' * 288}"),
+    ("x" * 5000 + "the cause", 1, f"chaosblade: {'x' * 108} ... {'x' * 191}the cause"),
 ])  # fmt: skip
 def test_its_own_words_are_the_reason(target, tmp_path, answer, code, reason):
     program = tmp_path / "blade"
