@@ -209,7 +209,7 @@ class System(Protocol):
         ...
 
     def how_it_came_back(self, access: Access, name: str, since_s: float) -> str:
-        """What a node did to follow the leader again since then (seconds since the epoch, by clock.py)."""
+        """What a node did to follow the leader again since then (s, by the run's clock). Raises Problem if unknown."""
         ...
 
     def recover(self, access: Access) -> list[str]:

@@ -200,9 +200,13 @@ class UntilCaughtUp:
         took = run.system.until_caught_up(run.access, name, self.within_s)
         t, how = clock.now(), None
         if took is not None:
-            how = run.system.how_it_came_back(run.access, name, run.began_s)
+            try:
+                how = run.system.how_it_came_back(run.access, name, run.began_s)
+            except Problem as problem:  # not observed
+                run.note(str(problem))
         run.record("caught_up", host=name, t=t, ok=took is not None, by=how)
-        run.tell(f"{name}: has caught up by {how}" if how else f"{name}: has not caught up in {self.within_s:g} s")
+        ways = f"has caught up by {how or 'unknown means'}"
+        run.tell(f"{name}: {ways}" if took is not None else f"{name}: has not caught up in {self.within_s:g} s")
 
 
 # Every kind of step. A new one is a class above and a row here.

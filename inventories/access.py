@@ -29,10 +29,11 @@ PATRONI_DEFAULTS = {
 
 @dataclass(frozen=True)
 class Access:
-    """The access to one cluster. Passwords are masked in its repr."""
+    """The access to one cluster. Passwords are masked in its repr. `one_proxy`: clients use the first proxy alone."""
 
     inventory: Inventory
     passwords: secrets.Secrets = field(repr=False)
+    one_proxy: bool = False
 
     @property
     def data(self) -> dict[str, Any]:
@@ -69,22 +70,25 @@ class Access:
 
     @property
     def through_proxy(self) -> bool:
-        """Whether clients connect to one address in front of the databases; otherwise libpq tries each database."""
+        """Whether clients connect to proxies in front of the databases; otherwise libpq tries each database."""
         return bool(self.data.get("vip") or self.inventory.role("proxy"))
 
     @property
     def front(self) -> str:
-        """The address that users connect to: the floating one, else the first proxy's, else all the databases'."""
+        """The addresses that users connect to: the floating one, else those of all proxies, else of all databases.
+
+        Several are separated by commas, as libpq takes them.
+        """
         if vip := self.data.get("vip"):
             return str(vip)
-        if proxies := self.inventory.role("proxy"):
-            return proxies[0].address
-        return ",".join(host.address for host in self.inventory.role("postgres"))
+        proxies = self.inventory.role("proxy")
+        hosts = proxies[: 1 if self.one_proxy else None] or self.inventory.role("postgres")
+        return ",".join(host.address for host in hosts)
 
     @property
-    def http_url(self) -> str:
-        """The base URL of the weather API as users see it."""
-        return f"http://{self.front}:{self.ports['http']}"
+    def http_urls(self) -> list[str]:
+        """The base URLs of the weather API; each connection of a user takes any of them."""
+        return [f"http://{address}:{self.ports['http']}" for address in self.front.split(",")]
 
     def haproxy_csv_url(self, host: Host) -> str:
         """The statistics of one proxy."""
@@ -93,18 +97,22 @@ class Access:
     # -- SQL ---------------------------------------------------------------------------------------------
 
     def sql_front(self) -> dict[str, Any]:
-        """psycopg's arguments for a write connection of a client: through the proxy, else to the leader."""
+        """psycopg's arguments for a write connection of a client: through a proxy, else to the leader."""
         if self.through_proxy:
-            return self._sql(self.front, self.ports["write"])
+            return self._sql_through(self.ports["write"])
         return self._sql_any() | {"target_session_attrs": "read-write"}
 
     def sql_read(self) -> dict[str, Any]:
         """psycopg's arguments for a connection that reads: through the proxy to a replica, else to any node."""
-        return self._sql(self.front, self.ports["read"]) if self.through_proxy else self._sql_any()
+        return self._sql_through(self.ports["read"]) if self.through_proxy else self._sql_any()
 
     def sql_node(self, host: Host) -> dict[str, Any]:
         """psycopg's arguments for a connection to one node, not through the proxy."""
         return self._sql(host.address, host.data["ports"]["postgres"])
+
+    def _sql_through(self, port: int) -> dict[str, Any]:
+        """Through the floating address, or through any proxy: in random order, as for _sql_any."""
+        return self._sql(self.front, port) | ({"load_balance_hosts": "random"} if "," in self.front else {})
 
     def _sql_any(self) -> dict[str, Any]:
         ports = ",".join(str(host.data["ports"]["postgres"]) for host in self.inventory.role("postgres"))

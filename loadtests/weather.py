@@ -4,7 +4,8 @@
     locust -f loadtests/weather.py --headless -u 20 -r 20 -t 60           one minute; -u 40 doubles the rate
     locust -f loadtests/weather.py -H http://192.0.2.1 ...                another address than the inventory's
 
-The address comes from $FIREDRILL_INVENTORY or inventories/lab.py, other rates from $FIREDRILL_LOAD (arrivals.py).
+The address comes from $FIREDRILL_INVENTORY or inventories/lab.py; of several (separated by commas: a cluster without a
+floating address) each connection takes any. Other rates come from $FIREDRILL_LOAD (arrivals.py).
 Requests start on schedule whatever the outcome of earlier ones, and time out after 5 s.
 """
 
@@ -63,7 +64,7 @@ class WeatherUser(Arrival, FastHttpUser):
 
     def _session(self) -> FastHttpSession:
         return FastHttpSession(
-            base_url=self.host,
+            base_url=random.choice(str(self.host).split(",")),
             request_event=self.environment.events.request,
             network_timeout=TIMEOUT,
             connection_timeout=TIMEOUT,
@@ -125,4 +126,4 @@ def _forecast(identity: str) -> dict:
 def find_address(environment, **_: object) -> None:
     """Use the address of the inventory if none was given."""
     if not environment.host:
-        environment.host = cluster_access().http_url
+        environment.host = ",".join(cluster_access().http_urls)

@@ -20,8 +20,11 @@ CAUGHT_UP = (
     " FROM pg_stat_replication WHERE lower(application_name) = lower(%s)"
 )
 # What Patroni logs, the more expensive first.
-RECOVERY_LOGS = (("replica has been created using", "a new base copy"), ("running pg_rewind", "pg_rewind"))
-BY_REPLICATION = "its WAL alone"
+RECOVERY_LOGS = (
+    ("replica has been created using", "a new base copy"),
+    ("running pg_rewind", "pg_rewind"),
+    ("following a leader", "its WAL alone"),  # Patroni says so in each loop of a replica
+)
 
 
 def leader(access: Access) -> str:
@@ -95,13 +98,19 @@ def until_caught_up(access: Access, name: str, within_s: float) -> float | None:
 
 
 def how_it_came_back(access: Access, name: str, since_s: float) -> str:
-    """What a node's Patroni logged about following the leader again since then (by the run's clock)."""
+    """What a node's Patroni logged about following the leader again since then (by the run's clock). Raises Problem.
+
+    A log that does not say so proves nothing: it may be another unit's, or a terse one.
+    """
     host = access.inventory[name]
-    unit = shlex.quote(processes.unit("patroni", host))
+    unit = processes.unit("patroni", host)
     try:
         with ssh.connect(host) as connection:
             since = since_s + host_clock.offset(connection)[0] / clock.SECOND
-            log = ssh.sh(connection, f"journalctl -u {unit} -o cat --since @{since:.0f}", check=False)
-    except (ssh.Unreachable, ValueError) as problem:  # the latter: no time in its answer
-        return f"unknown ({problem})"
-    return next((how for words, how in RECOVERY_LOGS if words in log), BY_REPLICATION)
+            log = ssh.sh(connection, f"journalctl -u {shlex.quote(unit)} -o cat --since @{since:.0f}", check=False)
+    except ValueError as error:  # no time in its answer
+        raise Problem(f"{name}: its log cannot be read ({error})", "log in by hand") from None
+    how = next((how for words, how in RECOVERY_LOGS if words in log), None)
+    if how is None:
+        raise Problem(f"{name}: the log of {unit} does not tell how it came back", "check `units` in the inventory")
+    return how

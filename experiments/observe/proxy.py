@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from firedrill.cluster import names
 from firedrill.cluster.observer import Event, Observer, Write
 from firedrill.cluster.on_change import on_change
 from firedrill.inventories.access import Access
@@ -60,13 +61,12 @@ async def _ask(access: Access, host: Host, client: httpx.AsyncClient) -> list[di
 def servers(statistics: str, access: Access, host: Host) -> list[dict[str, Any]]:
     """The servers in a proxy's statistics (CSV), by inventory names. Raises ValueError for any other text."""
     backends = {theirs: ours for ours, theirs in host.data["haproxy_backends"].items()}
-    hosts = {one.address: one.name for one in access.inventory.hosts}
     return [
         {
             "reachable": True,
             "purpose": PURPOSES.get(backends.get(row["pxname"], row["pxname"])),
             "backend": row["pxname"],
-            "server": hosts.get((row.get("addr") or "").rsplit(":", 1)[0], row["svname"]),
+            "server": names.server_of(access, row["svname"], row.get("addr") or ""),
             "status": row["status"],
             "check": row.get("check_status") or None,
             "error": None,
@@ -88,16 +88,27 @@ def _rows(statistics: str) -> list[dict[str, str]]:
 
 def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
     """Every proxy must report the backend for writes."""
-    shown = [_found(host.name, [event for event in events if event["host"] == host.name]) for host in proxies(access)]
+    shown = [_found(host, [event for event in events if event["host"] == host.name]) for host in proxies(access)]
     return all(works for works, _ in shown), "; ".join(text for _, text in shown)
 
 
-def _found(name: str, events: Sequence[Event]) -> tuple[bool, str]:
-    writes = [event for event in events if event["purpose"] == "write"]
+def _found(host: Host, events: Sequence[Event]) -> tuple[bool, str]:
+    name, writes = host.name, [event for event in events if event["purpose"] == "write"]
     if not writes:
-        return False, f"{name} {next((event['error'] for event in events if event['error']), 'has no such backend')}"
+        return False, f"{name}: {_no_writes(host, events)}"
     up = sorted({event["server"] for event in writes if str(event["status"]).startswith("UP")})
     return True, f"{name} sends writes to {', '.join(up) or 'nobody'}"
+
+
+def _no_writes(host: Host, events: Sequence[Event]) -> str:
+    """Why no server for writes was seen."""
+    if not events:
+        return "no sample"
+    if error := next((event["error"] for event in events if event["error"]), None):
+        return str(error)
+    wanted = host.data["haproxy_backends"]["postgres_write"]
+    there = ", ".join(sorted({str(event["backend"]) for event in events}))
+    return f"no backend {wanted!r}, it has {there}: name it in `haproxy_backends`"
 
 
 OBSERVER = Observer(

@@ -69,4 +69,4 @@ def without_vip(access: Access) -> Access:
         replace(host, data={key: value for key, value in host.data.items() if key != "vip"})
         for host in access.inventory.hosts
     )
-    return replace(access, inventory=replace(access.inventory, hosts=tuple(hosts)))
+    return replace(access, inventory=replace(access.inventory, hosts=tuple(hosts)), one_proxy=True)

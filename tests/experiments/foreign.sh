@@ -1,16 +1,19 @@
-# One host of a cluster that is nothing like ours: etcd with passwords, Patroni and PostgreSQL on the same three hosts,
-# other ports, paths, service names, scope and users; no proxy, no app. Run on each host: sh -s NUMBER ADDRESS...
+# One host of a cluster that is nothing like ours. Three hosts run etcd with passwords, Patroni and PostgreSQL; one is as
+# Debian's pg_createconfig_patroni makes it, and one more has the same software and no etcd. Other ports, paths, service
+# names, scope and users, members such as PG-ALPHA.prod; no proxy, no app.
+# Run on each host: TOKEN=... sh -s NUMBER MEMBER ADDRESS...
 set -eu
-number=$1; shift
+number=$1 name=$2; shift 2
 me=$(eval echo \$$number)
 members= hosts= other=0
-for address in "$@"; do
+for address in "$1" "$2" "$3"; do
     other=$((other + 1))
     members="$members${members:+,}member$other=http://$address:12380" hosts="$hosts${hosts:+, }$address:12379"
 done
-install -d -o postgres -g postgres -m 700 /srv/etcd /srv/pg /srv/pg-logs
 
-cat >/etc/systemd/system/dcs.service <<EOF
+etcd() {
+    install -d -o postgres -g postgres -m 700 /srv/etcd
+    cat >/etc/systemd/system/dcs.service <<UNIT
 [Unit]
 Wants=network-online.target
 After=network-online.target
@@ -23,9 +26,23 @@ ExecStart=/usr/bin/etcd --name member$number --data-dir /srv/etcd --initial-clus
   --listen-client-urls http://$me:12379 --advertise-client-urls http://$me:12379
 [Install]
 WantedBy=multi-user.target
-EOF
+UNIT
+    systemctl daemon-reload
+    systemctl enable --quiet --now dcs
+    until ETCDCTL_API=3 etcdctl --endpoints=http://$me:12379 endpoint health >/dev/null 2>&1 ||
+        ETCDCTL_API=3 etcdctl --endpoints=http://$me:12379 --user root:etcd-pw-$TOKEN endpoint health >/dev/null 2>&1
+    do sleep 0.2; done
+    if [ "$number" = 1 ]; then
+        ctl() { ETCDCTL_API=3 etcdctl --endpoints=http://$me:12379 "$@" >/dev/null; }
+        ctl user add root:etcd-pw-$TOKEN
+        ctl user grant-role root root
+        ctl auth enable
+    fi
+}
 
-cat >/etc/systemd/system/pgha.service <<EOF
+of_their_own() {
+    install -d -o postgres -g postgres -m 700 /srv/pg /srv/pg-logs
+    cat >/etc/systemd/system/pgha.service <<UNIT
 [Unit]
 After=network-online.target dcs.service
 [Service]
@@ -36,12 +53,11 @@ TimeoutSec=60
 ExecStart=/usr/bin/patroni /etc/pgha.yml
 [Install]
 WantedBy=multi-user.target
-EOF
-
-cat >/etc/pgha.yml <<EOF
-scope: orders
-namespace: /db/
-name: node-$number
+UNIT
+    cat >/etc/pgha.yml <<CONFIG
+scope: 17-main
+namespace: /postgresql-common/
+name: $name
 etcd3: {hosts: [$hosts], username: root, password: etcd-pw-$TOKEN}
 restapi:
   listen: $me:18008
@@ -53,7 +69,14 @@ bootstrap:
     loop_wait: 2
     retry_timeout: 5
     synchronous_mode: true
-    postgresql: {use_pg_rewind: true, use_slots: true, parameters: {wal_retrieve_retry_interval: 500ms}}
+    postgresql:
+      use_pg_rewind: true
+      use_slots: true
+      parameters: {wal_retrieve_retry_interval: 500ms}
+      pg_hba:
+      - local all all trust
+      - host all all 0.0.0.0/0 scram-sha-256
+      - host replication copier 0.0.0.0/0 scram-sha-256
   initdb: [encoding: UTF8, data-checksums]
 postgresql:
   listen: $me:6432
@@ -68,21 +91,24 @@ postgresql:
     logging_collector: "on"
     log_directory: /srv/pg-logs
     log_line_prefix: "%m [%p] "
-  pg_hba:
-  - local all all trust
-  - host all all 0.0.0.0/0 scram-sha-256
-  - host replication copier 0.0.0.0/0 scram-sha-256
-EOF
-chown postgres /etc/pgha.yml
-chmod 600 /etc/pgha.yml
-systemctl daemon-reload
-systemctl enable --quiet --now dcs
-until ETCDCTL_API=3 etcdctl --endpoints=http://$me:12379 endpoint health >/dev/null 2>&1 ||
-    ETCDCTL_API=3 etcdctl --endpoints=http://$me:12379 --user root:etcd-pw-$TOKEN endpoint health >/dev/null 2>&1; do sleep 0.2; done
-if [ "$number" = 1 ]; then
-    ctl() { ETCDCTL_API=3 etcdctl --endpoints=http://$me:12379 "$@" >/dev/null; }
-    ctl user add root:etcd-pw-$TOKEN
-    ctl user grant-role root root
-    ctl auth enable
-fi
-systemctl enable --quiet --now pgha
+CONFIG
+    chown postgres /etc/pgha.yml
+    chmod 600 /etc/pgha.yml
+    systemctl daemon-reload
+    systemctl enable --quiet --now pgha
+}
+
+of_debian() {
+    echo "etcd3: {hosts: [$hosts], username: root, password: etcd-pw-$TOKEN}" >/etc/patroni/dcs.yml
+    sed -i -e "s/^name: .*/name: $name/" -e "s/@API_PORT@/18009/" \
+        -e "s/^#  authentication:/  authentication:/" \
+        -e "s/^#    username: username/    username: operator/" -e "s/^#    password: password/    password: rest-pw-$TOKEN/" \
+        -e "s/username: \"replicator\"/username: copier/" -e "s/password: \"rep-pass\"/password: copy-pw-$TOKEN/" \
+        -e "s/username: \"postgres\"/username: dba/" -e "s/^      password:\$/      password: sql-pw-$TOKEN/" \
+        /etc/patroni/config.yml.in
+    pg_createconfig_patroni --hostip=$me --network=0.0.0.0/0 --port=5433 17 main
+    systemctl enable --quiet --now patroni@17-main
+}
+
+if [ "$number" -le 3 ]; then etcd; fi
+if [ "$number" = 4 ]; then of_debian; else of_their_own; fi

@@ -3,33 +3,43 @@
 import json
 import signal
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from firedrill.cluster import ssh
+from firedrill.cluster import names, ssh
 from firedrill.cluster.each import each
-from firedrill.cluster.patroni import coordinator, dialect, rest
+from firedrill.cluster.patroni import coordinator, dialect, operations, rest, steady
 from firedrill.cluster.patroni import settings as timings
+from firedrill.experiments.catalogue import EXPERIMENTS
 from firedrill.experiments.judge.facts import TurningPoint
 from firedrill.experiments.judge.recording import load_events
 from firedrill.experiments.run import logs
 from firedrill.inventories.access import access
-from firedrill.inventories.read import read
-from tests.experiments.cluster.helpers import missed_times, under_way
+from firedrill.inventories.read import Host, read
+from tests.experiments.cluster.helpers import configure, missed_times, run, under_way
 from tests.labs import ROOT, place
 
 pytestmark = pytest.mark.lab("foreign")
 NAME, SUBNET = place("foreign")
 TOKEN = "7xQzw2"
-NAMES = ("alpha", "beta", "gamma")
+NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
+LEFT_OUT = "epsilon"
 INVENTORY = """
-def _host(name, number):
-    return name, {{"ssh_hostname": f"{subnet}.{{10 + number}}", "patroni_name": f"node-{{number}}"}}
+def _host(name, number, **more):
+    return name, {{"ssh_hostname": f"{subnet}.{{10 + number}}", "patroni_name": f"PG-{{name.upper()}}.prod"}} | more
 
 
-postgres = etcd = [_host("alpha", 1), _host("beta", 2), _host("gamma", 3)]
+_debian = {{
+    "units": {{"patroni": "patroni@17-main"}},
+    "ports": {{"patroni": 18009, "postgres": 5433}},
+    "postgres_data": "/var/lib/postgresql/17/*",
+    "postgres_logs": ["/var/log/postgresql/*.log"],
+}}
+etcd = [_host("alpha", 1), _host("beta", 2), _host("gamma", 3)]
+postgres = [*etcd, _host("delta", 4, **_debian), _host("epsilon", 5)]
 all = (
     postgres,
     {{
@@ -42,8 +52,8 @@ all = (
         }},
         "chaos_allowed": True,
         "foreign": True,
-        "cluster": "orders",
-        "patroni_namespace": "/db/",
+        "cluster": "17-main",
+        "patroni_namespace": "/postgresql-common/",
         "secrets_file": "{secrets}",
         "database": "orders",
         "ports": {{"etcd": 12379, "patroni": 18008, "postgres": 6432}},
@@ -81,11 +91,12 @@ def _build(ways) -> None:
     def one(pair):
         number, host = pair
         with ssh.connect(host) as connection:
-            ssh.sh(connection, f"TOKEN={TOKEN} sh -s {number} {addresses}", stdin=text, seconds=120)
+            name = names.member_of(ways, host.name)
+            ssh.sh(connection, f"TOKEN={TOKEN} sh -s {number} {name} {addresses}", stdin=text, seconds=120)
 
     each(one, list(enumerate(hosts, 1)))
-    deadline = time.monotonic() + 120
-    while len([m for m in rest.view(ways).members if m.state in ("running", "streaming")]) < 3:
+    deadline = time.monotonic() + 180
+    while len([m for m in rest.view(ways).members if m.state in ("running", "streaming")]) < len(NAMES):
         assert time.monotonic() < deadline, rest.view(ways)
         time.sleep(0.5)
     with psycopg.connect(**ways.sql_front() | {"dbname": "postgres"}, autocommit=True) as connection:
@@ -103,6 +114,7 @@ def test_the_cluster_is_seen_under_the_names_of_the_inventory(ways):
     assert view.leader.name in NAMES
     assert coordinator.leader(ways) in NAMES
     assert coordinator.has_quorum(ways)
+    assert coordinator.members(ways) == ("alpha", "beta", "gamma")
     settings = timings.in_effect(ways)
     assert (settings["ttl"], settings["primary_start_timeout"], settings["synchronous_mode"]) == (20, 300, "on")
     assert not (ways.inventory.path.parent / "secrets.json").exists(), "no passwords are made for another's cluster"
@@ -176,9 +188,12 @@ def _text(process: Path, name: str = "cmdline") -> bytes:
         (f"sql-pw-{TOKEN}", "wrong", {"users", "write_probe", "node_probe", "schema"}),
         ("rest.password", "no.password", {"credentials to change settings"}),
         (f"etcd-pw-{TOKEN}", "wrong", {"leadership"}),
-        ('"patroni": 18008', '"patroni": 18009', {"members", "credentials to change settings", "settings"}),
-        ('"orders",\\n        "patroni_namespace"', '"nobody",\\n        "patroni_namespace"', {"leadership"}),
-        ('"pgha"', '"patroni"', {f"services on {name}" for name in NAMES}),
+        ('"patroni": 18008', '"patroni": 18010', {"members"}),
+        ('"17-main",\\n        "patroni_namespace"', '"nobody",\\n        "patroni_namespace"', {"leadership"}),
+        ('"pgha"', '"patroni"', {f"services on {name}" for name in NAMES if name != "delta"}),
+        ("PG-{name", "pg_{name", {"members of the cluster"}),
+        (', _host("epsilon", 5)]', "]", {"members of the cluster"}),
+        ("return name, {", 'name = {"beta": "b"}.get(name, name); return name, {', {"members of the cluster"}),
     ],
 )
 def test_the_doctor_finds_what_is_wrong(foreign, command, was, now, broken):
@@ -230,9 +245,82 @@ def test_a_power_cut_of_its_leader_is_drilled_to_a_verdict(foreign, command, tmp
     assert len(acked) > 100 and acked <= there, "what they were told to be written is counted, too"
 
 
+def test_the_leader_is_isolated_and_no_second_primary_takes_writes(foreign, command, tmp_path):
+    done = command(
+        "experiments", "-i", foreign, "run", "split_brain_leader_isolated", "--json", "--reports", tmp_path, seconds=600
+    )
+    assert done.returncode in (0, 1), done.stderr
+    verdict = json.loads(done.stdout)
+    judged = {item["metric"]: item["verdict"] for item in verdict["expectations"]}
+    assert [judged[metric] for metric in ("lost", "dual_primary_ms", "steady_after")] == ["pass"] * 3, verdict["why"]
+    assert missed_times(verdict) == [], verdict["why"]
+    assert verdict["unwatched"] == []
+
+
+# -- a member that the inventory leaves out ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Promote:
+    """Somebody promotes a replica behind Patroni's back."""
+
+    host: Host
+
+    def carry_out(self, run) -> None:
+        with ssh.connect(self.host) as connection:
+            ssh.sh(connection, "systemctl kill --signal=STOP --kill-whom=main pgha")
+            ssh.sh(connection, "runuser -u postgres -- /usr/lib/postgresql/17/bin/pg_ctl -D /srv/pg/main -w promote")
+
+
+@pytest.fixture
+def without_it(foreign, ways):
+    """The same cluster by an inventory that leaves one member out, which is a replica; it follows again afterwards."""
+    file = foreign.with_name("without.py")
+    file.write_text(foreign.read_text().replace(', _host("epsilon", 5)]', "]"))
+    if rest.view(ways).leader.name == LEFT_OUT:
+        operations.switchover(ways, 30)
+    yield access(read(file))
+    with ssh.connect(ways.inventory[LEFT_OUT]) as connection:
+        ssh.sh(connection, "systemctl kill --signal=CONT --kill-whom=main pgha")
+    deadline = time.monotonic() + 120
+    while steady.missing(ways, rest.view(ways)):
+        assert time.monotonic() < deadline, rest.view(ways)
+        time.sleep(0.5)
+
+
+def test_a_member_that_nobody_watches_is_promoted_by_hand(without_it, ways, tmp_path):
+    """It is a second primary, and nobody sees it: the verdict says so instead of `never two primaries`."""
+    killed = EXPERIMENTS["patroni_killed"]
+    steps = (Promote(ways.inventory[LEFT_OUT]), *killed.steps)
+    verdict, events = run(without_it, replace(killed, steps=steps), tmp_path)
+    assert (verdict["verdict"], verdict["unwatched"]) == ("unknown", ["PG-EPSILON.prod"])
+    assert verdict["why"][0].startswith("PG-EPSILON.prod is a member of the cluster and nobody watched it")
+    assert (verdict["dual_primary_ms"], verdict["lost"], verdict["diverged"]) == (None, None, None)
+    assert next(e for e in events if e["kind"] == "run")["unwatched"] == ["PG-EPSILON.prod"]
+    with psycopg.connect(**ways.sql_node(ways.inventory[LEFT_OUT])) as connection:
+        assert connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,), "it was a primary all the time"
+
+
+# -- the cluster's own mode ----------------------------------------------------------------------------------
+
+
+def test_a_paused_cluster_is_not_drilled(foreign, ways, command, tmp_path):
+    rest.change_configuration(ways, {"pause": True})
+    try:
+        done = command("experiments", "-i", foreign, "run", "leader_power_cut", "--reports", tmp_path)
+        assert (done.returncode, "the cluster is paused (maintenance mode)" in done.stderr) == (2, True), done.stderr
+        done = command("faults", "-i", foreign, "inject", "kill", "leader", "--process", "postgres")
+        assert (done.returncode, "the cluster is paused (maintenance mode)" in done.stderr) == (2, True), done.stderr
+        done = command("experiments", "-i", foreign, "doctor", "--json")
+        found = {row["what"]: row for row in json.loads(done.stdout)["checks"]}
+        assert (found["mode"]["ok"], found["mode"]["found"]) == (False, "the cluster is paused (maintenance mode)")
+    finally:
+        configure(ways, pause=None)
+
+
 def test_the_log_of_its_etcd_is_read_under_its_own_name(ways):
     """A member that is started anew says so; in a drill it hangs on who leads etcd whether any has a word to say."""
-    name = next(name for name in NAMES if name != coordinator.leader(ways))
+    name = next(name for name in NAMES[:3] if name != coordinator.leader(ways))
     with ssh.connect(ways.inventory[name]) as connection:
         begins = TurningPoint(time.time_ns(), "etcd is started anew")
         ssh.sh(connection, "systemctl restart dcs")

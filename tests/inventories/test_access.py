@@ -38,16 +38,21 @@ def test_a_name_added_later_gets_a_password_and_the_rest_keep_theirs(tmp_path):
 
 def test_access_shows_no_password(tmp_path):
     there = access(with_secrets(read(), tmp_path / "secrets.json"))
-    assert there.http_url == "http://10.77.0.100:80"
+    assert there.http_urls == ["http://10.77.0.100:80"]
     assert there.sql_front()["host"] == "10.77.0.100"
     assert there.etcd[0] == ("10.77.0.11", 2379)
     assert not any(password in repr(there) for password in there.passwords.values())
 
 
-def test_without_a_floating_address_the_first_proxy_is_the_front(tmp_path):
+def test_without_a_floating_address_clients_get_all_proxies(tmp_path):
     inventory = with_secrets(read(), tmp_path / "secrets.json")
     hosts = tuple(replace(host, data={k: v for k, v in host.data.items() if k != "vip"}) for host in inventory.hosts)
-    assert access(replace(inventory, hosts=hosts)).front == "10.77.0.31"
+    there = access(replace(inventory, hosts=hosts))
+    assert there.front == "10.77.0.31,10.77.0.32"
+    assert there.http_urls == ["http://10.77.0.31:80", "http://10.77.0.32:80"]
+    assert (there.sql_front()["host"], there.sql_front()["port"]) == ("10.77.0.31,10.77.0.32", 5000)
+    assert there.sql_read()["load_balance_hosts"] == "random"
+    assert replace(there, one_proxy=True).http_urls == ["http://10.77.0.31:80"]
 
 
 # -- existing clusters -------------------------------------------------------------------------------

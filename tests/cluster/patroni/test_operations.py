@@ -10,6 +10,7 @@ from firedrill.cluster import ssh
 from firedrill.cluster.patroni import operations, rest
 from firedrill.cluster.system import PRIMARY, Member, View
 from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
 
@@ -73,3 +74,26 @@ def test_the_log_of_its_own_unit_is_read(access, monkeypatch):
     monkeypatch.setattr(ssh, "sh", lambda _, command, **__: commands.append(command) or "INFO: running pg_rewind from")
     assert operations.how_it_came_back(access, "db2", 5) == "pg_rewind"
     assert commands == ["journalctl -u pgha.service -o cat --since @3"], "by the host's own clock"
+
+
+@pytest.mark.parametrize(
+    ("log", "how"),
+    [
+        ("INFO: replica has been created using basebackup\nINFO: running pg_rewind", "a new base copy"),
+        ("INFO: no action. I am (node-2), a secondary, and following a leader (db1)", "its WAL alone"),
+    ],
+)
+def test_the_log_says_how_a_node_came_back(access, monkeypatch, log, how):
+    monkeypatch.setattr(ssh, "connect", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(operations.host_clock, "offset", lambda _: (0, 1000))
+    monkeypatch.setattr(ssh, "sh", lambda *_, **__: log)
+    assert operations.how_it_came_back(access, "db2", 5) == how
+
+
+@pytest.mark.parametrize("log", ["", "-- No entries --", "Started pgha.service"])
+def test_a_log_that_does_not_say_it_proves_nothing(access, monkeypatch, log):
+    monkeypatch.setattr(ssh, "connect", lambda _: contextlib.nullcontext())
+    monkeypatch.setattr(operations.host_clock, "offset", lambda _: (0, 1000))
+    monkeypatch.setattr(ssh, "sh", lambda *_, **__: log)
+    with pytest.raises(Problem, match="db2: the log of pgha.service does not tell how it came back"):
+        operations.how_it_came_back(access, "db2", 5)

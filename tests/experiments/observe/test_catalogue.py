@@ -104,7 +104,14 @@ def test_of_the_proxies_the_backend_for_writes(lab):
 
     works, text = found(lab, "proxy", server("lb1"), server("lb2", status="DOWN"))
     assert (works, text) == (True, "lb1 sends writes to db1; lb2 sends writes to nobody")
-    assert found(lab, "proxy", server("lb1"), server("lb2", purpose=None))[0] is False
+    other = server("lb2", purpose=None) | {"backend": "pgsql"}
+    assert found(lab, "proxy", server("lb1"), other) == (
+        False,
+        "lb1 sends writes to db1; lb2: no backend 'postgres_write', it has pgsql: name it in `haproxy_backends`",
+    )
+    silent = server("lb2", purpose=None) | {"error": "HTTP 502"}
+    assert found(lab, "proxy", server("lb1"), silent)[1].endswith("lb2: HTTP 502")
+    assert found(lab, "proxy", server("lb1"))[1].endswith("lb2: no sample")
 
 
 def test_of_the_members_that_each_is_reachable(lab):
