@@ -45,7 +45,8 @@ def check(path: Path, host: str, data: Mapping[str, Any], defaults: Mapping[str,
     """Refuse typos in a host's data, and unknown entries of keys with fixed entries. Raises InventoryProblem."""
     where = f"{host} in {path}"
     known = defaults.keys() | set(OPTIONAL)
-    _refuse_unknown(where, [key for key in data if difflib.get_close_matches(key, known, 1, TYPO)], known)
+    typos = [key for key in data if key not in known and difflib.get_close_matches(key, known, 1, TYPO)]
+    _refuse_unknown(where, typos, known)
     entries = ENTRIES | {key: tuple(defaults[key]) for key in LIKE_DEFAULT}
     for key, names in entries.items():
         _refuse_unknown(f"{key} of {where}", data.get(key) or {}, names)

@@ -10,10 +10,10 @@ import json
 import os
 import re
 import runpy
-import subprocess
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import run
 from typing import Any
 
 from firedrill import package
@@ -139,7 +139,7 @@ def with_defaults(data: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]
 
 def _ask_pyinfra(path: Path) -> list[dict[str, Any]]:
     command = package.command("pyinfra", "--json", str(path), "debug-inventory")
-    done = subprocess.run(command, capture_output=True, text=True, env=package.environment(), check=False)
+    done = run(command, capture_output=True, text=True, env=package.environment(), check=False)
     if done.returncode == 0 and done.stdout.startswith("["):
         return json.loads(done.stdout)
     last = (done.stderr.strip() or done.stdout.strip() or "no answer").splitlines()[-1].strip()

@@ -14,6 +14,7 @@ import pytest
 
 from firedrill.inventories import read
 from firedrill.lab import doctor
+from tests.forked import Forked
 from tests.labs import ROOT, WITH_US, run_folder
 
 pytest_plugins = ["tests.groups"]
@@ -40,8 +41,24 @@ def command() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
+@pytest.fixture(scope="session")
+def quick() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Run one of our commands that ends quickly, without starting Python: `quick("faults", "list")`."""
+    ours = Forked(*(f"firedrill.{name}.__main__" for name in ("lab", "faults", "experiments")))
+    yield lambda name, *arguments, **environment: ours.run(f"firedrill.{name}", *arguments, **environment)
+    ours.close()
+
+
+@pytest.fixture(scope="session")
+def pyinfra() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Run pyinfra: `pyinfra("--dry", inventory, deploy)`."""
+    forked = Forked("pyinfra_cli.main")
+    yield lambda *arguments, **environment: forked.run("pyinfra", *arguments, **environment)
+    forked.close()
+
+
 @pytest.fixture(scope="session", autouse=True)
-def inventories_are_read_once() -> Iterator[None]:
+def inventories_are_read_once(pyinfra) -> Iterator[None]:
     """Reading one takes pyinfra a second: once per file and content is enough."""
     ask, known = read._ask_pyinfra, {}
 
@@ -51,8 +68,12 @@ def inventories_are_read_once() -> Iterator[None]:
             known[key] = ask(path)
         return copy.deepcopy(known[key])
 
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        return pyinfra(*command[command.index("pyinfra") + 1 :], cwd=Path.cwd())
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(read, "_ask_pyinfra", once)
+        patch.setattr(read, "run", run)
         yield
 
 

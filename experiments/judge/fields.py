@@ -32,11 +32,11 @@ class Kind(NamedTuple):
 
 
 def _integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and -MOST <= value <= MOST
+    return type(value) is int and -MOST <= value <= MOST
 
 
 def _number(value: Any) -> bool:
-    return _integer(value) or (isinstance(value, float) and math.isfinite(value))
+    return _integer(value) or (type(value) is float and math.isfinite(value))
 
 
 def _scalar(value: Any) -> bool:
@@ -46,8 +46,8 @@ def _scalar(value: Any) -> bool:
 TEXT = Type("a string", lambda value: isinstance(value, str))
 BOOLEAN = Type("a boolean", lambda value: isinstance(value, bool))
 INTEGER = Type("an integer", _integer)
-COUNT = Type("a non-negative integer", lambda value: _integer(value) and value >= 0)
-MOMENT = Type("a time in nanoseconds", lambda value: _integer(value) and value > 0)
+COUNT = Type("a non-negative integer", lambda value: type(value) is int and 0 <= value <= MOST)
+MOMENT = Type("a time in nanoseconds", lambda value: type(value) is int and 0 < value <= MOST)
 NUMBER = Type("a number", _number)
 LENGTH = Type("a non-negative number", lambda value: _number(value) and 0 <= value <= MOST)
 ID = Type("an integer or a string", lambda value: _integer(value) or isinstance(value, str))

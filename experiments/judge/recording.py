@@ -35,7 +35,15 @@ class Recording:
 
 def record(events: Iterable[Event]) -> Recording:
     """The recording that these events are. ValueError where they are not one run, of a format known here."""
-    checked = _checked(list(events), "event ")
+    return _recording(_checked(list(events), "event "))
+
+
+def load(path: str | Path) -> Recording:
+    """Read a recording from events.jsonl. ValueError names the line of an invalid event."""
+    return _recording(load_events(path))
+
+
+def _recording(checked: list[Event]) -> Recording:
     runs = [event for event in checked if (event["source"], event["kind"]) == ("runner", "run")]
     if len(runs) != 1:
         raise ValueError(f"wanted the events of one run, found {len(runs)} `run` lines")

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from firedrill.experiments.judge.findings import Findings, find
-from firedrill.experiments.judge.recording import load_events, record
+from firedrill.experiments.judge.recording import load
 from firedrill.experiments.judge.verdict import Verdict, crashed, judge
-from firedrill.experiments.report.page import write_report
 from firedrill.experiments.report.plain import write_plain
 
 Crash = Callable[[str, BaseException], None]
@@ -21,12 +20,12 @@ Crash = Callable[[str, BaseException], None]
 
 def findings_of(events_file: Path) -> Findings:
     """What a recording shows. ValueError if the events are not those of one run."""
-    return find(record(load_events(events_file)))
+    return find(load(events_file))
 
 
 def judge_file(events_file: Path, folder: Path | None, on_crash: Crash) -> Verdict:
     """Judge recorded events; with a folder, write verdict and report there. ValueError if they are not one run's."""
-    rec = record(load_events(events_file))
+    rec = load(events_file)
     try:
         findings = find(rec)
         verdict = judge(findings)
@@ -40,7 +39,9 @@ def write(findings: Findings, verdict: Verdict, folder: Path, on_crash: Crash) -
     """Write verdict.json and the report; return the verdict, which cannot be *pass* if the report crashed."""
     _write_verdict(verdict, folder)
     try:
-        write_report(findings, verdict, folder)
+        from firedrill.experiments.report import page  # with Matplotlib, which takes half a second to import
+
+        page.write_report(findings, verdict, folder)
     except Exception as error:  # noqa: BLE001 - the same for the report
         on_crash("The report", error)
         why = (*crashed({}, "The report", error).why, *verdict.why)

@@ -4,8 +4,9 @@ HTML is escaped by Jinja. In Markdown, HTML and link syntax are escaped, in code
 Control characters and invisible formatting characters are shown as escape sequences in both.
 """
 
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,20 @@ def _finalize(clean: Any) -> Any:
 
 def render(template: str, page: Mapping[str, Any]) -> str:
     """Fill a template of this folder with the page's content."""
+    clean = markdown if template.endswith(".md.j2") else printable
+    return _environment(clean).get_template(template).render(page)
+
+
+@functools.cache
+def _environment(clean: Callable[[Any], str]) -> jinja2.Environment:
+    """With its templates compiled once; `clean` makes a value safe where Jinja does not escape it."""
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=jinja2.select_autoescape(["html.j2"]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_finalize(markdown if template.endswith(".md.j2") else printable),
+        finalize=_finalize(clean),
     )
     env.filters |= {"cell": cell, "code": code}
-    return env.get_template(template).render(page)
+    return env

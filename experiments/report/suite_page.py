@@ -8,16 +8,15 @@ from markupsafe import Markup
 
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.judge.units import text_of
-from firedrill.experiments.report import pictures
 from firedrill.experiments.report.comparison import change, fit
 from firedrill.experiments.report.headline import closest, expectation, headline
 from firedrill.experiments.report.palette import DARK, LIGHT, THEMED, css
 from firedrill.experiments.report.render import render
 from firedrill.experiments.report.suite import Row, Suite
-from firedrill.experiments.report.suite_plot import suite_plot
 from firedrill.inventories.printable import printable
 
 COLUMNS = ("rto_ms", "lost", "dual_primary_ms", "user_errors")
+WIDTHS = ("wide", "narrow")
 TERMINAL_COLUMNS = ("experiment", "verdict", "RTO", "lost", "two primaries", "errors", "limit used", "time", "why")
 
 
@@ -26,17 +25,19 @@ def write(suite: Suite, since: Suite | None, place: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     page = content(suite, since, place)
     drawn = [row for row in suite.rows if row.figures]
-    if drawn:
-        pictures.png(suite_plot(drawn), place / "suite.png")
-    plots = {name: _picture(drawn, name) if drawn else "" for name in ("wide", "narrow")}
+    plots = _pictures(drawn, place) if drawn else dict.fromkeys(WIDTHS, "")
     palettes = {"light": css(LIGHT), "dark": css(DARK)}
     (place / "suite.md").write_text(render("suite.md.j2", page), encoding="utf-8")
     (place / "suite.html").write_text(render("suite.html.j2", page | plots | palettes), encoding="utf-8")
 
 
-def _picture(rows: list[Row], name: str) -> Markup:
-    drawn = suite_plot(rows, THEMED, narrow=name == "narrow")
-    return Markup(pictures.svg(drawn, f"plot-{name}", "Write outages"))
+def _pictures(rows: list[Row], place: Path) -> dict[str, Markup]:
+    """Write suite.png; the pictures for the page, by width."""
+    from firedrill.experiments.report import pictures, suite_plot  # Matplotlib takes half a second to import
+
+    pictures.png(suite_plot.figure(rows), place / "suite.png")
+    drawn = {name: suite_plot.figure(rows, THEMED, narrow=name == "narrow") for name in WIDTHS}
+    return {name: Markup(pictures.svg(figure, f"plot-{name}", "Write outages")) for name, figure in drawn.items()}
 
 
 def content(suite: Suite, since: Suite | None, place: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from firedrill.experiments.report.palette import LIGHT, Palette, style
 from firedrill.experiments.report.suite import Row
 
 
-def suite_plot(rows: Sequence[Row], ink: Palette = LIGHT, narrow: bool = False) -> Figure:
+def figure(rows: Sequence[Row], ink: Palette = LIGHT, narrow: bool = False) -> Figure:
     """One row per experiment: its write outage as a dot in the colour of its verdict, the prediction as a bar."""
     with matplotlib.rc_context(style(ink, narrow)):
         height = (0.3 if narrow else 0.27) * len(rows) + 0.85

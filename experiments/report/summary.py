@@ -8,7 +8,6 @@ from markupsafe import Markup
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.judge.summary import Spread, Summary
 from firedrill.experiments.judge.units import text_of
-from firedrill.experiments.report import other_plots, pictures
 from firedrill.experiments.report.headline import SENTENCES, WORDS, headline
 from firedrill.experiments.report.palette import DARK, LIGHT, THEMED, css
 from firedrill.experiments.report.render import render
@@ -16,6 +15,8 @@ from firedrill.experiments.report.render import render
 
 def write_summary(verdicts: Sequence[Verdict], summary: Summary, folder: Path) -> None:
     """Write summary.html, summary.md and summary.png for verdicts and their `summarise` into a folder."""
+    from firedrill.experiments.report import other_plots, pictures  # Matplotlib takes half a second to import
+
     folder.mkdir(parents=True, exist_ok=True)
     pictures.png(other_plots.strip_plot(verdicts), folder / "summary.png")
     spreads = {"rto_ms": summary.rto_ms, "read_outage_ms": summary.read_outage_ms, **summary.phases}

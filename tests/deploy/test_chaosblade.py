@@ -4,9 +4,6 @@ import hashlib
 import http.server
 import io
 import json
-import os
-import subprocess
-import sys
 import tarfile
 import threading
 from functools import partial
@@ -25,24 +22,16 @@ def pack(file: Path, *names: str) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def plan(archive: object, checksum: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    given = ["--data", f"chaosblade_archive={archive}", "--data", f"chaosblade_sha256={checksum}"]
-    command = [
-        sys.executable,
-        "-m",
-        "pyinfra",
-        "--dry",
-        "--json",
-        *given,
-        "inventories/fake.py",
-        "deploy/chaosblade.py",
-    ]
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60, env=os.environ | environment
-    )
+@pytest.fixture
+def plan(pyinfra):
+    def of(archive: object, checksum: str, **environment: str):
+        given = ("--data", f"chaosblade_archive={archive}", "--data", f"chaosblade_sha256={checksum}")
+        return pyinfra("--dry", "--json", *given, "inventories/fake.py", "deploy/chaosblade.py", **environment)
+
+    return of
 
 
-def test_a_release_goes_to_every_host(tmp_path):
+def test_a_release_goes_to_every_host(plan, tmp_path):
     file = tmp_path / "release.tar.gz"
     done = plan(file, pack(file, "chaosblade-1.7.2/blade", "chaosblade-1.7.2/bin/chaos_os"))
     assert done.returncode == 0, done.stderr
@@ -51,7 +40,7 @@ def test_a_release_goes_to_every_host(tmp_path):
     assert len(steps[0]["hosts_with_change"]) > 5
 
 
-def test_it_is_fetched_from_an_address_that_the_user_names(tmp_path):
+def test_it_is_fetched_from_an_address_that_the_user_names(plan, tmp_path):
     checksum = pack(tmp_path / "release.tar.gz", "x/blade")
     requested = []
     log = {"log_message": lambda self, *words: requested.append(self.path)}
@@ -81,7 +70,7 @@ def test_it_is_fetched_from_an_address_that_the_user_names(tmp_path):
         (("x/blade", "y/blade"), None, "contains no FOLDER/blade"),
     ],
 )
-def test_another_archive_is_refused(tmp_path, names, checksum, said):
+def test_another_archive_is_refused(plan, tmp_path, names, checksum, said):
     file = tmp_path / "release.tar.gz"
     found = pack(file, *names)
     done = plan(file, checksum or found)
@@ -94,13 +83,13 @@ def test_another_archive_is_refused(tmp_path, names, checksum, said):
     ("archive", "checksum", "said"),
     [("", "", "no chaosblade release is configured"), ("/nowhere.tar.gz", "ff", "no file /nowhere.tar.gz")],
 )
-def test_without_an_archive_nothing_is_done(archive, checksum, said):
+def test_without_an_archive_nothing_is_done(plan, archive, checksum, said):
     done = plan(archive, checksum)
     assert done.returncode == 2
     assert said in done.stderr
 
 
-def test_what_is_no_archive_is_refused(tmp_path):
+def test_what_is_no_archive_is_refused(plan, tmp_path):
     file = tmp_path / "release.tar.gz"
     file.write_text("an error page")
     done = plan(file, hashlib.sha256(file.read_bytes()).hexdigest())

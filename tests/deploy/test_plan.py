@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,11 +10,6 @@ from firedrill.inventories import secrets
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "deploy/cluster.py"
-
-
-def pyinfra(inventory, *arguments):
-    command = [sys.executable, "-m", "pyinfra", *arguments, str(inventory), ENTRY]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +23,8 @@ def secrets_file(folder):
 
 
 @pytest.fixture(scope="module")
-def answer(secrets_file):
-    done = pyinfra("inventories/fake.py", "--dry", "--json", "--data", f"secrets_file={secrets_file}")
+def answer(pyinfra, secrets_file):
+    done = pyinfra("--dry", "--json", "--data", f"secrets_file={secrets_file}", "inventories/fake.py", ENTRY)
     assert done.returncode == 0, done.stderr
     return done
 
@@ -114,17 +107,9 @@ def test_no_password_is_shown(answer, plan, secrets_file):
         assert password not in shown, name
 
 
-def test_no_password_is_shown_with_all_commands(secrets_file):
-    done = pyinfra(
-        "inventories/fake.py",
-        "-y",
-        "-vvv",
-        "--debug",
-        "--data",
-        f"secrets_file={secrets_file}",
-        "--fail-percent",
-        "100",
-    )
+def test_no_password_is_shown_with_all_commands(pyinfra, secrets_file):
+    data = ("--data", f"secrets_file={secrets_file}")
+    done = pyinfra("-y", "-vvv", "--debug", *data, "--fail-percent", "100", "inventories/fake.py", ENTRY)
     shown = done.stdout + done.stderr
     assert "base64 -d | tar" in shown
     for name, password in secrets.load(secrets_file, "firedrill").items():
@@ -135,11 +120,9 @@ def test_secrets_are_for_their_owner_alone(answer, secrets_file):
     assert secrets_file.stat().st_mode & 0o777 == 0o600
 
 
-def test_one_part_alone(secrets_file):
-    command = [sys.executable, "-m", "pyinfra", "--dry", "--json", "--data", f"secrets_file={secrets_file}"]
-    done = subprocess.run(
-        [*command, "inventories/fake.py", "deploy.etcd.etcd"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def test_one_part_alone(pyinfra, secrets_file):
+    data = ("--data", f"secrets_file={secrets_file}")
+    done = pyinfra("--dry", "--json", *data, "inventories/fake.py", "deploy.etcd.etcd")
     plan = json.loads(done.stdout)["plan"]
     assert steps(plan, "etcd1") == WANTED["etcd1"]
     assert not steps(plan, "db1")
@@ -179,7 +162,7 @@ def _timings(**changed):
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_bad_inventory_is_refused_in_one_line(case, tmp_path):
+def test_a_bad_inventory_is_refused_in_one_line(pyinfra, case, tmp_path):
     change, wanted = BAD[case]
     good = (ROOT / "inventories" / "fake.py").read_text()
     # The hosts are collected after the change, so that it is seen in every group.
@@ -188,7 +171,7 @@ def test_a_bad_inventory_is_refused_in_one_line(case, tmp_path):
     text = groups + TIMINGS + (f"{collected}\n{change}\n" if "all[0]" in change else f"{change}\n{collected}\n")
     (tmp_path / "bad.py").write_text(text)
     (tmp_path / "group_data").symlink_to(ROOT / "inventories" / "group_data")
-    done = pyinfra(tmp_path / "bad.py", "--dry", "--data", f"secrets_file={tmp_path / 'secrets.json'}")
+    done = pyinfra("--dry", "--data", f"secrets_file={tmp_path / 'secrets.json'}", tmp_path / "bad.py", ENTRY)
     said = [line for line in done.stderr.splitlines() if line.startswith("deploy: ")]
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr

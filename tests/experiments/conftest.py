@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from firedrill.experiments.report import pictures, suite_plot, timeline_plot
+
 
 @pytest.fixture(scope="session")
 def builder():
@@ -15,3 +17,12 @@ def builder():
     sys.modules[spec.name] = module  # its dataclasses look for their module there
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """Reports without their pictures, which take most of the time, for tests of something else."""
+    for plot in (timeline_plot, suite_plot):
+        monkeypatch.setattr(plot, "figure", lambda *_, **__: None)
+    monkeypatch.setattr(pictures, "png", lambda *_: None)
+    monkeypatch.setattr(pictures, "svg", lambda *_: "")

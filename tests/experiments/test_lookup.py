@@ -107,12 +107,12 @@ def test_every_drill_of_the_catalogue_would_be_accepted():
         lookup._checked(replace(EXPERIMENT, expectations=(replace(bound, metric="lost"),)), "catalogue")
 
 
-def test_names_are_completed(command):
-    done = command(
+def test_names_are_completed(quick):
+    done = quick(
         "experiments", _EXPERIMENTS_COMPLETE="bash_complete", COMP_WORDS="experiments run switch", COMP_CWORD="2"
     )
     assert done.stdout.split() == ["plain,switchover"]
-    done = command(
+    done = quick(
         "experiments",
         _EXPERIMENTS_COMPLETE="bash_complete",
         COMP_WORDS="experiments suite --only app_killed,switch",

@@ -15,7 +15,7 @@ from firedrill.cluster import ssh
 from firedrill.cluster.patroni import rest
 from firedrill.experiments.drills.patroni_frozen import EXPERIMENT
 from firedrill.experiments.judge.findings import Findings, find
-from firedrill.experiments.judge.recording import load_events, record
+from firedrill.experiments.judge.recording import load
 from firedrill.experiments.run import runner, steady_state
 from firedrill.faults import engine
 from firedrill.faults.catalogue import FAULTS
@@ -68,7 +68,7 @@ def drill(ways, inventory, command, tmp_path):
         )
         assert done.returncode in (0, 1), done.stderr
         verdict = json.loads(done.stdout)
-        findings = find(record(load_events(events_of(verdict["report"]))))
+        findings = find(load(events_of(verdict["report"])))
         found = Drill(done.returncode, verdict, findings, done.stderr)
         assert missed(verdict) == [], verdict["why"]
         assert (verdict["lost"], verdict["dual_primary_ms"], verdict["steady_after"]) == (0, 0, True)

@@ -129,8 +129,8 @@ def test_a_command_needs_all_three_parts(ways):
         Command(do="true", proof="true").refuse(target(ways))
 
 
-def test_a_dry_run_prints_the_exact_commands_and_runs_none(command):
-    done = command("faults", "inject", "kill", "app1", "--process", "app", "--for", "90s", "--dry-run", "--json")
+def test_a_dry_run_prints_the_exact_commands_and_runs_none(quick):
+    done = quick("faults", "inject", "kill", "app1", "--process", "app", "--for", "90s", "--dry-run", "--json")
     lines = json.loads(done.stdout)["app1"]
     assert "kill -KILL $(systemctl show -P MainPID weather.service)" in lines
     assert "printf %s 'systemctl start weather.service\n' > /var/lib/faults/00000000.undo" in lines
@@ -150,13 +150,13 @@ def test_a_dry_run_prints_the_exact_commands_and_runs_none(command):
         (("heal", "00000000"), "no active injection 00000000"),
     ],
 )
-def test_bad_usage_exits_2(command, words, said):
-    done = command("faults", *words)
+def test_bad_usage_exits_2(quick, words, said):
+    done = quick("faults", *words)
     assert done.returncode == 2
     assert said in done.stderr
 
 
-def test_the_list_names_every_fault(command):
-    rows = json.loads(command("faults", "list", "--json").stdout)
+def test_the_list_names_every_fault(quick):
+    rows = json.loads(quick("faults", "list", "--json").stdout)
     assert [row["fault"] for row in rows] == list(FAULTS)
     assert all(row["what"].endswith(".") for row in rows)

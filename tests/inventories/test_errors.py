@@ -59,6 +59,6 @@ def test_a_commands_own_code_is_the_exit_code(code):
 
 
 @pytest.mark.parametrize("name", ["lab", "faults", "experiments"])
-def test_every_command_tells_its_version(command, name):
-    done = command(name, "--version")
+def test_every_command_tells_its_version(quick, name):
+    done = quick(name, "--version")
     assert (done.returncode, done.stdout.split()[0]) == (0, name)

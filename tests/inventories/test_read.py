@@ -106,9 +106,9 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("words", [("lab", "up"), ("faults", "status"), ("experiments", "run", "leader_power_cut")])
-def test_every_command_reports_it_in_one_line_and_exits_2(command, inventory_file, words):
+def test_every_command_reports_it_in_one_line_and_exits_2(quick, inventory_file, words):
     name, *rest = words
-    done = command(name, "-i", inventory_file(GOOD.replace("10.1.0.2", "10.1.0.1")), *rest)
+    done = quick(name, "-i", inventory_file(GOOD.replace("10.1.0.2", "10.1.0.1")), *rest)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "share the address 10.1.0.1" in done.stderr

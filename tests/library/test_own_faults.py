@@ -145,14 +145,14 @@ def test_a_file_that_our_own_ledger_names_is_loaded(mine, inventory):
         engine.heal(written, Access(inventory, Secrets()), lambda *_: None)
 
 
-def test_the_command_takes_a_file_and_its_options(command, mine, inventory):
+def test_the_command_takes_a_file_and_its_options(quick, mine, inventory):
     arguments = ("-i", inventory.path, "inject", f"{mine}:Motd", "db1", "--line", "three", "--dry-run", "--json")
-    done = command("faults", *arguments)
+    done = quick("faults", *arguments)
     assert done.returncode == 0, done.stderr
     assert "echo three >/etc/motd.drill" in json.loads(done.stdout)["db1"]
 
 
-def test_the_command_says_what_is_wrong_with_a_file(command, mine, inventory):
-    done = command("faults", "-i", inventory.path, "inject", f"{mine}:Other", "db1")
+def test_the_command_says_what_is_wrong_with_a_file(quick, mine, inventory):
+    done = quick("faults", "-i", inventory.path, "inject", f"{mine}:Other", "db1")
     assert done.returncode == 2
     assert "defines no 'Other'" in done.stderr

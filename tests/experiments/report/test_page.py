@@ -116,7 +116,7 @@ def test_the_same_run_gives_the_same_page(run, good, tmp_path):
         assert again == (good / name).read_text()
 
 
-def test_text_from_the_run_is_escaped(run, builder, tmp_path):
+def test_text_from_the_run_is_escaped(run, builder, tmp_path, without_pictures):
     events = run(run={"title": "<b>R&D | Co</b>", "question": "<script>alert(1)</script>"}, without=EVERYONE)
     events += [{"t": builder.at(-1), "source": "runner", "kind": "note", "host": None, "text": "a <i>note</i>"}]
     report(events, tmp_path)

@@ -47,7 +47,7 @@ def test_the_page_has_a_row_per_experiment(made, tmp_path):
     assert (folder / "suite.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_cluster_left_broken_is_reported(made):
+def test_a_cluster_left_broken_is_reported(made, without_pictures):
     folder = made("one", a="pass")
     known = json.loads((folder / "suite.json").read_text()) | {"whole": False, "detail": "db2 is <stopped>"}
     (folder / "suite.json").write_text(json.dumps(known))
@@ -67,7 +67,7 @@ def test_a_cluster_left_broken_is_reported(made):
         ({"a": "pass", "rto_ms": 21_300.0}, {"a": "pass"}, ["same"]),
     ],
 )
-def test_changes_since_an_earlier_suite_are_shown(made, before, after, words):
+def test_changes_since_an_earlier_suite_are_shown(made, without_pictures, before, after, words):
     was, now = made("was", **before), made("now", **after)
     suite_page.write(suite.load([now]), suite.load([was]), now)
     text = (now / "suite.md").read_text()

@@ -13,7 +13,7 @@ from firedrill.experiments import steps
 from firedrill.experiments.drills.switchover import EXPERIMENT
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.model import StepContext
-from firedrill.experiments.report import again
+from firedrill.experiments.report import again, page
 from firedrill.experiments.run import closing, context, runner
 from firedrill.experiments.run.steady_state import State
 from firedrill.inventories.access import Access
@@ -107,7 +107,7 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(tmp_path, monkeypatch) -> Cluster:
+def cluster(tmp_path, monkeypatch, without_pictures) -> Cluster:
     return Cluster(tmp_path, monkeypatch)
 
 
@@ -210,7 +210,7 @@ def test_in_the_judge(cluster, monkeypatch, error):
 
 @pytest.mark.parametrize("error", UNFORESEEN, ids=lambda it: type(it).__name__)
 def test_in_the_report(cluster, monkeypatch, error):
-    monkeypatch.setattr(again, "write_report", raising(error))
+    monkeypatch.setattr(page, "write_report", raising(error))
     verdict = cluster.run()
     assert_undecided(cluster, verdict, error)
     assert_traced(cluster, error)
@@ -219,7 +219,7 @@ def test_in_the_report(cluster, monkeypatch, error):
 
 @pytest.mark.parametrize("given, found", [("pass", "unknown"), ("unknown", "unknown"), ("fail", "fail")])
 def test_a_report_that_crashes_passes_nothing_and_hides_no_failure(tmp_path, monkeypatch, given, found):
-    monkeypatch.setattr(again, "write_report", raising(KeyError("x")))
+    monkeypatch.setattr(page, "write_report", raising(KeyError("x")))
     verdict = Verdict(experiment="e", title="t", verdict=given, why=("because",))
     after = again.write(None, verdict, tmp_path, lambda part, error: None)
     assert after.verdict == found
