@@ -36,7 +36,7 @@ def said(builder):
     ]
 
 
-def test_the_report_shows_them_at_their_turning_point(builder, tmp_path):
+def test_the_report_shows_them_at_their_turning_point(builder, tmp_path, without_pictures):
     events = sorted(builder.power_cut_run() + said(builder), key=lambda e: e["t"])
     found = assess(events)
     write_report(found.findings, found.verdict, tmp_path)
