@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from firedrill.inventories import values
 from firedrill.inventories.errors import InventoryProblem
 
 # How similar a key must be to a known one to be taken for a typo of it (difflib's ratio): `patroni_tsl` has 0.91.
@@ -42,9 +43,10 @@ CREDENTIAL = ("user", "secret", "password", "password_file", "password_env")
 
 
 def check(path: Path, host: str, data: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Refuse typos in a host's data, and unknown entries of keys with fixed entries. Raises InventoryProblem."""
+    """Refuse typos, wrong values and unknown entries in a host's data. Raises InventoryProblem."""
     where = f"{host} in {path}"
     known = defaults.keys() | set(OPTIONAL)
+    values.check(where, data)
     typos = [key for key in data if key not in known and difflib.get_close_matches(key, known, 1, TYPO)]
     _refuse_unknown(where, typos, known)
     entries = ENTRIES | {key: tuple(defaults[key]) for key in LIKE_DEFAULT}
@@ -54,6 +56,7 @@ def check(path: Path, host: str, data: Mapping[str, Any], defaults: Mapping[str,
         _refuse_unknown(f"credentials[{name!r}] of {where}", credential or {}, CREDENTIAL)
     for name, profile in data["profiles"].items():
         _refuse_unknown(f"profiles[{name!r}] of {where}", profile, defaults["profiles"]["default"])
+    values.check_profile(where, data)
 
 
 def _refuse_unknown(where: str, found: Collection[str], known: Collection[str]) -> None:

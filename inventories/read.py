@@ -133,7 +133,8 @@ def _keys_of_all(body: list[ast.stmt]) -> set[str]:
 
 def with_defaults(data: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
     """A host's data on top of the defaults; MERGED entry by entry."""
-    merged = {key: {**known[key], **(data.get(key) or {})} for key in MERGED}
+    given = {key: data.get(key) or {} for key in MERGED}
+    merged = {key: known[key] | own for key, own in given.items() if isinstance(own, dict)}  # else values.py refuses it
     return known | data | merged
 
 

@@ -112,9 +112,10 @@ def _samples(rec: Recording, name: str) -> dict[str | None, list[Span]]:
     for host in hosts if isinstance(hosts, list) else ():
         found[host] = []
     for (source, kind), events in rec.kinds.items():
-        known = (source, kind) in EVENTS
+        row = EVENTS.get((source, kind))
+        lasts = row is not None and "start" in row.fields
         for event in events if source == name else ():
-            begin = (event.get("start") if known else None) or event["t"]
+            begin = (event.get("start") if lasts else None) or event["t"]
             found[event.get("host") if hosts is not None else None].append(Span(begin, event["t"]))
     return found or {None: []}
 

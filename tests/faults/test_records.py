@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict, replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from firedrill.cluster import ssh
@@ -21,11 +21,10 @@ from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
+from tests.fuzz import few
 
 ENTRY = Entry("0badcafe", "pause", {}, "leader", "db1", "/x.py", 1.0, 61.0, {})
-QUICK = settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+QUICK = few(60)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),

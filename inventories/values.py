@@ -1,0 +1,114 @@
+"""What the value of each inventory key may be. A wrong one is refused when the inventory is read, not on a host.
+
+`chaos_allowed = "False"` would allow faults, a port that is a text would end up in a firewall rule, and a name with a
+line break in a command.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from firedrill.inventories.errors import InventoryProblem
+from firedrill.inventories.printable import printable
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+ADDRESS = re.compile(r"[A-Za-z0-9:][A-Za-z0-9.:%_-]{0,252}")
+UNIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9:_.@\\-]{0,250}")
+MOST = 2**31 - 1
+
+
+class Kind(NamedTuple):
+    """A kind of value: its name in messages, and whether a value is of it."""
+
+    name: str
+    holds: Callable[[Any], bool]
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable()
+
+
+def _whole(value: Any, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+def _number(value: Any, least: int = 0) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float) and least <= value <= MOST
+
+
+def _matching(name: str, pattern: re.Pattern[str]) -> Kind:
+    return Kind(name, lambda value: isinstance(value, str) and bool(pattern.fullmatch(value)))
+
+
+def _list(of: Kind) -> Kind:
+    return Kind(f"a list, each {of.name}", lambda value: isinstance(value, list | tuple) and all(map(of.holds, value)))
+
+
+def _dict(of: Kind) -> Kind:
+    return Kind(
+        f"a dictionary of names, each with {of.name}",
+        lambda value: isinstance(value, Mapping) and all(_text(key) and of.holds(value[key]) for key in value),
+    )
+
+
+def _or_none(of: Kind) -> Kind:
+    return Kind(f"{of.name}, or None", lambda value: value is None or of.holds(value))
+
+
+TEXT = Kind("a text without control characters", _text)
+FLAG = Kind("True or False", lambda value: isinstance(value, bool))
+PORT = Kind("a port from 1 to 65535", lambda value: _whole(value, 1, 65535))
+COUNT = Kind("a whole number from 1 on", lambda value: _whole(value, 1, MOST))
+NUMBER = Kind("a number that is not negative", _number)
+SCALAR = Kind("a number, a text, True or False", lambda value: _text(value) or FLAG.holds(value) or _number(value))
+SIGNED = Kind(SCALAR.name, lambda value: SCALAR.holds(value) or _number(value, -MOST))
+ADDRESSED = _matching("an address or a DNS name", ADDRESS)
+CLUSTER = _matching("letters, digits, dots, dashes and underscores", NAME)
+ENTRIES = _or_none(_dict(TEXT))
+
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("ssh_user", "patroni_namespace", "secrets_file", "database", "postgres_data", "read_lag"), TEXT),
+    **dict.fromkeys(("profile", "provider", "patroni_name", "postgres_version", "haproxy_stats_path", "system"), TEXT),
+    **dict.fromkeys(("chaosblade_folder", "chaosblade_archive", "chaosblade_sha256"), TEXT),
+    **dict.fromkeys(("ssh_key", "ssh_known_hosts_file", "ssh_password", "ssh_key_password"), _or_none(TEXT)),
+    **dict.fromkeys(("chaos_allowed", "foreign"), FLAG),
+    **dict.fromkeys(("disk_gib", "memory_mib", "etcd_heartbeat_ms", "etcd_election_ms"), COUNT),
+    **dict.fromkeys(("unobserved", "client_networks", "postgres_logs"), _list(TEXT)),
+    **dict.fromkeys(("power", "lab", "patroni_tls", "etcd_tls"), ENTRIES),
+    "cluster": CLUSTER,
+    "ssh_hostname": ADDRESSED,
+    "ssh_port": PORT,
+    "vip": _or_none(ADDRESSED),
+    "virtual_router_id": Kind("a number from 1 to 255", lambda value: _whole(value, 1, 255)),
+    "ports": _dict(PORT),
+    "units": _dict(_matching("the name of a systemd unit", UNIT)),
+    "haproxy_backends": _dict(TEXT),
+    "credentials": _dict(ENTRIES),
+    "sql_options": _dict(SIGNED),
+    "postgres_parameters": _dict(SIGNED),
+    "timings": _dict(SCALAR),
+    "profiles": _dict(_dict(SCALAR)),
+    "watchdog": _dict(TEXT),
+    "packages": _dict(_list(TEXT)),
+    "deadlines": _dict(NUMBER),
+}  # fmt: skip
+
+
+def check(where: str, data: Mapping[str, Any]) -> None:
+    """Refuse a value of the wrong kind. Raises InventoryProblem with the key, what was found and what was wanted."""
+    for key, kind in KINDS.items():
+        if key in data and not kind.holds(data[key]):
+            raise InventoryProblem(f"{where} has the {key} {_short(data[key])}", f"give it {kind.name}")
+
+
+def check_profile(where: str, data: Mapping[str, Any]) -> None:
+    """Refuse a profile that does not exist. Raises InventoryProblem."""
+    if data["profile"] not in data["profiles"]:
+        raise InventoryProblem(
+            f"{where} has the unknown profile {data['profile']!r}", f"known are {', '.join(data['profiles'])}"
+        )
+
+
+def _short(value: Any) -> str:
+    shown = printable(repr(value))
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
