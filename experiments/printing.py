@@ -35,6 +35,8 @@ def experiment(it: Experiment) -> None:
         click.echo(f"Cluster settings: {json.dumps(dict(it.settings), default=str)}")
     if it.one_proxy:
         click.echo("Clients use the first proxy, as if there were no floating address.")
+    if it.abort_when:
+        click.echo(f"Abort when: {it.abort_when}")
     click.echo("Steps:")
     for number, step in enumerate(it.steps, 1):
         click.echo(f"  {number}. {step}")
@@ -57,7 +59,10 @@ def verdict(found: Verdict, folder: Path | None) -> None:
         f"{_n(found.ghost)} ghost, {_n(found.unknown_writes)} unknown"
     )
     console.print(f"  two primaries       {_s(found.dual_primary_ms)}")
-    console.print(f"  users               {_n(found.user_errors)} errors in {_n(found.user_requests)} requests")
+    not_sent = f", {_n(found.user_not_sent)} of them not sent" if found.user_not_sent else ""
+    console.print(
+        f"  users               {_n(found.user_errors)} errors{not_sent} in {_n(found.user_requests)} requests"
+    )
     for sentence in found.why:
         console.print(f"  [{colour}]•[/] {_safe(sentence)}")
     if folder:

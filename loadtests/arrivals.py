@@ -1,17 +1,20 @@
 """Open-loop load: requests start on schedule, whatever the outcome of earlier ones. Shared by the locust files.
 
 One locust user is one arrival per second, so a rate is a number of users, and the web UI's number of users is the total
-rate. Each request has its own greenlet. At most MOST run at the same time; one more is not sent, and recorded as
-failed. `due` is the scheduled start of a request: latency counts from there, so that a slow answer delays no other.
+rate. Each request has its own greenlet. At most MOST run at the same time. One more is not sent, and neither is one
+that is still due at the end: they count as failed, in locust's statistics too, and the end of the run says how many.
+`due` is the scheduled start of a request: latency counts from there, so that a slow answer delays no other.
 
 $FIREDRILL_EVENTS    the file that every request is recorded in
 $FIREDRILL_LOAD      {"rates": {"GET /cities": 5, ...}, "timeout_s": 5}, instead of the defaults of the locust file
 """
 
 import json
+import logging
 import os
 import random
 import sys
+from collections import Counter
 from typing import ClassVar
 
 import gevent
@@ -24,9 +27,10 @@ from firedrill.cluster.outcomes import ACKED, FAILED
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.errors import USAGE, Problem
 from firedrill.inventories.read import read
-from firedrill.loadtests.outcomes import ERROR
+from firedrill.loadtests.outcomes import ERROR, NOT_SENT
 from firedrill.loadtests.recorder import Recorder
 
+LOG = logging.getLogger(__name__)
 STALLED = 3 * clock.SECOND  # between two heartbeats
 MOST = 500
 PAUSE = 0.5
@@ -36,6 +40,8 @@ TIMEOUT = LOAD.get("timeout_s", 5)
 
 RATES: dict[str, int] = {}
 
+arrivals: Counter[str] = Counter()  # `due`, and those of them that were `not sent`
+started: set["Arrival"] = set()
 recorder = Recorder(os.environ.get("FIREDRILL_EVENTS"))
 in_progress = Pool()
 
@@ -60,16 +66,32 @@ class Arrival(User):
     def on_start(self) -> None:
         # A random offset: users that start together must not send together.
         self.due = clock.now() + random.randrange(clock.SECOND)
+        started.add(self)
 
     @task
     def arrive(self) -> None:
         """Wait until the next request is due, and start it."""
         gevent.sleep(max(0, self.due - clock.now()) / clock.SECOND)
-        due, self.due = self.due, self.due + clock.SECOND
+        due = self.next_due()
         if len(in_progress) < MOST:
             in_progress.spawn(self.answer, due)
         else:
-            self.turn_away(due)
+            self.turn_away(due, f"{MOST} requests are in progress")
+
+    def next_due(self) -> int:
+        """When the next request is due; the one after it is due a second later."""
+        due, self.due = self.due, self.due + clock.SECOND
+        arrivals["due"] += 1
+        return due
+
+    def on_stop(self) -> None:
+        self.give_up_late()
+        started.discard(self)
+
+    def give_up_late(self) -> None:
+        """Turn away what was due so long ago that a user would have given up: the generator did not keep up."""
+        while self.due < clock.now() - TIMEOUT * clock.SECOND:
+            self.turn_away(self.next_due(), "the load generator is too slow")
 
     def answer(self, due: int) -> None:
         """Send one request. A write that was not acknowledged is repeated once: acked once is acked."""
@@ -86,12 +108,20 @@ class Arrival(User):
         """Send it, record it, and return the outcome."""
         raise NotImplementedError
 
-    def turn_away(self, due: int) -> None:
-        """Record a request that is not sent because too many are in progress."""
+    def turn_away(self, due: int, why: str) -> None:
+        """Record a request that is not sent."""
         now = clock.now()
-        outcome = FAILED if self.method == "POST" else ERROR
-        error = f"not sent: {MOST} requests are in progress"
+        arrivals["not sent"] += 1
+        outcome, error = FAILED if self.method == "POST" else ERROR, f"{NOT_SENT}: {why}"
         self.record(id=self.new_id(), due=due, start=now, t=now, status=0, outcome=outcome, error=error)
+        self.report(due, now, error)
+
+    def report(self, due: int, t: int, error: str | None) -> None:
+        """Report a request to locust's own statistics."""
+        self.environment.events.request.fire(
+            request_type=self.method, name=self.name, response_time=(t - due) / 1e6, response_length=0,
+            exception=RuntimeError(error) if error else None, context={},
+        )  # fmt: skip
 
     def record(self, **fields) -> None:
         recorder.request(method=self.method, name=self.name, **fields)
@@ -135,5 +165,14 @@ def _heartbeat(environment) -> None:
 @events.quitting.add_listener
 def finish(environment, **_: object) -> None:
     """Let requests in progress end, including repeated writes, and close the events file."""
+    for user in started:
+        user.give_up_late()
     in_progress.join(TRIES * (TIMEOUT + PAUSE))
     recorder.close()
+    if missed := arrivals["not sent"]:
+        due = arrivals["due"]
+        LOG.warning(
+            "The rate was not reached: %d of %d requests (%.1f %%) were not sent. They count as failed. "
+            "Ask for a lower rate, or look for what was slow: the system, or this machine.",
+            missed, due, 100 * missed / due,
+        )  # fmt: skip

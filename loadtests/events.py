@@ -68,7 +68,7 @@ class EventUser(Arrival):
             outcome = OK if error is None else ERROR
         t = clock.now()
         self.record(id=identity, due=due, start=start, t=t, status=0, outcome=outcome, error=error)
-        self._report(start, t, error)
+        self.report(due, t, error)
         if connection and error is None:
             self.spare.append(connection)
         elif connection:
@@ -79,13 +79,6 @@ class EventUser(Arrival):
         connection = Connection.connect(**self.where, autocommit=True)
         connection.add_notice_handler(connection.notice)
         return connection
-
-    def _report(self, start: int, t: int, error: str | None) -> None:
-        """Report to locust's own statistics."""
-        self.environment.events.request.fire(
-            request_type=self.method, name=self.name, response_time=(t - start) / 1e6, response_length=0,
-            exception=RuntimeError(error) if error else None, context={},
-        )  # fmt: skip
 
 
 def _text(problem: Exception) -> str:

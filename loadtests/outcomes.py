@@ -5,6 +5,7 @@ import json
 from firedrill.cluster.outcomes import ACKED, FAILED, UNKNOWN
 
 OK, ERROR = "ok", "error"
+NOT_SENT = "not sent"  # the error of a request that the load generator did not send begins so
 
 
 def read_outcome(status: int) -> str:

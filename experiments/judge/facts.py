@@ -160,7 +160,10 @@ class SyncChange(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """A request of a user, or a write of the probe. `scheduled` is when it should have started, if that is known."""
+    """A request of a user, or a write of the probe. `scheduled` is when it should have started, if that is known.
+
+    The load generator does not send a request (`sent`) if too many are in progress, or if it is too slow itself.
+    """
 
     method: str
     start: int
@@ -169,6 +172,7 @@ class Attempt(NamedTuple):
     scheduled: int | None = None
     id: int | str | None = None
     server: str | None = None
+    sent: bool = True
 
     @property
     def due(self) -> int:

@@ -138,7 +138,6 @@ def other_reasons(findings: Findings) -> list[Reason]:
         *_membership(findings),
         *_faults(findings),
         *_steady_states(findings),
-        *_end(findings),
         *_gaps(findings),
         *(Reason("unknown", text) for text in findings.writes.hindered),
     ]
@@ -201,7 +200,8 @@ def _steady_states(findings: Findings) -> Iterator[Reason]:
             yield Reason(verdict, f"Steady state {phase}: wanted a healthy cluster, found {found}.")
 
 
-def _end(findings: Findings) -> Iterator[Reason]:
+def ended_early(findings: Findings) -> Iterator[Reason]:
+    """What ended the run before its last step: the cause of whatever else was not observed."""
     end = findings.end
     if end is None or not end.ok:
         found = (end.detail or "an aborted run") if end else "no end event"

@@ -32,6 +32,8 @@ from firedrill.experiments.judge.facts import (
 from firedrill.experiments.judge.recording import Event, Recording
 from firedrill.experiments.judge.spans import SECOND, Span
 
+NOT_SENT = "not sent"  # the error of a request that the load generator did not send begins so
+
 POLL = SECOND // 20  # samples of a proxy's servers that are closer than this belong to one poll
 
 
@@ -158,7 +160,15 @@ def pauses(rec: Recording) -> tuple[Pause, ...]:
 def requests(rec: Recording) -> tuple[Attempt, ...]:
     """The users' requests."""
     return tuple(
-        Attempt(e["method"], e["start"], e["t"], e["outcome"], e.get("due"), e.get("id"))
+        Attempt(
+            e["method"],
+            e["start"],
+            e["t"],
+            e["outcome"],
+            e.get("due"),
+            e.get("id"),
+            sent=not (e.get("error") or "").startswith(NOT_SENT),
+        )  # fmt: skip
         for e in rec.of("users", "request")
     )
 

@@ -62,6 +62,7 @@ RUNNER = {
                 OBJECT, "`file`, `rates` (arrivals per second, by name), `users` (their sum), `timeout_s`, `text`."
             ),
             "steps": Field(TEXTS, "The steps, in words."),
+            "abort_when": Field(TEXT, "The stop condition, in words."),
             "expectations": Field(
                 objects(name=NAME, metric=NAME, op=NAME, wanted=Field(SCALAR, "")),
                 "The expectations, each about one figure.",

@@ -180,6 +180,7 @@ class Verdict:
     phases: Phases = field(default_factory=Phases, metadata={"text": "The phases of the outage."})
     user_errors: int | None = _of("User requests that did not succeed, in the entire run.")
     user_requests: int | None = _of("User requests in the entire run.")
+    user_not_sent: int | None = _of("Those of them that the load generator did not send; they count as errors.")
     unwatched: tuple[str, ...] = _list("Members of the cluster that may lead and that nobody watched.")
     leader_before: str | None = _of("The leader in the steady state before the faults.")
     leader_after: str | None = _of("The leader in the steady state after them.")

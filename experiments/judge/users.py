@@ -234,6 +234,7 @@ class Errors:
 
     requests: int | None = None
     errors: int | None = None
+    not_sent: int | None = None
     write: int | None = None
     read: int | None = None
     after_heal: int | None = None
@@ -252,6 +253,7 @@ def errors(users: Users) -> Errors:
     return Errors(
         requests=len(basis.requests),
         errors=sum(not attempt.succeeded for attempt in basis.requests),
+        not_sent=sum(not attempt.sent for attempt in basis.requests),
         write=len(bad["write"]),
         read=len(bad["read"]),
         after_heal=after,

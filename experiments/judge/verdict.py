@@ -34,7 +34,7 @@ def judge(findings: Findings) -> Verdict:
     proven = bool(findings.faults) and all(fault.proven for fault in findings.faults)
     lasted = not any(fault.doubt for fault in findings.faults)
     judged, held = reasons.expectations(findings, reasons.Measured(known, never, proven, lasted=lasted))
-    verdict, why = reasons.why([*held, *reasons.other_reasons(findings)])
+    verdict, why = reasons.why([*reasons.ended_early(findings), *held, *reasons.other_reasons(findings)])
     return replace(figures, verdict=verdict, why=why, expectations=judged)
 
 
@@ -62,6 +62,7 @@ def measured(findings: Findings) -> Verdict:
         phases=findings.phases,
         user_errors=errors.errors,
         user_requests=errors.requests,
+        user_not_sent=errors.not_sent,
         unwatched=findings.membership.unwatched,
         leader_before=before.leader if before else None,
         leader_after=after.leader if after else None,

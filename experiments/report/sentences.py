@@ -149,11 +149,20 @@ def users_sentence(findings: Findings, verdict: Verdict, clock: Clock) -> str:
     found = (
         f"Users sent {verdict.user_requests:,} requests (a retry counts as one more); {verdict.user_errors:,} "
         f"({share:.1f} %) did not succeed. The longest wait was {text_of('_ms', (slow.t - slow.due) / 1e6)}, for a "
-        f"{slow.method} that was due at {clock.since(slow.due)} ({slow.outcome})."
+        f"{slow.method} that was due at {clock.since(slow.due)} ({slow.outcome}).{_not_sent(verdict)}"
     )
     if verdict.read_outage_ms is None:
         return found
     return f"{found} The longest time without a successful read was {text_of('_ms', verdict.read_outage_ms)}."
+
+
+def _not_sent(verdict: Verdict) -> str:
+    if not verdict.user_not_sent:
+        return ""
+    return (
+        f" The rate was not reached: {verdict.user_not_sent:,} of these requests were not sent, because too many were "
+        "in progress or the load generator was too slow."
+    )
 
 
 def recovery_sentence(findings: Findings, clock: Clock) -> str:
