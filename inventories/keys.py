@@ -23,10 +23,12 @@ SSH = (
 FAKE = ("fake_delay", "fake_delay_jitter", "fake_responses")
 OPTIONAL = (
     *SSH, *FAKE, "system", "vip", "chaos_allowed", "power", "lab", "provider", "patroni_name", "timings", "unobserved",
+    "data_disk",
 )  # fmt: skip
 # The entries of a key whose value is a dictionary with fixed entries.
 ENTRIES: dict[str, tuple[str, ...]] = {
     "lab": ("name", "provider", "bridge", "address"),
+    "data_disk": ("path", "gib"),
     "power": ("power_on", "power_off", "pause", "resume"),
     "patroni_tls": ("ca",),
     "etcd_tls": ("ca", "cert", "key"),

@@ -9,8 +9,14 @@ def _host(name, last, **data):
 
 
 # If Patroni hangs on the leader, the kernel resets the host before another node may lead. Required on every database.
+# The data has a file system of its own, whose storage can hang or fail without the rest of the host.
 def _database(name, last):
-    return _host(name, last, watchdog={"mode": "required", "device": "/dev/watchdog"})
+    return _host(
+        name,
+        last,
+        watchdog={"mode": "required", "device": "/dev/watchdog"},
+        data_disk={"path": "/var/lib/postgresql", "gib": 4},
+    )
 
 
 etcd = [_host("etcd1", 11), _host("etcd2", 12), _host("lb1", 31)]

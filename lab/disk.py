@@ -10,7 +10,7 @@ from firedrill.lab import mounts
 from firedrill.lab.run import run
 
 
-def make(file: Path, gib: float) -> None:
+def make(file: Path, gib: float, owner: str = "0:0") -> None:
     """Create the sparse, formatted file if it is missing. It gets its name only when it is complete."""
     if file.exists():
         return
@@ -18,7 +18,8 @@ def make(file: Path, gib: float) -> None:
     new.unlink(missing_ok=True)
     with open(new, "wb") as handle:
         os.truncate(handle.fileno(), int(gib * 2**30))
-    run(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard", str(new)])
+    options = f"lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner={owner}"
+    run(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", options, str(new)])
     new.rename(file)
 
 

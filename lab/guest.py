@@ -1,8 +1,9 @@
 """A local host: its names, size, folder and processes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from firedrill.inventories.read import Host, Inventory
 from firedrill.lab import cgroups, paths
@@ -23,6 +24,7 @@ class Guest:
     disk_gib: float
     memory_mib: int
     provider: str
+    data_disk: Mapping[str, Any] | None = None
 
     @property
     def folder(self) -> Path:
@@ -51,4 +53,5 @@ def guest_of(inventory: Inventory, host: Host) -> Guest:
         disk_gib=host.data["disk_gib"],
         memory_mib=host.data["memory_mib"],
         provider=host.data.get("provider", lab["provider"]),
+        data_disk=host.data.get("data_disk"),
     )

@@ -2,9 +2,9 @@
 
 Needs no KVM. The kernel, its loader and its libc come from the cache (`uml_base`), so this machine's libc does not
 matter. A host's disk is a copy-on-write file on top of the base. Its identity is a tar archive attached as a second
-disk, so nothing is mounted on this machine. After a poweroff the process exits with 0. After a reboot, or when the
-watchdog expires, it executes its own name, `uml-guest`, which exits with 133: the supervisor then starts a new kernel
-on the same disk.
+disk, so nothing is mounted on this machine. The third disk is its `data_disk`, if it has one. After a poweroff the
+process exits with 0. After a reboot, or when the watchdog expires, it executes its own name, `uml-guest`, which exits
+with 133: the supervisor then starts a new kernel on the same disk.
 """
 
 import hashlib
@@ -15,12 +15,13 @@ import tarfile
 from pathlib import Path
 
 from firedrill.inventories.errors import Problem
-from firedrill.lab import identity, image, network, supervise, uml_base
+from firedrill.lab import disk, identity, image, network, supervise, uml_base
 from firedrill.lab.guest import Guest, Tell
 from firedrill.lab.run import run
 
 NAME = Path(__file__).with_name("uml-guest")
 COW_MAGIC = b"OOOM"
+FSTAB = "/dev/ubdc {path} ext4 defaults 0 0\n"
 CONSOLE = "console"  # folder of the management console, below the host's
 MCONSOLE_MAGIC, MCONSOLE_VERSION, MCONSOLE_DATA = 0xCAFEBABE, 2, 512
 POWER_BUTTON = b"cad"
@@ -52,11 +53,22 @@ def boot(guest: Guest, image_: Path, authorized_key: str) -> None:
     arguments = [
         f"umid={CONSOLE}", f"uml_dir={guest.folder}/", f"mem={guest.memory_mib}M",
         f"ubd0={disk_of(guest)},{base / 'root.ext4'}", f"ubd1r={guest.folder / 'identity.tar'}",
+        *_data_disk(guest, image_),
         f"vec0:transport=tap,ifname={tap(guest.lab, guest.name)},gro=1,mac={_mac(guest)}", *KERNEL,
     ]  # fmt: skip
     # Only bash can start a program under another name.
     script = 'cd "$1" && shift && exec -a "$0" ./linux "$@"'
     supervise.start(guest, ["bash", "-c", script, str(NAME), str(base), *arguments])
+
+
+def _data_disk(guest: Guest, image_: Path) -> list[str]:
+    """The argument that attaches the data disk; formatted at first, with the owner that its path has in the image."""
+    if not guest.data_disk:
+        return []
+    file, path = guest.folder / "data.ext4", image_ / guest.data_disk["path"].lstrip("/")
+    owner = f"{path.stat().st_uid}:{path.stat().st_gid}" if path.exists() else "0:0"
+    disk.make(file, guest.data_disk["gib"], owner)
+    return [f"ubd2={file}"]
 
 
 def _base(guest: Guest, image_: Path) -> Path:
@@ -96,6 +108,8 @@ def _identify(guest: Guest, authorized_key: str) -> None:
         identity.HOST_KEY: key.read_text(),
         f"{identity.HOST_KEY}.pub": host_key(guest),
     }
+    if guest.data_disk:
+        files["etc/fstab"] = FSTAB.format(path=guest.data_disk["path"])
     _write(guest.folder / "identity.tar", archive(files))
 
 
