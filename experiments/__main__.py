@@ -6,6 +6,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,8 +18,8 @@ from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.judge.summary import Summary, summarise
 from firedrill.experiments.judge.verdict import judge as verdict_of
 from firedrill.experiments.lookup import known
-from firedrill.experiments.model import Experiment
-from firedrill.experiments.parameters import ExperimentName, ExperimentNames
+from firedrill.experiments.model import AbortWhen, Experiment
+from firedrill.experiments.parameters import Abort, ExperimentName, ExperimentNames
 from firedrill.experiments.report import again, suite_page
 from firedrill.experiments.report import suite as suites
 from firedrill.experiments.report.journal import journal as journal_of
@@ -44,6 +45,13 @@ reports_option = click.option(
 )
 seed_option = click.option(
     "--seed", type=int, help="Seed of all random choices. By default it is random, and recorded."
+)
+abort_option = click.option(
+    "--abort-when-errors",
+    "abort_when",
+    type=Abort(),
+    metavar="PERCENT",
+    help="Stop and heal once more requests than this fail: `5%` within 10 s, or `5%/30s`.",
 )
 junit_option = click.option("--junit", type=FILE, help="Write JUnit XML to this file, too.")
 
@@ -88,6 +96,7 @@ def show(experiment: Experiment, as_json: bool) -> None:
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, show_default=True, help="Number of runs.")
 @seed_option
 @click.option("--backend", type=click.Choice(sorted(BACKENDS)), help="The backend of all its faults (docs/faults.md).")
+@abort_option
 @reports_option
 @as_json_option
 @click.pass_obj
@@ -97,6 +106,7 @@ def run(
     repeat: int,
     seed: int | None,
     backend: str | None,
+    abort_when: AbortWhen | None,
     reports: Path,
     as_json: bool,
 ) -> int:
@@ -107,6 +117,7 @@ def run(
     Exit codes: 0 all expectations held, 1 the system under test fell short, 2 usage or lab error, 3 inconclusive.
     """
     experiment = fit.by_backend(experiment, backend) if backend else experiment
+    experiment = _aborted_when(abort_when, experiment)
     there = get()
     _end_in_good_order()
     first = _seed(seed)
@@ -149,6 +160,11 @@ def _end_in_good_order() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
+def _aborted_when(given: AbortWhen | None, experiment: Experiment) -> Experiment:
+    """The experiment with the stop condition of the command line, if there is one."""
+    return replace(experiment, abort_when=given) if given else experiment
+
+
 def _seed(given: int | None) -> int:
     return random.SystemRandom().randrange(2**31) if given is None else given
 
@@ -157,6 +173,7 @@ def _seed(given: int | None) -> int:
 @click.option("--only", metavar="EXPERIMENT,...", type=ExperimentNames(), help="Only these experiments, in this order.")
 @click.option("--quick", is_flag=True, help="Only the most informative ones, about seven minutes.")
 @seed_option
+@abort_option
 @reports_option
 @junit_option
 @as_json_option
@@ -166,6 +183,7 @@ def suite_(
     only: list[Experiment] | None,
     quick: bool,
     seed: int | None,
+    abort_when: AbortWhen | None,
     reports: Path,
     junit: Path | None,
     as_json: bool,
@@ -176,7 +194,8 @@ def suite_(
     """
     if only and quick:
         raise click.UsageError("--only and --quick exclude each other.")
-    wanted = only or ([EXPERIMENTS[name] for name in QUICK] if quick else known())
+    chosen = only or ([EXPERIMENTS[name] for name in QUICK] if quick else known())
+    wanted = [_aborted_when(abort_when, it) for it in chosen]
     there = get()
     _end_in_good_order()
     folder = folders.of_suite(reports)

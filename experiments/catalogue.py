@@ -19,8 +19,10 @@ from firedrill.experiments.drills import (
     proxy_cut,
     proxy_down,
     rolling_reboot,
+    short_freezes,
     split_brain,
     standby_power_cut,
+    storage,
     switchover,
     vip_split,
 )
@@ -37,6 +39,7 @@ EXPERIMENTS = {
         corrupt_sync_standby.EXPERIMENT,
         *leader_down_again.EXPERIMENTS,
         host_frozen_then_resumed.EXPERIMENT,
+        short_freezes.EXPERIMENT,
         switchover.EXPERIMENT,
         rolling_reboot.EXPERIMENT,
         *split_brain.EXPERIMENTS,
@@ -47,9 +50,10 @@ EXPERIMENTS = {
         vip_split.EXPERIMENT,
         *app_down.EXPERIMENTS,
         *leader_strained.EXPERIMENTS,
+        *storage.EXPERIMENTS,
         *bad_network.EXPERIMENTS,
         *long_isolation.EXPERIMENTS,
-        clock_jump.EXPERIMENT,
+        *clock_jump.EXPERIMENTS,
     )
 }
 

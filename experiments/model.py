@@ -122,11 +122,31 @@ class Load:
 
 
 @dataclass(frozen=True)
+class AbortWhen:
+    """A stop condition: more than this share of the users' requests (0 to 1) failed in the last `within_s`.
+
+    The run then heals immediately. Its verdict is *unknown*, unless a write was lost or there were two primaries.
+    """
+
+    user_errors: float
+    within_s: float = 10
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.user_errors < 1:
+            raise Problem(f"a limit of {self.user_errors:g} of the requests", "give a share from 0 to below 1")
+        if not 1 <= self.within_s <= 3600:
+            raise Problem(f"errors within {self.within_s:g} s", "give 1 to 3600 s")
+
+    def __str__(self) -> str:
+        return f"more than {100 * self.user_errors:g} % of the requests fail within {self.within_s:g} s"
+
+
+@dataclass(frozen=True)
 class Needs:
     """What an inventory must provide: hosts, a floating address, power commands, kernel features.
 
     `coordinators` counts where the system has a coordinator. `kernel` names checks of faults/capability.py, which every
-    database host must pass.
+    database host must pass. `data_mount`: on every database host the data has a file system of its own, which may fail.
     """
 
     databases: int = 2
@@ -136,6 +156,7 @@ class Needs:
     vip: bool = False
     power: tuple[str, ...] = ()
     kernel: tuple[str, ...] = ()
+    data_mount: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,8 +165,8 @@ class Experiment:
 
     `settings` are the cluster's own settings, set before the load starts and restored afterwards; a Bound becomes whole
     seconds, by the timings from before. With `one_proxy` clients use the first proxy, as if there were no floating
-    address. `observers` are those that it needs in addition to the usual ones. `backend` is the one
-    that was asked for, which carries out all its faults.
+    address. `observers` are those that it needs in addition to the usual ones. `abort_when` ends it early. `backend` is
+    the one that was asked for, which carries out all its faults.
     """
 
     name: str
@@ -160,6 +181,7 @@ class Experiment:
     one_proxy: bool = False
     needs: Needs = field(default_factory=Needs)
     observers: tuple[str, ...] = ()
+    abort_when: AbortWhen | None = None
     backend: str | None = None
 
     def settings_of(self, profile: Mapping[str, Any]) -> dict[str, Any]:

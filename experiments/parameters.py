@@ -1,12 +1,14 @@
-"""Experiments as parameters of a command, with shell completion of their names."""
+"""Experiments and their stop condition as parameters of a command, with shell completion of experiments' names."""
 
+import re
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from firedrill.experiments.lookup import find, find_all, names
-from firedrill.experiments.model import Experiment
+from firedrill.experiments.model import AbortWhen, Experiment
+from firedrill.inventories.errors import Problem
 
 
 class ExperimentName(click.ParamType):
@@ -35,6 +37,24 @@ class ExperimentNames(click.ParamType):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         before, comma, last = incomplete.rpartition(",")
         return _completions(last, before + comma)
+
+
+class Abort(click.ParamType):
+    """A stop condition: `5%`, or `5%/30s` for another time than the usual one."""
+
+    name = "percent[/seconds]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> AbortWhen:
+        if isinstance(value, AbortWhen):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)%(?:/(\d+(?:\.\d+)?)s)?", str(value), re.ASCII)
+        if not found:
+            return self.fail(f"{value!r} is not a percentage such as 5%, or 5%/30s", param, ctx)
+        within = {"within_s": float(found[2])} if found[2] else {}
+        try:
+            return AbortWhen(float(found[1]) / 100, **within)
+        except Problem as problem:
+            return self.fail(str(problem), param, ctx)
 
 
 def _completions(incomplete: str, before: str) -> list[CompletionItem]:

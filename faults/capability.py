@@ -33,6 +33,8 @@ TRIALS = {
         "it is a container: it shares its machine's kernel and clock",
     ),
     "prlimit": ("command -v prlimit", "it has no prlimit (util-linux)"),
+    "findmnt": ("command -v findmnt", "it has no findmnt (util-linux)"),
+    "fsfreeze": ("command -v fsfreeze", "it has no fsfreeze (util-linux)"),
     "fallocate": ("command -v fallocate", "it has no fallocate (util-linux)"),
 }
 

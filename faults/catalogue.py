@@ -22,6 +22,7 @@ from firedrill.faults.power.poweroff import Poweroff
 from firedrill.faults.power.reboot import Reboot
 from firedrill.faults.process.crash_loop import CrashLoop
 from firedrill.faults.process.freeze import Freeze
+from firedrill.faults.process.freeze_loop import FreezeLoop
 from firedrill.faults.process.kill import Kill
 from firedrill.faults.process.stop_service import StopService
 from firedrill.faults.protocol import Fault
@@ -30,10 +31,18 @@ from firedrill.faults.resource.disk_full import DiskFull
 from firedrill.faults.resource.disk_io import DiskIo
 from firedrill.faults.resource.fd_exhaust import FdExhaust
 from firedrill.faults.resource.memory import Memory
+from firedrill.faults.resource.storage_hang import StorageHang
+from firedrill.faults.resource.storage_read_only import StorageReadOnly
 
 Kinds = dict[str, type[Fault]]
 POWER: Kinds = {"power_cut": PowerCut, "poweroff": Poweroff, "reboot": Reboot, "pause": Pause}
-PROCESSES: Kinds = {"kill": Kill, "freeze": Freeze, "stop_service": StopService, "crash_loop": CrashLoop}
+PROCESSES: Kinds = {
+    "kill": Kill,
+    "freeze": Freeze,
+    "freeze_loop": FreezeLoop,
+    "stop_service": StopService,
+    "crash_loop": CrashLoop,
+}
 NETEM: Kinds = {
     "corrupt": Corrupt,
     "loss": Loss,
@@ -43,7 +52,15 @@ NETEM: Kinds = {
     "rate": Rate,
 }
 FIREWALL: Kinds = {"partition": Partition, "drop": Drop, "reject": Reject, "dns": Dns}
-RESOURCES: Kinds = {"cpu": Cpu, "memory": Memory, "disk_io": DiskIo, "disk_full": DiskFull, "fd_exhaust": FdExhaust}
+RESOURCES: Kinds = {
+    "cpu": Cpu,
+    "memory": Memory,
+    "disk_io": DiskIo,
+    "disk_full": DiskFull,
+    "storage_hang": StorageHang,
+    "storage_read_only": StorageReadOnly,
+    "fd_exhaust": FdExhaust,
+}
 TIME: Kinds = {"clock_jump": ClockJump, "clock_drift": ClockDrift}
 CLUSTER: Kinds = {"etcd_quorum_loss": EtcdQuorumLoss, "replication_break": ReplicationBreak, "switchover": Switchover}
 FAULTS: Kinds = {**POWER, **PROCESSES, **NETEM, **FIREWALL, **RESOURCES, **TIME, **CLUSTER, "command": Command}

@@ -9,8 +9,10 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from firedrill.experiments.run.abort import Aborted
 from firedrill.inventories.errors import Problem
 
+EXPECTED = (Problem, Aborted)
 Record = Callable[..., None]
 Tell = Callable[[str], None]
 Interrupt = KeyboardInterrupt | SystemExit
@@ -44,19 +46,19 @@ class Guard:
         """What broke the run off, for its `end` event; None if nothing did."""
         if self.cause is None:
             return None
-        return describe(self.cause) if isinstance(self.cause, Problem) else f"{describe(self.cause)} ({self.where})"
+        return describe(self.cause) if isinstance(self.cause, EXPECTED) else f"{describe(self.cause)} ({self.where})"
 
 
 def crash(where: str, error: BaseException) -> dict[str, Any]:
     """The fields of a `broken_off` event. A Problem is expected: it has no traceback."""
-    expected = isinstance(error, Problem | KeyboardInterrupt | SystemExit)
+    expected = isinstance(error, (*EXPECTED, KeyboardInterrupt, SystemExit))
     trace = None if expected else "".join(traceback.format_exception(error))
     return {"part": where, "error": describe(error), "traceback": trace}
 
 
 def describe(error: BaseException) -> str:
-    """One line for people: a Problem as it is, anything else with its type."""
-    if isinstance(error, Problem):
+    """One line for people: what is expected as it is, anything else with its type."""
+    if isinstance(error, EXPECTED):
         return str(error)
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -6,7 +6,8 @@ from firedrill.cluster import ssh
 from firedrill.cluster.systems import system_of
 from firedrill.experiments.model import Bound, Experiment, Needs
 from firedrill.faults import capability
-from firedrill.faults.protocol import Target
+from firedrill.faults.protocol import Refused, Target
+from firedrill.faults.resource import storage
 from firedrill.inventories.access import Access
 
 
@@ -53,14 +54,23 @@ def _hosts(needs: Needs, access: Access) -> list[tuple[str, int]]:
 def _of_kernels(needs: Needs, access: Access) -> list[str]:
     """Tried on every database host that answers; the run itself deals with one that does not."""
     found = []
-    role = system_of(access.inventory).database_role
-    for host in access.inventory.role(role) if needs.kernel else ():
+    system = system_of(access.inventory)
+    for host in access.inventory.role(system.database_role) if needs.kernel or needs.data_mount else ():
         if not ssh.answers(host):
             continue
         with ssh.connect(host) as connection:
             target = Target("0" * 8, host.name, host, access, 60, connection)
-            found += [f"{host.name}: {reason}" for reason in capability.missing(target, *needs.kernel)]
+            lacking = [f"{host.name}: {reason}" for reason in capability.missing(target, *needs.kernel)]
+            found += lacking or (_of_storage(target, system.data_folder) if needs.data_mount else [])
     return found
+
+
+def _of_storage(target: Target, folder: str) -> list[str]:
+    try:
+        storage.of_its_own(target, folder)
+    except Refused as refused:
+        return [refused.cause]
+    return []
 
 
 def without_vip(access: Access) -> Access:

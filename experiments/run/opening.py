@@ -45,6 +45,7 @@ def _experiment(it: Experiment, context: Context) -> dict[str, Any]:
         "hypothesis": it.hypothesis,
         "load": load | {"timeout_s": it.load.timeout_s, "text": str(it.load)},
         "steps": [str(step) for step in it.steps],
+        "abort_when": str(it.abort_when) if it.abort_when else None,
         "expectations": [expectation.event(context.profile) for expectation in it.expectations],
     }
 

@@ -19,7 +19,7 @@ from firedrill.experiments.model import Experiment
 from firedrill.experiments.observe import catalogue, tables
 from firedrill.experiments.observe.watching import Watch
 from firedrill.experiments.observe.writer import Writer
-from firedrill.experiments.run import clock_watch, closing, failover, fit, logs, needs, opening, settings
+from firedrill.experiments.run import abort, clock_watch, closing, failover, fit, logs, needs, opening, settings
 from firedrill.experiments.run.context import Context
 from firedrill.experiments.run.guard import Guard
 from firedrill.faults import ledger
@@ -88,6 +88,7 @@ class Run:
         self.context.heal()
         if settings.restore(self.access, self._note_settings):
             self.tell("an earlier run left the cluster's settings changed: they are restored")
+        abort.check(self.experiment.abort_when, self.experiment.load.total)
         lacking = needs.missing(self.experiment, self.access) or failover.missing(self.experiment, self.access)
         if lacking:
             raise Refused(f"{self.experiment.name} cannot run here: {'; '.join(lacking)}", "")
@@ -125,7 +126,8 @@ class Run:
         if self.guard.cause:
             return  # nothing was touched
         with self.guard.part("load and observers"), self._watch().running(), self.context.fault_watch.running():
-            with self.guard.part("a step"):
+            users = self.parts / f"{catalogue.USERS.name}.jsonl"
+            with self.guard.part("a step"), abort.armed(self.experiment.abort_when, users):
                 for step in self.experiment.steps:
                     self.context.record("step", text=str(step))
                     self.tell(str(step))

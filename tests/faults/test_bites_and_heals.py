@@ -78,6 +78,8 @@ CASES = (
     ),
     Case("crash_loop", LOAD, "1", "0", "a new process each time",
          options={"process": "greeter.service", "every_s": 0.5}),
+    Case("freeze_loop", LOAD, "1", "0", "greeter.service is frozen, for the ",
+         options={"process": "greeter.service", "freeze_s": 0.5, "run_s": 0.5}),
 )  # fmt: skip
 IDS = [f"{case.fault}{'-' if case.options else ''}{'-'.join(map(str, case.options.values()))}" for case in CASES]
 
@@ -98,7 +100,7 @@ def test_all_heal_by_themselves_when_their_controller_is_killed(controller, ways
     """All at once on one host: those that can live together do."""
     limit = 25
     # What needs a process that another has stopped, or killed, does not go together.
-    cases = [case for case in CASES if case.fault not in ("stop_service", "crash_loop")]
+    cases = [case for case in CASES if case.fault not in ("stop_service", "crash_loop", "freeze_loop")]
     child = controller(*([case.fault, case.options, "etcd1", limit] for case in cases))
     said = []
     for line in child.stdout:
@@ -122,6 +124,7 @@ def test_what_does_not_go_with_others_heals_by_itself_too(controller, on, heal, 
     child = controller(
         ["stop_service", {"process": "etcd"}, "etcd1", 20],
         ["kill", {"process": "etcd"}, "etcd2", limit],
+        ["freeze_loop", {"process": "greeter.service", "freeze_s": 1}, "etcd2", limit],
         ["crash_loop", {"process": "greeter.service", "every_s": 0.5}, "etcd3", limit],
         ["command", {"do": "touch /root/x", "proof": "test -e /root/x", "undo": "rm -f /root/x"}, "etcd3", limit],
     )
@@ -133,9 +136,10 @@ def test_what_does_not_go_with_others_heals_by_itself_too(controller, on, heal, 
     for host in ("etcd1", "etcd2", "etcd3"):
         until(lambda host=host: journals(on, host) == "", 30)
         until(lambda host=host: on(host, "systemctl is-active etcd greeter") == "active\nactive", 10)
+    assert on("etcd2", "systemctl show -P FreezerState greeter") == "running"
     assert on("etcd3", "ls /root/x") == ""
     left = ledger.entries(ways.inventory)
-    assert len(left) == 4
+    assert len(left) == 5
     heal(left)
 
 

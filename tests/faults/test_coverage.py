@@ -21,6 +21,7 @@ NETEM = "test_own_kernel.py::test_netem_bites_and_heals"
 CLOCK = "test_own_kernel.py::test_the_clock_bites_and_heals"
 OWN_KERNEL = "test_own_kernel.py::test_all_heal_by_themselves_when_their_controller_is_killed"
 MORE_OF_IT = "vms/test_without_controller.py::test_all_heal_by_themselves"
+STORAGE = "vms/test_storage.py::test_it_bites_and_heals"
 POWER = "test_on_hosts.py::test_power_faults_bite_and_heal"
 POWER_ALONE = "test_promises.py::test_power_faults_heal_by_themselves_when_their_controller_is_killed"
 # Bites and heals; heals by itself when its controller is killed.
@@ -33,6 +34,7 @@ TESTS = {
     "pause": ("test_promises.py::test_a_whole_host_is_paused_and_goes_on", POWER_ALONE),
     "kill": ("test_on_hosts.py::test_kill_bites_and_heals", ALONE),
     "freeze": (CASES, ALL_AT_ONCE),
+    "freeze_loop": (CASES, ALONE),
     "stop_service": (CASES, ALONE),
     "crash_loop": (CASES, ALONE),
     "corrupt": (NETEM, OWN_KERNEL),
@@ -49,6 +51,8 @@ TESTS = {
     "memory": (CASES, ALL_AT_ONCE),
     "disk_io": (CASES, ALL_AT_ONCE),
     "disk_full": (CASES, ALL_AT_ONCE),
+    "storage_hang": (STORAGE, MORE_OF_IT),
+    "storage_read_only": (STORAGE, MORE_OF_IT),
     "fd_exhaust": (CASES, ALL_AT_ONCE),
     "clock_jump": (CLOCK, OWN_KERNEL),
     "clock_drift": (CLOCK, MORE_OF_IT),

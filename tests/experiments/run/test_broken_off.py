@@ -93,9 +93,9 @@ class Cluster:
         finally:
             self.call("observers stop")
 
-    def run(self, *given: Any) -> dict[str, Any]:
+    def run(self, *given: Any, **more: Any) -> dict[str, Any]:
         lab = Access(read(ROOT / "inventories/lab.py"), Secrets())
-        experiment = replace(EXPERIMENT, steps=given or (steps.Wait(0),))
+        experiment = replace(EXPERIMENT, steps=given or (steps.Wait(0),), **more)
         return runner.Run(experiment, lab, seed=1, folder=self.folder, tell=print).run().to_json()
 
     @property
