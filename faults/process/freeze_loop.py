@@ -71,6 +71,11 @@ class FreezeLoop(OfProcess):
             )
         return f"{target.host.name}: {self.unit(target)} is frozen, for the {self._frozen(target)}. time"
 
+    def lasts(self, target: Target) -> str:
+        if not ssh.sh(target.ssh, unit.pids_text(target), check=False):
+            raise NotEffective(f"{target.host.name}: nothing freezes {self.unit(target)} any more", "")
+        return f"{target.host.name}: {self.status(target)}"
+
     def prove_clean(self, target: Target) -> str:
         if (state := self._state(target)) != RUNNING:
             raise NotClean(f"{target.host.name}: {self.unit(target)} is {state}", "heal it again")

@@ -48,6 +48,7 @@ class Storage(OnHost):
 
     kind: ClassVar[str] = "resources"
     default_limit_s: ClassVar[float] = 60
+    touches: ClassVar[tuple[str, ...]] = ()  # a file system, which each fault proves to take writes again
     file_systems: ClassVar[tuple[str, ...]]
 
     def check(self) -> None:

@@ -3,8 +3,16 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from firedrill.faults.protocol import Target
+from firedrill.cluster import ssh
+from firedrill.faults.protocol import NotEffective, Target
 from firedrill.faults.resource import storage
+
+# The seconds for which the proof's write has waited.
+WAITING = """\
+ps -C touch -o stat=,etimes=,args= | while read -r state seconds command; do
+  case "$state $command" in D*" touch -c -- "{path}) echo "$seconds";; esac
+done
+"""
 
 
 @dataclass(frozen=True)
@@ -24,3 +32,10 @@ class StorageHang(storage.Storage):
 
     def prove(self, target: Target) -> str:
         return f"{self.prove_write(target, storage.WAITS)} for {storage.SECONDS} s and more"
+
+    def lasts(self, target: Target) -> str:
+        """The write of the proof waits still: another one would have to wait, too."""
+        shown = ssh.script(target.ssh, WAITING.format(path=self.quoted(target)), check=False)
+        if not shown:
+            raise NotEffective(f"{target.host.name}: no write to {self.folder(target)} waits any more", "")
+        return f"{target.host.name}: a write to {self.folder(target)} has waited for {shown.split()[0]} s"

@@ -23,7 +23,7 @@ def test_it_is_judged_to_the_same_figures(recording, events_of, verdict_of):
     later = {name: found.pop(name) for name in list(found) if name not in wanted}
     assert list(found) == list(wanted)
     assert found == wanted
-    assert [name for name, value in later.items() if value not in (None, [])] == [], "not observed then"
+    assert [name for name, value in later.items() if value not in (None, [], 0)] == [], "not observed then"
 
 
 def test_its_verdict_keeps_to_the_schema(recording, events_of, verdict_of):
