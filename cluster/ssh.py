@@ -1,6 +1,10 @@
-"""Commands on a host over SSH, each with a deadline."""
+"""Commands on a host over SSH, each with a deadline.
 
-import os
+Whatever the user's login shell is and prints: every command runs in `sh`, in the locale C, and what comes before MARK
+is not its output.
+"""
+
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -10,17 +14,21 @@ from pathlib import Path
 import paramiko
 from fabric import Connection as Connection
 
+from firedrill.cluster import host_keys
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
 
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 30
 SURE_SECONDS = 2
+MARK = "firedrill: the output of the command"
+# What no shell treats specially within single quotes, nor `sh` within double quotes; all else is sent in octal.
+PLAIN = re.compile(rb"[^A-Za-z0-9 ,./:;=@_+|&<>()\[\]{}~^?*#%-]")
 ERRORS = (OSError, EOFError, paramiko.SSHException)
 
 
 class Unreachable(Problem):
-    """A host that does not answer SSH."""
+    """A host that does not answer SSH, or lets us run nothing; `cause` says which."""
 
 
 def connect(host: Host) -> Connection:
@@ -33,15 +41,39 @@ def connect(host: Host) -> Connection:
         connect_timeout=CONNECT_SECONDS,
         connect_kwargs=options | {"banner_timeout": CONNECT_SECONDS, "auth_timeout": CONNECT_SECONDS},
     )
-    if (known := host.data.get("ssh_known_hosts_file")) and os.path.exists(known):
-        connection.client.load_host_keys(known)
-        connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
+        host_keys.apply(connection.client, host)
         connection.open()
-    except ERRORS as error:
+    except (*ERRORS, ValueError, Problem) as error:
         connection.close()
-        raise Unreachable(f"{host.name} ({host.address}) does not answer SSH ({error})", "is it switched on?") from None
+        raise _no_login(host, error) from None
     return connection
+
+
+def _no_login(host: Host, error: Exception) -> Unreachable:
+    """Why there is no connection."""
+    who = f"{host.name} ({host.address})"
+    if isinstance(error, paramiko.BadHostKeyException):
+        error = host_keys.changed(host, error)
+    if isinstance(error, Problem):
+        return Unreachable(error.cause, error.remedy)
+    if isinstance(error, paramiko.AuthenticationException) or "authentication methods" in str(error):  # none to try
+        return Unreachable(
+            f"{who} refuses the SSH login of {host.data['ssh_user']} ({error})", "check `ssh_user` and `ssh_key`"
+        )
+    if isinstance(error, ValueError | FileNotFoundError | PermissionError):  # of ours: a key that cannot be read
+        return Unreachable(f"no SSH login at {who} ({error})", "check `ssh_key` and `ssh_known_hosts_file`")
+    return Unreachable(f"{who} does not answer SSH ({error})", "is it switched on?")
+
+
+def why_not(host: Host) -> Unreachable:
+    """Why a host that was found without a connection has none."""
+    if answers(host, SURE_SECONDS):
+        try:
+            connect(host).close()
+        except Unreachable as problem:
+            return problem
+    return Unreachable(f"{host.name} does not answer SSH", "is it on?")
 
 
 def sh(
@@ -52,7 +84,7 @@ def sh(
     running.send(stdin, last=True)
     out, errors, code = running.end()
     if check and code:
-        cause = (errors.strip() or out.strip() or f"exit {code}").splitlines()[-1]
+        cause = printable((errors.strip() or out.strip() or f"exit {code}").splitlines()[-1])
         raise Problem(f"{connection.host}: `{_short(command)}` failed ({cause})", "fix the cause and try again")
     return out.strip()
 
@@ -60,6 +92,18 @@ def sh(
 def script(connection: Connection, text: str, *, seconds: float = COMMAND_SECONDS, check: bool = True) -> str:
     """Run a shell script of any length: it is sent on standard input, not as an argument."""
     return sh(connection, "sh", stdin=text, seconds=seconds, check=check)
+
+
+def printable(text: str) -> str:
+    """What a host printed, without the control characters that a terminal would obey."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def framed(command: str) -> str:
+    """The command as every login shell (bash, dash, fish, csh) passes it on to `sh`; its output begins after MARK."""
+    coded = PLAIN.sub(lambda found: b"\\0%03o" % found[0][0], command.encode()).decode()
+    begin = f'echo "{MARK}"; echo "{MARK}" >&2; LC_ALL=C; export LC_ALL'
+    return f'exec sh -c \'{begin}; eval "$(printf %b "{coded}")"\''
 
 
 def _short(command: str) -> str:
@@ -73,14 +117,24 @@ class Running:
     def __init__(self, connection: Connection, command: str, *, seconds: float = COMMAND_SECONDS) -> None:
         self.command = command
         self.host = connection.host
-        self._out: list[bytes] = []
+        self._out = b""
+        self._begun = False
         with self._unreachable_on_error():
             transport = connection.client.get_transport()
             if transport is None:
                 raise EOFError("the connection is closed")
-            self.channel = transport.open_session(timeout=CONNECT_SECONDS)
+            self.channel = self._open_session(transport)
             self.channel.settimeout(seconds)
-            self.channel.exec_command(command)
+            self.channel.exec_command(framed(command))
+
+    def _open_session(self, transport: paramiko.Transport) -> paramiko.Channel:
+        try:
+            return transport.open_session(timeout=CONNECT_SECONDS)
+        except paramiko.ChannelException as error:
+            raise Unreachable(
+                f"{self.host}: sshd refuses a further session on an open connection ({error})",
+                "raise MaxSessions in its sshd_config, at least to 2",
+            ) from None
 
     def send(self, text: str, *, last: bool = False) -> None:
         """Write to its standard input; `last` closes it."""
@@ -93,25 +147,44 @@ class Running:
     def line(self) -> str:
         """Its next line of output, awaited; empty if it has ended."""
         with self._unreachable_on_error():
-            while b"\n" not in (received := b"".join(self._out)):
-                piece = self.channel.recv(4096)
-                if not piece:
+            while b"\n" not in self._out or not self._begun:
+                if not (piece := self.channel.recv(4096)):
                     break
-                self._out.append(piece)
-            first, _, rest = received.partition(b"\n")
-            self._out = [rest] if rest else []
-            return first.decode(errors="replace")
+                self._receive(piece)
+            first, _, self._out = self._out.partition(b"\n")
+            return first.decode(errors="replace") if self._begun else ""
 
     def end(self) -> tuple[str, str, int]:
         """Wait until it ends; return its output, its errors, its exit code."""
         with self._unreachable_on_error(), self.channel:
+            pieces, errors = [], b""
             while piece := self.channel.recv(65536):
-                self._out.append(piece)
-            errors = b""
+                pieces.append(piece)
             while piece := self.channel.recv_stderr(65536):
                 errors += piece
-            out = b"".join(self._out)
-            return out.decode(errors="replace"), errors.decode(errors="replace"), self.channel.recv_exit_status()
+            self._receive(b"".join(pieces))
+            code = self.channel.recv_exit_status()
+            if not self._begun and code == -1:
+                raise EOFError("the connection was closed")
+        if not self._begun:
+            raise self._no_shell(self._out + errors, code)
+        errors = errors.partition(f"{MARK}\n".encode())[2]
+        return self._out.decode(errors="replace"), errors.decode(errors="replace"), code
+
+    def _receive(self, piece: bytes) -> None:
+        """Add to the output; what comes before MARK is not part of it."""
+        self._out += piece
+        if not self._begun:
+            _, mark, rest = self._out.partition(f"{MARK}\n".encode())
+            self._begun, self._out = bool(mark), rest if mark else self._out
+
+    def _no_shell(self, shown: bytes, code: int) -> Unreachable:
+        """The error where the login ran something other than our command."""
+        lines = shown.decode(errors="replace").strip().splitlines() or [f"exit {code}"]
+        return Unreachable(
+            f"{self.host}: SSH accepts the login but runs no command ({printable(lines[-1])[:200]})",
+            "the user needs a login shell, and no ForceCommand in sshd_config or authorized_keys",
+        )
 
     @contextmanager
     def _unreachable_on_error(self) -> Iterator[None]:

@@ -32,6 +32,7 @@ from typing import Any, ClassVar, Protocol
 
 from fabric import Connection
 
+from firedrill.cluster import ssh
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
@@ -92,9 +93,10 @@ class Target:
 
     @property
     def ssh(self) -> Connection:
-        """The connection, for a fault that needs one. Raises Refused."""
+        """The connection, for a fault that needs one. Raises Refused, with the reason why there is none."""
         if self.connection is None:
-            raise Refused(f"{self.host.name} does not answer SSH", "is it on?")
+            why = ssh.why_not(self.host)
+            raise Refused(why.cause, why.remedy)
         return self.connection
 
 

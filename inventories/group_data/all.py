@@ -17,7 +17,11 @@ postgres_version = "17"
 cluster = "firedrill"
 patroni_namespace = "/service/"
 # In its folder are the ledger of active faults and other state of the controller, too.
-secrets_file = (_environ.get("XDG_STATE_HOME") or "~/.local/state") + "/firedrill/secrets.json"
+_state = (_environ.get("XDG_STATE_HOME") or "~/.local/state") + "/firedrill"
+secrets_file = f"{_state}/secrets.json"
+
+# Keys of hosts that were seen before. A new host's key is added; a host that shows another key is refused.
+ssh_known_hosts_file = f"{_state}/known_hosts"
 
 ports = {
     "etcd": 2379,

@@ -1,10 +1,13 @@
 """Whether a host is down is not told by one late answer, and when it went down not by how long one asked."""
 
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable
 
+import paramiko
 import pytest
 
 from firedrill.cluster import ssh
@@ -40,7 +43,12 @@ def sshd(tmp_path):
 
     def host(late: Callable[[int], float | None]) -> Host:
         threading.Thread(target=serve, args=[late], daemon=True).start()
-        return Host("db1", "127.0.0.1", ("postgres",), {"ssh_user": "root", "ssh_port": listener.getsockname()[1]})
+        data = {
+            "ssh_user": "root",
+            "ssh_port": listener.getsockname()[1],
+            "ssh_known_hosts_file": str(tmp_path / "known_hosts"),
+        }
+        return Host("db1", "127.0.0.1", ("postgres",), data)
 
     yield host
     listener.shutdown(socket.SHUT_RDWR)
@@ -69,3 +77,76 @@ def test_a_silent_host_is_down_since_its_first_miss(sshd):
     began = time.monotonic()
     took = ssh.wait(sshd(lambda count: None), up=False, seconds=5)
     assert 0.5 <= took < 0.5 + ssh.SURE_SECONDS <= time.monotonic() - began
+
+
+SHELLS = [shell for shell in ("sh", "bash", "dash", "fish", "tcsh", "zsh") if shutil.which(shell)]
+NOISE = f"*** Authorised use only ***\nno newline {ssh.MARK}\n"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_command_means_the_same_in_every_login_shell(shell):
+    command = "printf '%s\\n' \"it's\" '!1' '\\0' '$HOME' `echo tick` \"ü 50%\"; echo $LC_ALL; cat; echo oh >&2; exit 3"
+    framed = ssh.framed(command)
+    done = subprocess.run([shell, "-c", framed], input="in\n", capture_output=True, text=True, check=False)
+    assert done.stdout == f"{ssh.MARK}\nit's\n!1\n\\0\n$HOME\ntick\nü 50%\nC\nin\n"
+    assert (done.stderr, done.returncode) == (f"{ssh.MARK}\noh\n", 3)
+
+
+class Channel:
+    """What a host sends, in pieces of a few bytes."""
+
+    def __init__(self, out: str, errors: str = "", code: int = 0) -> None:
+        self.out, self.errors, self.code = out.encode(), errors.encode(), code
+
+    def recv(self, size: int) -> bytes:
+        piece, self.out = self.out[:7], self.out[7:]
+        return piece
+
+    def recv_stderr(self, size: int) -> bytes:
+        piece, self.errors = self.errors, b""
+        return piece
+
+    def recv_exit_status(self) -> int:
+        return self.code
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+def running(channel: Channel) -> ssh.Running:
+    found = object.__new__(ssh.Running)
+    found.command, found.host, found.channel, found._out, found._begun = "id", "10.0.0.1", channel, b"", False
+    return found
+
+
+def test_what_a_login_profile_prints_is_not_output():
+    it = running(Channel(f"{NOISE}first\nsecond\n", f"stdin: is not a tty\n{ssh.MARK}\noh\n", 1))
+    assert it.line() == "first"
+    assert it.end() == ("second\n", "oh\n", 1)
+
+
+@pytest.mark.parametrize("shown", ["This account is currently not available.\n", "sftp only\x1b[2J\n"])
+def test_a_login_that_runs_no_command_is_the_cause(shown):
+    with pytest.raises(
+        ssh.Unreachable, match=r"10.0.0.1: SSH accepts the login but runs no command \((This|sftp)"
+    ) as it:
+        running(Channel(shown, code=1)).end()
+    assert "\x1b" not in str(it.value)
+
+
+def test_a_connection_that_ends_is_lost():
+    with pytest.raises(ssh.Unreachable, match="connection lost during `id`"):
+        running(Channel("", code=-1)).end()
+
+
+def test_a_session_that_is_refused_names_the_limit():
+    class Full:
+        def open_session(self, timeout: float) -> None:
+            raise paramiko.ChannelException(2, "Connect failed")
+
+    with pytest.raises(ssh.Unreachable, match="refuses a further session") as it:
+        running(Channel(""))._open_session(Full())
+    assert "MaxSessions" in it.value.remedy

@@ -1,0 +1,92 @@
+"""SSH host keys: a host's first key is written down; another one is refused from then on.
+
+The file is the inventory's `ssh_known_hosts_file`, by default one of our own next to the passwords. pyinfra reads the
+same one, with the same rule (`accept-new`).
+"""
+
+import contextlib
+from pathlib import Path
+
+import paramiko
+
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Host
+
+
+class WrongKey(Problem):
+    """A host key that is not the known one, or an unknown one where only known ones are accepted."""
+
+
+def file_of(host: Host) -> Path:
+    """The file with the keys of known hosts."""
+    return Path(host.data["ssh_known_hosts_file"]).expanduser()
+
+
+def apply(client: paramiko.SSHClient, host: Host) -> None:
+    """Have a client check the host's key. Raises Problem where the file cannot be read."""
+    file = file_of(host)
+    try:
+        client.load_host_keys(str(file))
+    except FileNotFoundError:
+        pass  # no host is known yet
+    except (OSError, ValueError) as error:
+        raise Problem(f"{file}: the known SSH host keys cannot be read ({error})", "fix or remove the file") from None
+    strict = host.data.get("ssh_strict_host_key_checking") == "yes"
+    client.set_missing_host_key_policy(_OnlyKnown(host.name, file) if strict else _AcceptNew(file))
+
+
+def changed(host: Host, error: paramiko.BadHostKeyException) -> WrongKey:
+    """The error for a host that shows another key than before."""
+    file, name = file_of(host), _entry(host)
+    line, key = _line(file, name), f"{error.key.get_name()} {error.key.fingerprint}"
+    return WrongKey(
+        f"{host.name} ({host.address}) shows another SSH host key ({key}) than the known one in {file}"
+        f"{f', line {line}' if line else ''}",
+        f"if it was reinstalled, remove the known key: ssh-keygen -f {file} -R '{name}'",
+    )
+
+
+def _entry(host: Host) -> str:
+    """What a host is called in the file."""
+    port = host.data.get("ssh_port", 22)
+    return host.address if port == 22 else f"[{host.address}]:{port}"
+
+
+def _line(file: Path, name: str) -> int | None:
+    """The number of a host's first line; None where it is hashed or cannot be read."""
+    with contextlib.suppress(OSError, ValueError):
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            if name in line.partition(" ")[0].split(","):
+                return number
+    return None
+
+
+class _AcceptNew(paramiko.MissingHostKeyPolicy):
+    """Accept the key of a host that is not known yet, and append it to the file, if it can be written."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        with contextlib.suppress(OSError):
+            self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with open(self.file, "ab+") as out:
+                if out.tell():
+                    out.seek(-1, 2)
+                    gap = b"" if out.read(1) == b"\n" else b"\n"
+                else:
+                    gap = b""
+                out.write(gap + f"{hostname} {key.get_name()} {key.get_base64()}\n".encode())
+
+
+class _OnlyKnown(paramiko.MissingHostKeyPolicy):
+    """Refuse a host that is not in the file."""
+
+    def __init__(self, name: str, file: Path) -> None:
+        self.name, self.file = name, file
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        raise WrongKey(
+            f"{self.name} ({hostname}) has no SSH host key in {self.file}, and `ssh_strict_host_key_checking` is yes",
+            f"add it: {hostname} {key.get_name()} {key.get_base64()}",
+        )
