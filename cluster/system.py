@@ -162,6 +162,13 @@ class System(Protocol):
         """Whether a leader can be elected right now."""
         ...
 
+    def serves(self, access: Access, host: Host, *, decides: bool) -> Mapping[str, str | None]:
+        """By service of the host's roles, why it does not serve; None if it does. Each is given some seconds at most.
+
+        With `decides` also what takes the rest of the cluster: a write on the leader, a decision of the coordinator.
+        """
+        ...
+
     def roles(self, access: Access) -> Roles:
         """Roles that move between hosts, by inventory names."""
         ...

@@ -10,14 +10,14 @@ protocol.py has the tree of errors.
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
 from firedrill.cluster import clock, ssh
 from firedrill.cluster.each import each
 from firedrill.cluster.systems import system_of
-from firedrill.faults import deadman, lasting, ledger, lookup, undo
+from firedrill.faults import deadman, lasting, ledger, lookup, serving, undo
 from firedrill.faults.active import fault_of, target_of
 from firedrill.faults.connections import Connections, connected
 from firedrill.faults.ledger import Entry
@@ -136,7 +136,7 @@ def inject(it: Plan, access: Access, tell: Tell = quiet) -> list[Entry]:
             for host in it.hosts
         ]
         each(it.fault.refuse, targets)
-        befores = each(it.fault.snapshot, targets)
+        befores = each(lambda target: it.fault.snapshot(target) | serving.note(target), targets)
         targets = [replace(target, before=before) for target, before in zip(targets, befores, strict=True)]
         entries = [_entry(it.fault, target) for target in targets]
         began = time.monotonic()
@@ -229,15 +229,24 @@ def _entry(fault: Fault, target: Target) -> Entry:
     )
 
 
-def heal(entry: Entry, access: Access, tell: Tell = quiet, connections: Connections | None = None) -> None:
-    """Undo one injection and prove the host clean; only then does it leave the ledger. Raises NotClean."""
+def heal(
+    entry: Entry,
+    access: Access,
+    tell: Tell = quiet,
+    connections: Connections | None = None,
+    together: Collection[str] = (),
+) -> None:
+    """Undo one injection and prove the host clean; only then does it leave the ledger. Raises NotClean.
+
+    `together`: the ids of all that are healed at the same time.
+    """
     fault, host = fault_of(entry, access), access.inventory[entry.host]
     tell(entry, "heal", f"heal {entry.fault} on {entry.host}", None)
     with contextlib.ExitStack() as stack:
         if connections is None:
             connections = stack.enter_context(connected((host,) if fault.heals_itself_on_host else ()))
         try:
-            evidence = _heal(fault, target_of(entry, access, connections))
+            evidence = _heal(fault, target_of(entry, access, connections), together)
         except Problem as problem:
             tell(entry, "not_clean", str(problem), None)
             raise
@@ -246,13 +255,13 @@ def heal(entry: Entry, access: Access, tell: Tell = quiet, connections: Connecti
     ledger.remove(access.inventory, entry.id)
 
 
-def _heal(fault: Fault, target: Target) -> str:
+def _heal(fault: Fault, target: Target, together: Collection[str]) -> str:
     if fault.heals_itself_on_host and target.connection is None:
         raise Problem(
             f"{target.host.name} does not answer SSH", "it heals itself at its limit; try again when it is back"
         )
     try:
-        return fault.heal(target)
+        return "; ".join(filter(None, (fault.heal(target), serving.prove(target, together))))
     except (LookupError, TypeError, ValueError, AttributeError) as error:  # the record lacks what the fault noted
         raise NotClean(
             f"{target.host.name}: the record of {target.id} is incomplete ({type(error).__name__}: {error})",
@@ -267,14 +276,17 @@ def heal_all(entries: list[Entry], access: Access, tell: Tell = quiet) -> None:
     """
     with connected(_asked(entries, access)) as connections:
         lasting.prove_again(entries, access, connections, tell)
-        problems = [it for it in each(lambda entry: _problem(entry, access, tell, connections), entries) if it]
-    if problems:
-        raise Unhealed(problems)
+        together = [entry.id for entry in entries]
+        problems = each(lambda entry: _problem(entry, access, tell, connections, together), entries)
+    if found := [problem for problem in problems if problem]:
+        raise Unhealed(found)
 
 
-def _problem(entry: Entry, access: Access, tell: Tell, connections: Connections) -> Problem | None:
+def _problem(
+    entry: Entry, access: Access, tell: Tell, connections: Connections, together: Collection[str]
+) -> Problem | None:
     try:
-        heal(entry, access, tell, connections)
+        heal(entry, access, tell, connections, together)
     except Problem as problem:
         return problem
     return None

@@ -23,6 +23,7 @@ LABS = (
     "broken",
     "cluster",
     "foreign",
+    "crowded",
     "library",
     "bare",
     "faults",

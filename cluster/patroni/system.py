@@ -15,6 +15,7 @@ from firedrill.cluster.patroni import (
     operations,
     processes,
     rest,
+    serving,
     settings,
     steady,
     timing,
@@ -68,6 +69,9 @@ class Patroni:
 
     def has_quorum(self, access: Access) -> bool:
         return coordinator.has_quorum(access)
+
+    def serves(self, access: Access, host: Host, *, decides: bool) -> dict[str, str | None]:
+        return serving.serves(access, host, decides=decides)
 
     def roles(self, access: Access) -> Roles:
         return Roles(coordinator.leader(access), front.floating_address_holders(access))

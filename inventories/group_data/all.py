@@ -17,11 +17,7 @@ postgres_version = "17"
 cluster = "firedrill"
 patroni_namespace = "/service/"
 # In its folder are the ledger of active faults and other state of the controller, too.
-_state = (_environ.get("XDG_STATE_HOME") or "~/.local/state") + "/firedrill"
-secrets_file = f"{_state}/secrets.json"
-
-# Keys of hosts that were seen before. A new host's key is added; a host that shows another key is refused.
-ssh_known_hosts_file = f"{_state}/known_hosts"
+secrets_file = (_environ.get("XDG_STATE_HOME") or "~/.local/state") + "/firedrill/secrets.json"
 
 ports = {
     "etcd": 2379,
@@ -154,5 +150,6 @@ postgres_parameters = {
     "tcp_user_timeout": 5000,
 }
 
-# Seconds that a deploy waits for each state before it reports what is missing.
-deadlines = {"quorum": 60, "leader": 90, "streaming": 120, "standby": 30, "proxy": 60, "app": 60}
+# Seconds that a deploy waits for each state before it reports what is missing. `serve`: that healing a fault waits
+# until the services of its host serve again.
+deadlines = {"quorum": 60, "leader": 90, "streaming": 120, "standby": 30, "proxy": 60, "app": 60, "serve": 60}

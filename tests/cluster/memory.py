@@ -116,6 +116,9 @@ class Memory:
     def has_quorum(self, access: Access) -> bool:
         return True
 
+    def serves(self, access: Access, host: Host, *, decides: bool) -> dict[str, str | None]:
+        return {"memoryd": None}
+
     def roles(self, access: Access) -> Roles:
         return Roles(None, ("lb1",))
 

@@ -79,11 +79,11 @@ def foreign(tmp_path_factory, lab_up):
     words = {"name": NAME, "subnet": SUBNET, "token": TOKEN, "folder": folder, "secrets": folder / "secrets.json"}
     file.write_text(INVENTORY.format(**words))
     with lab_up(file):
-        _build(access(read(file)))
+        build(access(read(file)))
         yield file
 
 
-def _build(ways) -> None:
+def build(ways) -> None:
     hosts = ways.inventory.hosts
     text = (ROOT / "tests/experiments/foreign.sh").read_text()
     addresses = " ".join(host.address for host in hosts)

@@ -88,7 +88,9 @@ def test_what_a_killed_controller_left_is_healed(inject, told, ways, monkeypatch
             inject("switchover")
     (entry,) = ledger.entries(ways.inventory)
     engine.heal(entry, ways, told)
-    assert told.of("clean") == ["nothing to heal: db2 leads (epoch view-7), db1 is replica (ONLINE)"]
+    assert told.of("clean") == [
+        "nothing to heal: db2 leads (epoch view-7), db1 is replica (ONLINE); memoryd serves again"
+    ]
     assert ledger.entries(ways.inventory) == []
 
 
