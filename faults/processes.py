@@ -5,6 +5,7 @@ from firedrill.cluster.system import System
 from firedrill.cluster.systems import SYSTEMS, system_of
 from firedrill.faults import vital
 from firedrill.faults.protocol import Refused, Target
+from firedrill.inventories.printable import printable
 from firedrill.inventories.read import Host
 
 
@@ -39,12 +40,14 @@ def of_roles(host: Host) -> list[str]:
 
 
 def find(process: str, host: Host) -> str:
-    """Shell text that prints the id of the main process."""
+    """Shell text that prints the id of the main process. Raises Refused where its unit's name is not one."""
+    unit(process, host)
     return system_of(host).main_process(process, host)
 
 
 def find_all(process: str, host: Host) -> str:
-    """Shell text that prints the ids of all its processes."""
+    """Shell text that prints the ids of all its processes. Raises Refused where its unit's name is not one."""
+    unit(process, host)
     return system_of(host).all_processes(process, host)
 
 
@@ -72,6 +75,9 @@ def running(target: Target, process: str) -> bool:
 
 
 def refuse_absent(target: Target, process: str) -> None:
-    """Raises Refused where the host does not run it."""
-    if not running(target, process):
-        raise Refused(f"{target.host.name} runs no {process}", f"it has {', '.join(target.host.roles)}")
+    """Raises Refused where the host does not run it, or where it is not known which process it is."""
+    if running(target, process):
+        return
+    if doubt := ssh.sh(target.ssh, f"{{ {find(process, target.host)}\n}} 2>&1 >/dev/null", check=False):
+        raise Refused(f"{target.host.name}: {printable(doubt)}", "correct `postgres_data` in the inventory")
+    raise Refused(f"{target.host.name} runs no {process}", f"it has {', '.join(target.host.roles)}")

@@ -3,7 +3,21 @@
 from firedrill.cluster import units
 from firedrill.inventories.read import Host
 
-POSTMASTER = "head -1 $(ls {folder}/postmaster.pid) 2>/dev/null"
+# A host may run several instances of PostgreSQL. Patroni's runs in the control group of its unit. One that it found
+# running and adopted is in another group, and is known only if it is the only one that the glob matches.
+POSTMASTER = """\
+found= only= instances=0
+for version in {folder}/PG_VERSION; do
+  [ -e "$version" ] || continue
+  instances=$((instances + 1))
+  number=$(head -n 1 "${{version%PG_VERSION}}postmaster.pid" 2>/dev/null) || continue
+  case $number in (""|*[!0-9]*) continue;; esac
+  only=$number
+  if grep -qsE '/{unit}(/|$)' /proc/$number/cgroup; then found=$number; fi
+done
+if [ -n "$found" ]; then echo $found
+elif [ $instances = 1 ]; then echo $only
+else echo "$instances data directories match postgres_data ({folder}), none is known to be of {unit}" >&2; fi"""
 SERVICES = {
     "postgres": ("patroni",),
     "etcd": ("etcd",),
@@ -19,9 +33,12 @@ def unit(process: str, host: Host) -> str:
 
 
 def main_process(process: str, host: Host) -> str:
-    """Shell text that prints the id of the main process: PostgreSQL's is in its pid file."""
+    """Shell text that prints the id of the main process: PostgreSQL's is in its pid file.
+
+    Nothing where there is none, or where several could be meant: the errors then say so.
+    """
     if process == "postgres":
-        return POSTMASTER.format(folder=host.data["postgres_data"])
+        return POSTMASTER.format(folder=host.data["postgres_data"], unit=unit("patroni", host))
     return units.main_process(unit(process, host))
 
 

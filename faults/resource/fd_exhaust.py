@@ -7,6 +7,7 @@ from firedrill.cluster import ssh
 from firedrill.faults import capability, processes, undo
 from firedrill.faults.process.of_process import OfProcess
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target
+from firedrill.inventories.printable import printable
 
 # The lowest free descriptor: a limit there leaves none. Sets `pid`, `limit` and `before`.
 LOOK = """\
@@ -28,7 +29,10 @@ class FdExhaust(OfProcess):
         capability.need(target, "prlimit")
         super().refuse_process(target)
         if not (figures := self._figures(target)):
-            raise Refused(f"{target.host.name}: the limits of {self.process} cannot be read", "did it just end?")
+            raise Refused(
+                f"{target.host.name}: the open-files limit of {self.process} cannot be read ({self._why_not(target)})",
+                "prlimit needs CAP_SYS_RESOURCE, which some containers lack",
+            )
         used, limit = figures
         if used >= limit:
             raise Refused(
@@ -83,6 +87,12 @@ class FdExhaust(OfProcess):
         if not (figures := self._figures(target)):
             return f"no {self.process}"
         return "{} has {} files open of {}".format(self.process, *figures)
+
+    def _why_not(self, target: Target) -> str:
+        """What prlimit says of it."""
+        look = LOOK.format(find=processes.find(self.process, target.host))
+        lines = ssh.script(target.ssh, f"exec 2>&1\n{look}", check=False).splitlines()
+        return printable(lines[-1]) if lines else "it has just ended"
 
     def _figures(self, target: Target) -> tuple[int, int] | None:
         """How many files it has open, and may have; None where it does not run, or ended meanwhile."""

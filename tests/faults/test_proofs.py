@@ -79,5 +79,5 @@ def test_a_process_that_dies_while_it_is_asked_has_no_figures(monkeypatch, targe
     monkeypatch.setattr(fd_exhaust.capability, "need", lambda *words: None)
     monkeypatch.setattr(fd_exhaust.processes, "refuse_absent", lambda *words: None)
     monkeypatch.setattr(fd_exhaust.processes, "refuse_vital", lambda *words: None)
-    with pytest.raises(Refused, match="db1: the limits of postgres cannot be read"):
+    with pytest.raises(Refused, match="db1: the open-files limit of postgres cannot be read"):
         fault.refuse_host(target)
