@@ -1,7 +1,7 @@
 """SSH host keys: a host's first key is written down; another one is refused from then on.
 
-The file is the inventory's `ssh_known_hosts_file`, by default one of our own next to the passwords. pyinfra reads the
-same one, with the same rule (`accept-new`).
+The file is the inventory's `ssh_known_hosts_file`, which pyinfra reads, too, with the same rule (`accept-new`); by
+default one of our own next to the passwords.
 """
 
 import contextlib
@@ -19,7 +19,9 @@ class WrongKey(Problem):
 
 def file_of(host: Host) -> Path:
     """The file with the keys of known hosts."""
-    return Path(host.data["ssh_known_hosts_file"]).expanduser()
+    if named := host.data.get("ssh_known_hosts_file"):
+        return Path(named).expanduser()
+    return Path(host.data["secrets_file"]).expanduser().with_name("known_hosts")
 
 
 def apply(client: paramiko.SSHClient, host: Host) -> None:

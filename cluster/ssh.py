@@ -16,11 +16,14 @@ from fabric import Connection as Connection
 
 from firedrill.cluster import host_keys
 from firedrill.inventories.errors import Problem
+from firedrill.inventories.printable import printable
 from firedrill.inventories.read import Host
 
 CONNECT_SECONDS = 5
 COMMAND_SECONDS = 30
 SURE_SECONDS = 2
+WHY_SECONDS = 10
+_WHY: dict[tuple[str, int], tuple[float, "Unreachable"]] = {}  # by address and port: when it was asked, what was found
 MARK = "firedrill: the output of the command"
 # What no shell treats specially within single quotes, nor `sh` within double quotes; all else is sent in octal.
 PLAIN = re.compile(rb"[^A-Za-z0-9 ,./:;=@_+|&<>()\[\]{}~^?*#%-]")
@@ -67,7 +70,16 @@ def _no_login(host: Host, error: Exception) -> Unreachable:
 
 
 def why_not(host: Host) -> Unreachable:
-    """Why a host that was found without a connection has none."""
+    """Why a host that was found without a connection has none; asked again only after WHY_SECONDS."""
+    key, now = (host.address, host.data.get("ssh_port", 22)), time.monotonic()
+    asked, problem = _WHY.get(key, (-WHY_SECONDS, None))
+    if problem is None or now - asked > WHY_SECONDS:
+        problem = _ask_why(host)
+        _WHY[key] = now, problem
+    return problem
+
+
+def _ask_why(host: Host) -> Unreachable:
     if answers(host, SURE_SECONDS):
         try:
             connect(host).close()
@@ -92,11 +104,6 @@ def sh(
 def script(connection: Connection, text: str, *, seconds: float = COMMAND_SECONDS, check: bool = True) -> str:
     """Run a shell script of any length: it is sent on standard input, not as an argument."""
     return sh(connection, "sh", stdin=text, seconds=seconds, check=check)
-
-
-def printable(text: str) -> str:
-    """What a host printed, without the control characters that a terminal would obey."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def framed(command: str) -> str:

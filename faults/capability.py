@@ -41,12 +41,22 @@ TRIALS = {
 
 def missing(target: Target, *wanted: str) -> list[str]:
     """The reason for each wanted capability that the host lacks."""
-    lines = [f"( {TRIALS[name][0]} ) >/dev/null 2>&1 || echo {name}" for name in wanted]
-    shown = ssh.script(target.ssh, "\n".join(lines), check=False)
-    return [TRIALS[name][1] for name in shown.split()]
+    lines = [f"( {TRIALS[name][0]} ) </dev/null >/dev/null 2>&1 && echo {name}" for name in wanted]
+    can = ssh.script(target.ssh, "\n".join(lines), check=False).split()
+    return [TRIALS[name][1] for name in wanted if name not in can]
+
+
+def need_root(target: Target) -> None:
+    """Raises Refused: a fault by another user would be on record, and could be neither injected nor healed."""
+    if missing(target, "root"):
+        raise Refused(
+            f"{target.host.name}: the SSH user {target.host.data['ssh_user']} is not root, and faults need root",
+            "set `ssh_user` to root; sudo is not used",
+        )
 
 
 def need(target: Target, *wanted: str) -> None:
     """Raises Refused with the reasons."""
-    if reasons := missing(target, "root", *wanted):
+    need_root(target)
+    if reasons := missing(target, *wanted):
         raise Refused(f"{target.host.name} cannot: {'; '.join(reasons)}", "`faults doctor` shows which hosts can")

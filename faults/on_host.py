@@ -4,7 +4,7 @@ import shlex
 from typing import Any, ClassVar, cast
 
 from firedrill.cluster import clock, ssh
-from firedrill.faults import state, undo
+from firedrill.faults import capability, state, undo
 from firedrill.faults.protocol import Fault, NotClean, NotEffective, Refused, Target, Trigger, check_options
 
 READY = "ready"
@@ -54,8 +54,8 @@ class OnHost:
 
     def refuse(self, target: Target) -> None:
         check_options(cast(Fault, self))
-        if target.ssh:  # raises where the host does not answer
-            self.refuse_host(target)
+        capability.need_root(target)
+        self.refuse_host(target)
 
     def snapshot(self, target: Target) -> dict[str, Any]:
         return {"state": state.take(target.ssh)} | self.note(target)

@@ -26,6 +26,7 @@ all = (
         # Faults are injected only if this is True. Set it once nobody depends on these machines.
         "chaos_allowed": False,
         "ssh_key": "~/.ssh/id_ed25519",
+        "ssh_known_hosts_file": "~/.local/state/firedrill/known_hosts",
         # Power control from outside: a host without power cannot be healed over SSH. These run on this machine, with
         # {name}, {address} and {inventory} filled in. Without pause and resume, those faults are refused.
         "power": {

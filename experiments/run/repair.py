@@ -28,7 +28,7 @@ def repair(access: Access, tell: Tell) -> str | None:
     def record(entry: Entry, phase: str, detail: str, t: int | None) -> None:
         tell(f"{entry.fault} of {entry.spec} ({entry.host}): {phase}: {detail}")
 
-    _try(tell, lambda: each(lambda entry: engine.heal(entry, access, record), ledger.entries(access.inventory)))
+    _try(tell, lambda: engine.heal_all(ledger.entries(access.inventory), access, record))
     each(lambda host: _switch_on(host, access, tell), access.inventory.hosts)
     _try(tell, lambda: settings.restore(access, lambda phase, _, after, how: tell(f"settings {phase}: {after}, {how}")))
     _try(tell, lambda: each(tell, system_of(access.inventory).recover(access)))

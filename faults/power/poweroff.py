@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from firedrill.faults import capability
 from firedrill.faults.on_host import Waiting
 from firedrill.faults.power import out_of_band
 from firedrill.faults.protocol import Target, Trigger
@@ -20,6 +21,7 @@ class Poweroff(out_of_band.OutOfBand):
 
     def refuse(self, target: Target) -> None:
         out_of_band.command(target, "power_on")
+        capability.need_root(target)
 
     def commands(self, target: Target) -> list[str]:
         return [f"ssh {target.host.name} {COMMAND}"]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from firedrill.cluster import ssh
+from firedrill.faults import capability
 from firedrill.faults.on_host import Waiting
 from firedrill.faults.power import out_of_band
 from firedrill.faults.protocol import Refused, Target, Trigger, poll
@@ -29,6 +30,7 @@ class Reboot(out_of_band.OutOfBand):
         self.check()
         # If it does not come back, it has to be switched on.
         out_of_band.command(target, "power_on")
+        capability.need_root(target)
 
     @property
     def _command(self) -> str:

@@ -82,6 +82,7 @@ def test_a_network_is_probed(target, given, probed):
 @pytest.mark.parametrize(("port", "refused"), [(22, "22"), (2222, "2222")])
 def test_the_port_of_ssh_is_the_hosts_own(ways, target, monkeypatch, port, refused):
     monkeypatch.setattr(firewall, "need", lambda *words: None)
+    monkeypatch.setattr("firedrill.faults.capability.need_root", lambda target: None)
     host = replace(target.host, data=target.host.data | {"ssh_port": port})
     there = replace(target, host=host)
     with pytest.raises(Refused, match=f"port {refused} is db1's SSH"):

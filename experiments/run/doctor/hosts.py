@@ -16,7 +16,7 @@ def checks(host: Host, connection: ssh.Connection | None) -> list[Check]:
     """The checks of one host."""
     what, needed = f"SSH to {host.name}", "faults on it, its logs"
     if connection is None:
-        return [Check(what, False, f"{host.address} refuses {host.data['ssh_user']}, or does not answer", needed)]
+        return [Check(what, False, ssh.why_not(host).cause, needed)]
     done: list[Check] = []
     try:
         done.extend(_of(host, connection, what, needed))
