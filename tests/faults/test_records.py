@@ -142,7 +142,7 @@ def test_heal_all_heals_what_it_can_sets_aside_and_exits_2(ways, monkeypatch):
     ledger.write(ways.inventory, replace(ENTRY, id="0000dead", host="db9"))
     file = put(ways, b"{", "0badf00d.json")
     healed = []
-    monkeypatch.setattr(engine, "_heal", lambda fault, target: healed.append(target.id) or "as before")
+    monkeypatch.setattr(engine, "_heal", lambda fault, target, together: healed.append(target.id) or "as before")
     with pytest.raises(Unhealed, match="0badf00d.json is not a valid record") as caught:
         command_line.heal.main(["--all"], standalone_mode=False, obj=lambda: ways)
     assert healed == ["0badcafe"]
