@@ -51,7 +51,7 @@ def used(inventory: Inventory) -> None:
     _ = access.front, access.http_urls, access.profile, access.profile_name, access.has_app, access.etcd, access.secrets
     _ = access.patroni_prefix, access.patroni_auth, access.etcd_options, access.sql_front(), access.sql_read()
     for host in inventory.hosts:
-        _ = access.patroni_url(host), access.haproxy_csv_url(host), access.sql_node(host), access.named(host.name)
+        _ = access.patroni_url(host), access.haproxy_csv_url(host), access.sql_node(host)
     catalogue.usual(access)
 
 
