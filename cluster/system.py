@@ -100,11 +100,15 @@ class Injection:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The write outage that a system's timing model expects, [low, high] in ms, and the terms that add up to it."""
+    """The write outage that a system's timing model expects, [low, high] in ms, and the terms that add up to it.
+
+    `phases` says of each term which phase of the failover it is part of: `detect`, `promote` or `route`.
+    """
 
     low_ms: float
     high_ms: float
     terms: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    phases: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -252,6 +256,10 @@ class System(Protocol):
         faults: Sequence[Injection],
         coordinators: Collection[str],
         leader_before: str | None,
+        coordinator_leader: str | None,
     ) -> Prediction | None:
-        """The write outage to expect of these faults, from recorded facts alone; None where the model has no answer."""
+        """The write outage to expect of these faults, from recorded facts alone; None where the model has no answer.
+
+        `coordinator_leader` led the coordinator before the faults; None where that was not recorded.
+        """
         ...

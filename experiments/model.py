@@ -84,16 +84,23 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Expect:
-    """One expectation: a figure of the verdict, compared. A Bound becomes milliseconds of this cluster's profile."""
+    """One expectation: a figure of the verdict, compared. A Bound becomes milliseconds of this cluster's profile.
+
+    `if_coordinator_lost` is wanted instead where the first faults also hit the coordinator's leader: whoever is elected
+    in its place renews every lease.
+    """
 
     name: str
     metric: str
     op: str
     wanted: Any
+    if_coordinator_lost: Bound | None = None
 
     def event(self, profile: Mapping[str, Any]) -> dict[str, Any]:
         wanted = self.wanted.ms(profile) if isinstance(self.wanted, Bound) else self.wanted
-        return {"name": self.name, "metric": self.metric, "op": self.op, "wanted": wanted}
+        lost = self.if_coordinator_lost
+        more = {} if lost is None else {"if_coordinator_lost": lost.ms(profile)}
+        return {"name": self.name, "metric": self.metric, "op": self.op, "wanted": wanted, **more}
 
 
 WEATHER_APP, EVENT_LOG = "loadtests/weather.py", "loadtests/events.py"

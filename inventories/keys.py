@@ -35,7 +35,7 @@ ENTRIES: dict[str, tuple[str, ...]] = {
     # Of an existing cluster: Patroni's, where Patroni does not set them, and the proxies'.
     "timings": (
         "ttl", "loop_wait", "retry_timeout", "primary_start_timeout", "synchronous_mode", "failsafe_mode",
-        "maximum_lag_on_failover", "inter", "downinter", "fastinter", "rise",
+        "maximum_lag_on_failover", "inter", "downinter", "fastinter", "rise", "etcd_election",
         "fall",
     ),
 }  # fmt: skip

@@ -10,6 +10,7 @@ from firedrill.cluster.patroni import (
     checks,
     coordinator,
     endpoints,
+    etcd_timing,
     leadership,
     members,
     operations,
@@ -80,7 +81,7 @@ class Patroni:
         return endpoints.endpoints(access)
 
     def settings(self, access: Access) -> dict[str, Any]:
-        return settings.in_effect(access)
+        return settings.in_effect(access) | etcd_timing.in_effect(access)
 
     def checks(self, access: Access) -> list[Check]:
         return checks.checks(access)
@@ -130,5 +131,6 @@ class Patroni:
         faults: Sequence[Injection],
         coordinators: Collection[str],
         leader_before: str | None,
+        coordinator_leader: str | None,
     ) -> Prediction | None:
-        return timing.predict(profile, faults, coordinators, leader_before)
+        return timing.predict(profile, faults, coordinators, leader_before, coordinator_leader)

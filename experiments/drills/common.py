@@ -1,6 +1,6 @@
 """What drills share: the expectations of every drill, and the usual steps."""
 
-from firedrill.experiments.model import Expect, Step
+from firedrill.experiments.model import Bound, Expect, Step
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 
 SAFE = (
@@ -11,6 +11,8 @@ SAFE = (
 )
 # Of a drill that may move the floating address; its inventory needs one.
 ONE_HOLDER = Expect("never two holders of the floating address", "dual_holder_ms", "==", 0)
+# Of Bound(ttl=1, seconds=4), where the host also led the coordinator: see cluster/patroni/timing.py.
+TTL_AND_ELECTION = Bound(ttl=1, election=3, seconds=3)
 STAYS = Expect("the leader stays", "leader_changes", "==", 0)
 
 

@@ -1,6 +1,6 @@
 """A node rejoins after a long isolation: through its slot, by pg_rewind, by a new base copy."""
 
-from firedrill.experiments.drills.common import SAFE, STAYS
+from firedrill.experiments.drills.common import SAFE, STAYS, TTL_AND_ELECTION
 from firedrill.experiments.model import EVENT_LOG, EVENTS, Bound, Expect, Experiment, Load, Needs
 from firedrill.experiments.steps import (
     Heal,
@@ -77,7 +77,7 @@ REWIND = Experiment(
     expectations=(
         _REJOINS,
         Expect("it needed no new base copy", "caught_up_by", "!=", "a new base copy"),
-        Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4)),
+        Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4), TTL_AND_ELECTION),
         *SAFE,
     ),
     cost_s=75,

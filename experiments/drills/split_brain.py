@@ -1,12 +1,12 @@
 """Partitions that could lead to two primaries."""
 
-from firedrill.experiments.drills.common import SAFE, until_back
+from firedrill.experiments.drills.common import SAFE, TTL_AND_ELECTION, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, Wait
 from firedrill.faults.network.partition import Partition
 
 _FAILOVER = (
-    Expect("writes return within ttl + 6 s", "rto_ms", "<=", Bound(ttl=1, seconds=6)),
+    Expect("writes return within ttl + 6 s", "rto_ms", "<=", Bound(ttl=1, seconds=6), TTL_AND_ELECTION),
     Expect("one failover, and none back", "leader_changes", "==", 1),
     Expect("the old leader rejoins within 40 s of healing", "rejoin_ms", "<=", Bound(seconds=40)),
     *SAFE,

@@ -30,7 +30,8 @@ ENVELOPE = {
     "host": Field(TEXT, "The host that the event is about, by its name in the inventory."),
 }
 TIMINGS = dict.fromkeys(
-    ("ttl", "loop_wait", "retry_timeout", "inter", "fastinter", "downinter", "rise", "fall"), Field(LENGTH, "Seconds.")
+    ("ttl", "loop_wait", "retry_timeout", "inter", "fastinter", "downinter", "rise", "fall", "election"),
+    Field(LENGTH, "Seconds."),
 )
 
 EVENTS: Mapping[tuple[str, str], Kind] = {("runner", kind): row for kind, row in RUNNER.items()} | OBSERVED

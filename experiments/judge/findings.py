@@ -34,7 +34,7 @@ from firedrill.experiments.judge.failover import Failover, failover, phases
 from firedrill.experiments.judge.gaps import NO_OBSERVERS
 from firedrill.experiments.judge.membership import Membership
 from firedrill.experiments.judge.outages import Outage
-from firedrill.experiments.judge.prediction import prediction
+from firedrill.experiments.judge.prediction import Terms, coordinator_lost, prediction
 from firedrill.experiments.judge.primaries import Overlap
 from firedrill.experiments.judge.recording import Recording
 from firedrill.experiments.judge.recovery import Recovery, recovery
@@ -117,7 +117,8 @@ class Findings:
     errors: Errors
     tcp: Tcp | None
     predicted: Prediction | None
-    prediction_terms: Mapping[str, tuple[float, float]]  # that add up to it: low and high in ms, by name
+    prediction_terms: Terms  # that add up to it
+    coordinator_lost: bool | None  # whether the first faults hit the coordinator's leader
 
     @property
     def zero(self) -> int:
@@ -201,4 +202,5 @@ def find(rec: Recording) -> Findings:
         tcp=tcp(known, samples),
         predicted=predicted,
         prediction_terms=terms,
+        coordinator_lost=coordinator_lost(known),
     )

@@ -113,11 +113,29 @@ def expectations(findings: Findings, measured: Measured) -> tuple[tuple[Expectat
     """Every expectation and its reason. A run that expects nothing cannot pass."""
     mode = next((mode for _, mode in findings.membership.modes), None)
     measured = replace(measured, complete=findings.end is None or findings.end.steps_done, mode=mode)
-    judged = [expect(item, measured) for item in findings.run.expectations]
+    judged = [
+        expect(_bounded(item, findings.coordinator_lost, measured), measured) for item in findings.run.expectations
+    ]
     reasons = [reason for _, reason in judged]
     if not judged:
         reasons = [Reason("unknown", f"{findings.run.experiment}: states no expectations, wanted one or more.")]
     return tuple(entry for entry, _ in judged), reasons
+
+
+def _bounded(item: Mapping[str, Any], lost: bool | None, measured: Measured) -> Mapping[str, Any]:
+    """The expectation with the bound that the recording calls for: whether the coordinator's leader was hit, too.
+
+    Where that is not known, and it decides, there is no bound: the expectation is then *unknown*.
+    """
+    wider = item.get("if_coordinator_lost")
+    if wider is None or lost is False:
+        return item
+    found = look_up(measured.figures, item["metric"]) if lost is None else None
+    if found is not None and found <= item["wanted"]:
+        return item
+    if found is not None and found <= wider:
+        return {**item, "wanted": None}
+    return {**item, "wanted": wider}
 
 
 def never_ended(findings: Findings, outage: Outage) -> str | None:

@@ -64,8 +64,15 @@ RUNNER = {
             "steps": Field(TEXTS, "The steps, in words."),
             "abort_when": Field(TEXT, "The stop condition, in words."),
             "expectations": Field(
-                objects(name=NAME, metric=NAME, op=NAME, wanted=Field(SCALAR, "")),
-                "The expectations, each about one figure.",
+                objects(
+                    name=NAME,
+                    metric=NAME,
+                    op=NAME,
+                    wanted=Field(SCALAR, ""),
+                    if_coordinator_lost=Field(LENGTH, ""),
+                ),
+                "The expectations, each about one figure. `if_coordinator_lost` is wanted instead where the first "
+                "faults hit the leader of the coordination service, too.",
                 True,
             ),
         },

@@ -83,7 +83,7 @@ def prediction_sentence(findings: Findings, verdict: Verdict) -> str:
     if not verdict.predicted:
         return ""
     low, high = verdict.predicted.rto_ms
-    terms = ", ".join(f"{name} {_range(*span)}" for name, span in findings.prediction_terms.items())
+    terms = ", ".join(f"{name} {_range(*span)}" for name, span in findings.prediction_terms.terms.items())
     model = f"The timing model predicts a write outage of {_range(low, high)}{f' ({terms})' if terms else ''}"
     found = verdict.rto_ms
     if found is None:
@@ -91,7 +91,24 @@ def prediction_sentence(findings: Findings, verdict: Verdict) -> str:
     if low <= found <= high:
         return f"{model}; the measured {text_of('_ms', found)} is within this range."
     off = text_of("_ms", low - found if found < low else found - high)
-    return f"{model}; the measured {text_of('_ms', found)} is {off} {'shorter' if found < low else 'longer'}."
+    longer = f"the measured {text_of('_ms', found)} is {off} {'shorter' if found < low else 'longer'}"
+    return f"{model}; {longer}{blamed(findings, verdict)}."
+
+
+def blamed(findings: Findings, verdict: Verdict) -> str:
+    """The phase that is furthest from what the model expects of it, and the model's terms for it."""
+    off: dict[str, float] = {}
+    for phase in PHASES:
+        found, expected = getattr(verdict.phases, f"{phase}_ms"), findings.prediction_terms.sum_of(phase)
+        if found is not None and expected is not None:
+            off[phase] = max(expected[0] - found, found - expected[1], 0)
+    phase = max(off, key=lambda name: off[name], default="")
+    expected = findings.prediction_terms.sum_of(phase)
+    if expected is None or not off[phase]:
+        return ", which no single phase explains"
+    took = text_of("_ms", getattr(verdict.phases, f"{phase}_ms"))
+    terms = ", ".join(findings.prediction_terms.of(phase))
+    return f": {PHASES[phase]} took {took}, expected {_range(*expected)} ({terms})"
 
 
 def _range(low: float, high: float) -> str:

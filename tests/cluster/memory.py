@@ -177,5 +177,6 @@ class Memory:
         faults: Sequence[Injection],
         coordinators: Collection[str],
         leader_before: str | None,
+        coordinator_leader: str | None,
     ) -> Prediction | None:
         return None

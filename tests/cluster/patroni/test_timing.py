@@ -2,6 +2,7 @@
 
 import pytest
 
+from firedrill.cluster.patroni import etcd_timing
 from firedrill.cluster.patroni.timing import predict
 from firedrill.cluster.system import Injection
 
@@ -12,7 +13,7 @@ CUT = Injection(100 * SECOND, "power_cut", "db1")
 
 
 def test_a_leaders_power_cut():
-    found = predict(FAST, [CUT], ETCD, "db1")
+    found = predict(FAST, [CUT], ETCD, "db1", None)
     assert (found.low_ms, found.high_ms) == (20_100, 23_400)
     assert sum(low for low, _ in found.terms.values()) == pytest.approx(found.low_ms)
     assert sum(high for _, high in found.terms.values()) == pytest.approx(found.high_ms)
@@ -20,14 +21,14 @@ def test_a_leaders_power_cut():
 
 def test_an_etcd_host_lost_at_the_same_moment_delays_the_expiry():
     together = Injection(CUT.t + SECOND // 2, "power_cut", "etcd1")
-    assert predict(FAST, [CUT, together], ETCD, "db1").high_ms == 25_300
+    assert predict(FAST, [CUT, together], ETCD, "db1", None).high_ms == 26_400
     later = Injection(CUT.t + SECOND, "power_cut", "etcd1")
-    assert predict(FAST, [CUT, later], ETCD, "db1").high_ms == 23_400
+    assert predict(FAST, [CUT, later], ETCD, "db1", None).high_ms == 23_400
 
 
 def test_a_slow_proxy_adds_its_health_checks():
     slow = FAST | {"downinter": 3, "fastinter": 3, "rise": 2}
-    assert predict(slow, [CUT], ETCD, "db1").high_ms == 20_000 + 500 + 2_000 + 400 + 3_000 + 3_000
+    assert predict(slow, [CUT], ETCD, "db1", None).high_ms == 20_000 + 500 + 2_000 + 400 + 3_000 + 3_000
 
 
 @pytest.mark.parametrize(
@@ -43,4 +44,36 @@ def test_a_slow_proxy_adds_its_health_checks():
     ],
 )
 def test_of_anything_else_it_says_nothing(profile, faults, leader):
-    assert predict(profile, faults, ETCD, leader) is None
+    assert predict(profile, faults, ETCD, leader, None) is None
+
+
+@pytest.mark.parametrize(
+    ("election", "led_etcd", "wanted"),
+    [
+        (1, "etcd2", (20_100, 23_400)),
+        (1, "etcd1", (24_100, 26_400)),
+        (5, "etcd1", (32_100, 38_400)),
+        (5, "etcd2", (20_100, 23_400)),
+        (None, "etcd1", (24_100, 26_400)),
+    ],
+)
+def test_who_led_etcd_and_its_election_timeout_decide(election, led_etcd, wanted):
+    together = Injection(CUT.t, "power_cut", "etcd1")
+    found = predict(FAST | {"election": election}, [CUT, together], ETCD, "db1", led_etcd)
+    assert (found.low_ms, found.high_ms) == wanted
+    assert set(found.phases) == set(found.terms)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("/usr/bin/etcd --name x --election-timeout 5000 ", 5),
+        ("/usr/bin/etcd --election-timeout=2500 \nETCD_ELECTION_TIMEOUT=9000\n", 2.5),
+        ("/usr/bin/etcd \nETCD_NAME=x\nETCD_ELECTION_TIMEOUT=5000\n", 5),
+        ("/usr/bin/etcd --config-file=/etc/etcd.yml \nname: x\nelection-timeout: 5000\n", 5),
+        ("/usr/bin/etcd \n", None),
+        ("ETCD_ELECTION_TIMEOUT=fast", None),
+    ],
+)
+def test_a_members_own_election_timeout(text, seconds):
+    assert etcd_timing.parsed(text) == seconds

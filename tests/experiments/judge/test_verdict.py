@@ -69,7 +69,26 @@ def test_prediction_comes_from_the_profile(run):
 
 
 def test_prediction_is_wider_where_the_leader_may_lead_etcd(run):
-    assert judge(run(run={"coordinators": ["db1"]}))["predicted"] == {"rto_ms": [20100.0, 25300.0]}
+    assert judge(run(run={"coordinators": ["db1"]}))["predicted"] == {"rto_ms": [20100.0, 26400.0]}
+
+
+@pytest.mark.parametrize(
+    ("led", "verdict"), [("db1", "pass"), ("db2", "fail"), (None, "unknown")], ids=["hit", "elsewhere", "not recorded"]
+)
+def test_the_bound_follows_where_the_coordinator_was_led(run, builder, led, verdict):
+    """23.4 s are too long for one that was led elsewhere, and as expected for one that must elect a leader first."""
+    bound = {"name": "back", "metric": "rto_ms", "op": "<=", "wanted": 20_000, "if_coordinator_lost": 24_000}
+    events = run(run={"coordinators": ["db1", "db2", "db3"]}, expectations=(bound,))
+    if led:
+        events.append(builder.event(-14, "runner", "roles", phase="before", coordinator_leader=led))
+    found = judge(sorted(events, key=lambda event: event["t"]))
+    assert by_name(found, "rto_ms")["verdict"] == verdict
+
+
+def test_a_known_leader_of_the_coordinator_narrows_the_prediction(run, builder):
+    events = run(run={"coordinators": ["db1", "db2"]})
+    events.append(builder.event(-14, "runner", "roles", phase="before", coordinator_leader="db2"))
+    assert judge(sorted(events, key=lambda event: event["t"]))["predicted"] == {"rto_ms": [20100.0, 23400.0]}
 
 
 def test_no_prediction_for_another_fault(run):

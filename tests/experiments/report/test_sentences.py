@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from firedrill.experiments.judge.prediction import Terms
 from firedrill.experiments.judge.verdict import assess
 from firedrill.experiments.report.clock import Clock
 from firedrill.experiments.report.sentences import analysis, prediction_sentence
@@ -37,9 +38,23 @@ def test_the_analysis_is_made_from_the_figures(run):
 
 def test_a_prediction_is_explained_by_its_terms(run):
     found = assess(run())
-    terms = {"lease": (18_000.0, 20_000.0), "promotion": (100.0, 400.0)}
+    terms = Terms({"lease": (18_000.0, 20_000.0), "promotion": (100.0, 400.0)})
     text = prediction_sentence(replace(found.findings, prediction_terms=terms), found.verdict)
     assert "20.10 s to 23.40 s (lease 18.00 s to 20.00 s, promotion 100 ms to 400 ms); the measured" in text
+
+
+@pytest.mark.parametrize(
+    ("late", "blamed"),
+    [
+        ({"new_key": 28.7, "promoted": 28.86, "routed": 29.03}, "promoting a new leader took"),
+        ({"routed": 29.03}, "rerouting clients took"),
+        ({"key_gone": 26.0, "new_key": 28.1, "promoted": 28.26, "routed": 28.4}, "detecting the failure took"),
+    ],
+)
+def test_where_a_prediction_fails_the_phase_that_took_longer_is_named(run, late, blamed):
+    found = assess(run(**late))
+    text = prediction_sentence(found.findings, found.verdict)
+    assert f"longer: {blamed}" in text and ", expected " in text
 
 
 @pytest.mark.parametrize(
@@ -54,7 +69,10 @@ def test_a_prediction_is_explained_by_its_terms(run):
         ({"back": False}, "Writes never recovered: the last write was acknowledged at +0.00 s"),
         ({"without": ("write_probe",)}, "The length of the write outage was not observed."),
         ({"without": ("node_probe",)}, "Whether two nodes accepted writes at the same time was not fully observed."),
-        ({"key_gone": 5.0, "new_key": 7.0, "promoted": 7.2, "routed": 7.3}, " s shorter."),
+        (
+            {"key_gone": 5.0, "new_key": 7.0, "promoted": 7.2, "routed": 7.3},
+            " s shorter: detecting the failure took 5.00 s",
+        ),
         ({"without": ("users",)}, "not fully observed"),
     ],
 )
