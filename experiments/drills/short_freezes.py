@@ -25,7 +25,7 @@ EXPERIMENT = Experiment(
         Wait(2),
     ),
     expectations=(
-        Expect("writes wait for a stop and 2 s at most", "rto_ms", "<=", Bound(seconds=FREEZE_S + 2)),
+        Expect("writes wait for a stop and 4 s at most", "rto_ms", "<=", Bound(seconds=FREEZE_S + 4)),
         STAYS,
         *SAFE,
     ),

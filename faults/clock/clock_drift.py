@@ -43,7 +43,7 @@ class ClockDrift(wrong_clock.Clock):
             time.sleep(SECONDS)
         return f"{target.host.name}: drift asked {self.ppm:+g} ppm, seen {found:+.0f} ppm"
 
-    def lasts(self, target: Target) -> str:
+    def prove_wrong(self, target: Target) -> str:
         """By the kernel's own setting, which takes no seconds to see."""
         program, file = undo.file(target, "py"), undo.file(target, "clock")
         shown = ssh.sh(target.ssh, f"python3 {program} look {file}", check=False)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from firedrill.cluster import ssh
 from firedrill.faults import capability, state, undo
 from firedrill.faults.on_host import OnHost
+from firedrill.faults.power.out_of_band import boot_mark
 from firedrill.faults.protocol import NotClean, Refused, Target
 
 TOLERANCE_S = 0.3
@@ -28,7 +29,17 @@ class Clock(OnHost):
             raise Refused(f"{target.host.name}: its clock is wrong already ({other.split('/')[-1]})", "heal that first")
 
     def note(self, target: Target) -> dict[str, Any]:
-        return {"clock": state.clock_reading(target.ssh)}
+        return {"clock": state.clock_reading(target.ssh), "boot": boot_mark(target.ssh)}
+
+    def lasts(self, target: Target) -> str:
+        """A reset sets the clock right. A watchdog that resets the host because of it is the fault's own effect."""
+        if boot_mark(target.ssh) != target.before.get("boot"):
+            return f"{target.host.name}: the clock was wrong until the host was reset"
+        return self.prove_wrong(target)
+
+    def prove_wrong(self, target: Target) -> str:
+        """Evidence that the clock is wrong still; by default the proof again. Raises NotEffective."""
+        return self.prove(target)
 
     def files(self, target: Target) -> dict[str, str]:
         return {"py": files("firedrill.faults.programs").joinpath("clock.py").read_text()}

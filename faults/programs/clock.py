@@ -8,6 +8,7 @@ can be computed later. After a reboot it cannot, and the clock stays as the boot
 
 import ctypes
 import json
+import os
 import subprocess
 import sys
 import time
@@ -40,10 +41,14 @@ def adjtimex(**given: int) -> Timex:
 def remember(file: Path) -> None:
     now = adjtimex()
     running = [one for one in NTP if subprocess.run(["systemctl", "is-active", "--quiet", one]).returncode == 0]
-    file.write_text(json.dumps({
+    text = json.dumps({
         "boot": BOOT.read_text(), "raw": time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW), "real": time.time_ns(),
         "tick": now.tick, "freq": now.freq, "ntp": running,
-    }))  # fmt: skip
+    })  # fmt: skip
+    with open(file, "w") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())  # a watchdog may reset the host because of the clock
     for one in running:
         subprocess.run(["systemctl", "stop", one], check=True)
 
@@ -51,7 +56,10 @@ def remember(file: Path) -> None:
 def undo(file: Path) -> None:
     if not file.exists():
         return
-    was = json.loads(file.read_text())
+    if not (text := file.read_text()):  # the host was reset before anything was changed
+        file.unlink()
+        return
+    was = json.loads(text)
     if was["boot"] == BOOT.read_text():
         adjtimex(modes=ADJ_TICK | ADJ_FREQUENCY, tick=was["tick"], freq=was["freq"])
         passed = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) - was["raw"]
