@@ -17,7 +17,7 @@ from firedrill.experiments.drills.patroni_frozen import EXPERIMENT
 from firedrill.experiments.judge.findings import Findings, find
 from firedrill.experiments.judge.recording import load
 from firedrill.experiments.run import runner, steady_state
-from firedrill.faults import engine
+from firedrill.faults import engine, ledger
 from firedrill.faults.catalogue import FAULTS
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.read import read
@@ -118,6 +118,39 @@ def test_a_leader_whose_patroni_hangs_is_fenced_before_another_leads(drill, ways
     taken = next(t for t, who, _ in known.leadership if t > known.fault_at and who not in (None, old))
     last = [sample.t for sample in known.tcp_samples[old] if sample.reachable and sample.t < taken][-1]
     assert known.holder_at(last) == old, "it fell silent while it still held the leadership"
+
+
+def test_hung_storage_is_no_failover_as_long_as_patroni_only_reads(drill, ways):
+    found = drill("storage_hang")
+    assert found.verdict["leader_changes"] == 0, "the failover that does not come"
+    assert found.verdict["rto_ms"] > 1000 * ways.profile["ttl"], "while every commit waits for longer than a lease"
+    assert found.verdict["unknown_writes"] > 0 and found.verdict["during"]["read_ratio"] > 0.5
+
+
+def test_read_only_storage_is_a_failover(drill):
+    verdict = drill("storage_read_only").verdict
+    assert verdict["leader_changes"] == 1
+    assert verdict["leader_after"] != verdict["leader_before"]
+
+
+def test_a_clock_that_goes_back_puts_the_leader_to_sleep_and_the_watchdog_resets_it(drill):
+    verdict = drill("clock_back").verdict
+    assert verdict["leader_changes"] == 1
+    assert verdict["leader_after"] != verdict["leader_before"]
+
+
+def test_a_run_aborts_at_its_limit_of_user_errors(ways, inventory, command, tmp_path):
+    """Healed long before the drill would do it, which is ttl + 10 s after the fault."""
+    done = command(
+        "experiments", "-i", inventory, "run", "storage_hang", "--abort-when-errors", "20%/5s", "--json",
+        "--reports", tmp_path, seconds=300,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    verdict = json.loads(done.stdout)
+    assert verdict["verdict"] == "unknown"
+    assert "requests failed in the last 5 s, limit 20 %" in verdict["why"][0]
+    assert (verdict["lost"], verdict["dual_primary_ms"], verdict["steady_after"]) == (0, 0, True)
+    assert ledger.entries(ways.inventory) == []
 
 
 def test_a_watchdog_that_is_off_behind_the_inventorys_back_is_found_out(ways, tmp_path):

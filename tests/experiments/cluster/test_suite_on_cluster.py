@@ -13,7 +13,7 @@ from tests.experiments.cluster.helpers import missed, on
 
 pytestmark = pytest.mark.lab("suite")
 # test_on_cluster.py has looked at it closely.
-NAMES = [*(name for name in QUICK if name != "leader_power_cut"), "proxy_cut_from_patroni"]
+NAMES = [*(name for name in QUICK if name != "leader_power_cut"), "proxy_cut_from_patroni", "short_freezes"]
 # Figures that count a request that took too long as one that failed, and of which requests.
 ERRORS = {"user_errors": ("GET", "POST"), "read_errors": ("GET",)}
 

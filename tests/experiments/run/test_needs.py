@@ -1,5 +1,6 @@
 """What an inventory lacks for an experiment, and clients without the floating address."""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from firedrill.experiments.catalogue import EXPERIMENTS
 from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
 from firedrill.experiments.model import Needs
 from firedrill.experiments.run import needs
+from firedrill.faults.protocol import Refused
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
@@ -33,7 +35,7 @@ def lacking(access, **given):
 
 def test_the_full_lab_has_the_hosts_for_every_drill(lab):
     for it in EXPERIMENTS.values():
-        assert needs.missing(replace(it, needs=replace(it.needs, kernel=())), lab) == [], it.name
+        assert needs.missing(replace(it, needs=replace(it.needs, kernel=(), data_mount=False)), lab) == [], it.name
 
 
 def test_what_a_smaller_one_lacks_is_said(compact):
@@ -64,6 +66,21 @@ def test_without_the_floating_address_clients_go_to_the_first_proxy(lab):
     assert lab.front == "10.77.0.100"
     assert needs.without_vip(lab).front == "10.77.0.31"
     assert lab.front == "10.77.0.100"
+
+
+def test_data_on_the_file_system_of_everything_is_named(lab, monkeypatch):
+    def shared(target, folder):
+        raise Refused(f"{target.host.name}: {folder} is on /, which SSH and the undo need for /etc", "")
+
+    monkeypatch.setattr(needs.ssh, "answers", lambda host: True)
+    monkeypatch.setattr(needs.ssh, "connect", lambda host: contextlib.nullcontext("connected"))
+    monkeypatch.setattr(needs.storage, "of_its_own", shared)
+    monkeypatch.setattr(needs.capability, "missing", lambda *_: [])
+    found = lacking(lab, data_mount=True)
+    assert [one.split(":")[0] for one in found] == ["db1", "db2", "db3"]
+    assert "/var/lib/postgresql is on /" in found[0]
+    monkeypatch.setattr(needs.capability, "missing", lambda *_: ["it is a container"])
+    assert lacking(lab, data_mount=True, kernel=("own_kernel",))[0] == "db1: it is a container"
 
 
 def test_hosts_that_are_off_are_left_to_the_run(lab, monkeypatch):
