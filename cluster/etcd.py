@@ -30,6 +30,12 @@ Client: TypeAlias = etcd3.Etcd3Client
 Member: TypeAlias = etcd3.Member
 
 
+def cause(error: Exception) -> str:
+    """Why a call failed, in etcd's or gRPC's words."""
+    details = error.details() if isinstance(error, grpc.Call) else str(error)
+    return f"{type(error).__name__}: {details}" if details else type(error).__name__
+
+
 @contextmanager
 def client(endpoint: tuple[str, int], access: Access, seconds: float = DEADLINE_S) -> Iterator[Client]:
     """A client of one member, whose calls take at most `seconds`."""

@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from firedrill.cluster import front
 from firedrill.cluster.systems import system_of
@@ -19,11 +19,17 @@ def _leader(access: Access) -> list[str]:
 
 
 def _sync_standby(access: Access) -> list[str]:
-    return list(system_of(access.inventory).view(access).sync_standbys[:1])
+    return _listed(access, system_of(access.inventory).view(access).sync_standbys)[:1]
 
 
 def _replica(access: Access) -> list[str]:
-    return list(system_of(access.inventory).view(access).replicas[:1])
+    return _listed(access, system_of(access.inventory).view(access).replicas)[:1]
+
+
+def _listed(access: Access, names: Iterable[str]) -> list[str]:
+    """Without members that the inventory leaves out: there is no way to reach them."""
+    known = {host.name for host in access.inventory.hosts}
+    return [name for name in names if name in known]
 
 
 RESOLVERS: dict[str, Callable[[Access], list[str]]] = {

@@ -64,5 +64,5 @@ def member_error(access: Access) -> str | None:
                 if not client.status().leader:
                     return f"etcd on {host.name} has no leader"
         except etcd.ERRORS as error:
-            return f"etcd on {host.name} does not answer ({type(error).__name__})"
+            return f"etcd on {host.name} does not answer ({etcd.cause(error)})"
     return None

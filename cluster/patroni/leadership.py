@@ -46,7 +46,7 @@ def _watch(access: Access, write: Write, stop: threading.Event) -> None:
         except etcd.ERRORS as error:
             if not stop.is_set():
                 # No member reachable is an observation, too; nobody observing would be a gap.
-                write("unreachable", endpoint=_text(endpoint), error=type(error).__name__)
+                write("unreachable", endpoint=_text(endpoint), error=etcd.cause(error))
             stop.wait(PAUSE_S)
 
 
@@ -150,7 +150,8 @@ def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
     if not access.etcd:
         return False, "no host has the role etcd"
     if not alive:
-        return False, "no member allows a watch"
+        refused = [f"{event['endpoint']}: {event['error']}" for event in events if event["kind"] == "unreachable"]
+        return False, "no member allows a watch" + (f" ({refused[-1]})" if refused else "")
     if holder is None:
         return False, f"no leader key below {access.patroni_prefix}: are `cluster` and `patroni_namespace` right?"
     return True, f"{holder} holds the leader key, according to {alive[-1]}"

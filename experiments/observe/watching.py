@@ -76,15 +76,17 @@ class Watch:
         self.tell(f"load ({self.load}) and {len(self.observers)} observers are running")
 
     def _silent(self) -> list[str]:
-        """The observers without a sample, or with hosts that they have not reached: `tcp of db1`."""
+        """The observers without a sample, or with hosts that they have not reached: `tcp of db1 (timed out)`."""
         found = []
         for row in self.observers:
             file, hosts = self._file(row), row.names(self.access)
             if hosts is None:
                 found += [] if file.exists() and file.stat().st_size else [row.name]
                 continue
-            reached = {event["host"] for event in so_far(file) if event.get("reachable", True)}
-            found += [f"{row.name} of {host}" for host in hosts if host not in reached]
+            events = so_far(file)
+            reached = {event["host"] for event in events if event.get("reachable", True)}
+            causes = {event["host"]: f" ({event['error']})" for event in events if event.get("error")}
+            found += [f"{row.name} of {host}{causes.get(host, '')}" for host in hosts if host not in reached]
         return found
 
 

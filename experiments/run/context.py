@@ -52,7 +52,8 @@ class Context:
 
     def note_initial_roles(self) -> None:
         """The hosts that `initial_leader` and the like name from now on."""
-        self.initial = roles.initial(self.system.view(self.access))
+        view = self.system.view(self.access)
+        self.initial = roles.initial(view, membership.unwatched(self.access, view))
         if role := self.system.coordinator_role:
             leader = self.system.roles(self.access).coordinator_leader
             self.record("note", text=f"{role}'s leader was {leader or 'not found'} when the run began")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from firedrill.cluster import membership
 from firedrill.cluster.each import each
 from firedrill.cluster.system import Check
 from firedrill.cluster.systems import system_of
@@ -25,7 +26,8 @@ def examine(access: Access) -> dict[str, list[dict[str, Any]]]:
         checks += system.checks(access)
         checks += [*observers.checks(access), users.check(access), power(access)]
         view = system.view(access)
-        begun = [drills.begun(it, roles.initial(view)) for it in EXPERIMENTS.values()]
+        now = roles.initial(view, membership.unwatched(access, view))
+        begun = [drills.begun(it, now) for it in EXPERIMENTS.values()]
         possible = [drills.possible(it, access, view, checks, connections) for it in begun]
     return {"checks": [vars(check) for check in checks], "experiments": possible}
 

@@ -145,4 +145,8 @@ def test_of_the_leadership_a_watch_and_a_holder(lab):
         "db1 holds the leader key, according to 10.77.0.11:2379",
     )
     assert found(lab, "leadership", leads) == (False, "no member allows a watch")
+    refused = {"kind": "unreachable", "endpoint": "10.77.0.11:2379", "error": "InvalidAuth: wrong password"}
+    assert found(lab, "leadership", refused)[1] == (
+        "no member allows a watch (10.77.0.11:2379: InvalidAuth: wrong password)"
+    )
     assert "no leader key below /service/firedrill/" in found(lab, "leadership", alive)[1]
