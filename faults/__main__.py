@@ -3,24 +3,22 @@
 import dataclasses
 import json
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from firedrill.faults import active, engine, ledger, lookup, show
-from firedrill.faults.connections import connected
+from firedrill.faults import active, deadman, engine, healing, lookup, overdue, show
 from firedrill.faults.doctor import check_up, firewalls
 from firedrill.faults.ledger import Entry
 from firedrill.faults.protocol import Fault, Unhealed, option_types
-from firedrill.faults.steady import refuse_unsteady
+from firedrill.faults.steady import refuse_drill, refuse_unsteady
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.command import console_script, group
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.printable import printable
 
-RETRIES, RETRY_SECONDS = 4, 3
+SILENT, INCONCLUSIVE = "does not answer SSH", 3
 UNITS = {"ms": 0.001, "s": 1, "": 1, "m": 60, "min": 60, "h": 3600}
 Get = Callable[[], Access]
 
@@ -87,6 +85,8 @@ def _inject_command(name: str, kind: type[Fault]) -> click.Command:
         rails = {key: given.pop(key) for key in ("max_hosts", "allow_quorum_loss")}
         ways = get()
         plan = engine.plan(kind(**given), target, ways, limit_s=limit_s, **rails)
+        if not dry_run:
+            refuse_drill(ways)
         if not (unsteady or dry_run):
             refuse_unsteady(ways, plan.hosts)
         if dry_run:
@@ -133,17 +133,31 @@ def _print_dry_run(commands: dict[str, list[str]], as_json: bool) -> None:
 @cli.command()
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
-def status(get: Get, as_json: bool) -> None:
-    """Show every injection that is not healed yet, as its host reports it, from whichever machine it was injected."""
-    rows, damaged = active.status(get())
-    for problem in damaged:
-        click.echo(f"faults: {printable(problem)}", err=True)
+def status(get: Get, as_json: bool) -> int:
+    """Show every injection that is not healed yet, as its host reports it, from whichever machine it was injected.
+
+    Exit codes: 0 all is known, 3 some hosts do not answer.
+    """
+    ways = get()
+    overdue.retire(ways)
+    found = active.status(ways)
+    for problem in found.damaged:
+        _complain(problem)
     if as_json:
-        click.echo(json.dumps(rows, indent=1))
-    elif rows:
-        show.status(rows)
-    else:
+        not_known = [{"host": name, "why": SILENT} for name in found.silent]
+        click.echo(json.dumps({"active": found.rows, "not_known": not_known}, indent=1))
+    elif found.rows:
+        show.status(found.rows)
+    elif not found.silent:
         click.echo("no active fault")
+    return _not_known(found.silent)
+
+
+def _not_known(silent: list[str]) -> int:
+    """Say which hosts do not answer; return the exit code."""
+    for name in silent:
+        click.echo(f"faults: not known: {name} {SILENT}", err=True)
+    return INCONCLUSIVE if silent else 0
 
 
 @cli.command()
@@ -170,51 +184,29 @@ def doctor(get: Get, as_json: bool) -> None:
     hidden=True,
     help="Wait this long (s) first; it is not an error if nothing is left to heal then.",
 )
+@click.option("--controller", type=int, default=0, hidden=True, help="The process that waits for the injection.")
 @click.pass_obj
-def heal(get: Get, ids: tuple[str, ...], everything: bool, after: float | None) -> None:
-    """Heal injections by their IDs, or all of them."""
+def heal(get: Get, ids: tuple[str, ...], everything: bool, after: float | None, controller: int) -> int:
+    """Heal injections by their IDs, or all of them.
+
+    Exit codes: 0 healed and clean, 2 something is not, 3 some hosts do not answer, so that nothing is known of them.
+    """
     ways = get()
     if not ids and not everything:
         raise Problem("no injection to heal was given", "give ids from `faults status`, or --all")
     if after is not None:
-        time.sleep(max(0.0, after))
-    found, problems = _on_record(ways, set(ids), everything)
-    if after is None and (unknown := set(ids) - {entry.id for entry in found}):
-        raise Problem(f"no active injection {', '.join(sorted(unknown))}", "`faults status` lists them")
-    for entry in found:
-        if everything or entry.id in ids:
-            problems += _heal_one(entry, ways, RETRIES if after is not None else 0)
-    if problems:
-        raise Unhealed(problems)
+        deadman.wait(ways.inventory, ids[0], after, controller)
+        healing.unattended(ways, ids[0], tell)
+        return 0
+    found = healing.everything(ways, tell, _complain) if everything else healing.named(ways, set(ids), tell, _complain)
+    code = _not_known(found.silent)
+    if found.problems:
+        raise Unhealed(found.problems)
+    return code
 
 
-def _on_record(ways: Access, ids: set[str], everything: bool) -> tuple[list[Entry], list[Problem]]:
-    """The recorded injections, and the unreadable records; `--all` moves the latter aside."""
-    here = ledger.entries(ways.inventory)
-    if not everything and ids <= {entry.id for entry in here}:
-        return here, []
-    with connected(ways.inventory.hosts) as connections:
-        found = active.survey(ways, connections)
-    if not everything:
-        return found.entries, []
-    aside = {problem.where: problem for problem in ledger.set_aside(ways.inventory)}
-    damaged: list[Problem] = [aside.get(problem.where, problem) for problem in found.damaged]
-    for problem in damaged:
-        click.echo(f"faults: {printable(problem)}", err=True)
-    return found.entries, damaged
-
-
-def _heal_one(entry: Entry, ways: Access, retries: int) -> list[Problem]:
-    """The process that heals at the limit runs unattended, so it retries before it gives up."""
-    for left in range(retries, -1, -1):
-        try:
-            engine.heal(entry, ways, tell)
-            return []
-        except Problem as problem:
-            if not left:
-                return [problem]
-        time.sleep(RETRY_SECONDS)
-    return []
+def _complain(problem: Problem) -> None:
+    click.echo(f"faults: {printable(problem)}", err=True)
 
 
 main = console_script(cli, "faults")

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from firedrill.cluster import clock, ssh
 from firedrill.cluster.each import each
 from firedrill.cluster.systems import system_of
-from firedrill.faults import deadman, lasting, ledger, lookup, serving, undo
+from firedrill.faults import deadman, lasting, ledger, lookup, overdue, serving, undo
 from firedrill.faults.active import fault_of, target_of
 from firedrill.faults.connections import Connections, connected
 from firedrill.faults.ledger import Entry
@@ -83,6 +83,7 @@ def plan(
         names = ", ".join(host.name for host in hosts)
         raise Refused(f"{spec} is {len(hosts)} hosts ({names})", f"add `--max-hosts {len(hosts)}` to allow it")
     if not allow_quorum_loss:
+        overdue.retire(access)
         _keep_quorum(hosts, access)
     return Plan(fault, spec, hosts, limit)
 
@@ -142,7 +143,7 @@ def inject(it: Plan, access: Access, tell: Tell = quiet) -> list[Entry]:
         began = time.monotonic()
         try:
             entries = _arm(it.fault, targets, entries)
-            _trigger(it.fault, targets, entries, tell, began)
+            entries = _trigger(it.fault, targets, entries, tell, began)
         except BaseException:
             # The ledger has what was begun, whenever it was interrupted.
             mine = {target.id for target in targets}
@@ -170,12 +171,17 @@ def _arm(fault: Fault, targets: list[Target], entries: list[Entry]) -> list[Entr
     return entries
 
 
-def _trigger(fault: Fault, targets: list[Target], entries: list[Entry], tell: Tell, began: float) -> None:
+def _trigger(fault: Fault, targets: list[Target], entries: list[Entry], tell: Tell, began: float) -> list[Entry]:
     """Trigger the injection everywhere, and prove it; `began` (monotonic) is when arming did."""
+    access = targets[0].access
     triggers = each(fault.ready, targets)
+    if not fault.heals_itself_on_host:
+        _refuse_healed(entries, access)
     for trigger in triggers:
         trigger.go()
     moments = each(lambda trigger: trigger.done(), triggers)
+    if not fault.heals_itself_on_host:
+        entries = [_struck(*row, access) for row in zip(entries, targets, moments, strict=True)]
     cost = f" (armed and injected in {(time.monotonic() - began) * 1000:.0f} ms"
     for entry, trigger, moment in zip(entries, triggers, moments, strict=True):
         tell(entry, "inject", trigger.text, moment)
@@ -185,6 +191,28 @@ def _trigger(fault: Fault, targets: list[Target], entries: list[Entry], tell: Te
     spread = f", {len(targets)} hosts within {(max(moments) - min(moments)) / 1e6:.1f} ms"
     for entry, proof in zip(entries, proofs, strict=True):
         tell(entry, "effective", proof + cost + (spread if len(targets) > 1 else "") + ")", None)
+    if not fault.heals_itself_on_host:
+        entries = [replace(entry, proven=True) for entry in entries]
+        for entry in entries:
+            ledger.update(access.inventory, entry)
+    return entries
+
+
+def _refuse_healed(entries: list[Entry], access: Access) -> None:
+    """An injection that was healed already, since we were too slow, would be healed by nobody. Raises Refused."""
+    left = {entry.id for entry in ledger.entries(access.inventory)}
+    if any(entry.id not in left for entry in entries):
+        raise Refused("its undo has run already: this machine was too slow", "inject it again, with a longer limit")
+
+
+def _struck(entry: Entry, target: Target, moment: int, access: Access) -> Entry:
+    """The entry with its limit counted from the moment (ns) at which it took effect, for the process that heals it."""
+    at = clock.wall_s() - (clock.now() - moment) / clock.SECOND
+    struck = replace(entry, struck=at, until=at + target.limit_s)
+    if not ledger.update(access.inventory, struck):
+        ledger.write(access.inventory, struck)  # to be healed once more
+        raise Refused("its undo ran before the injection had ended", "inject it again, with a longer limit")
+    return struck
 
 
 def _try_new_login(target: Target) -> None:

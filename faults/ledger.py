@@ -3,6 +3,7 @@
 A file that cannot be read is never trusted and never stops the others: `damaged` names it, `set_aside` moves it away.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -13,7 +14,7 @@ from typing import Any
 
 from firedrill.faults.protocol import ID, Damaged
 from firedrill.inventories.drill_lock import folder
-from firedrill.inventories.errors import Problem
+from firedrill.inventories.errors import Problem, of_system
 from firedrill.inventories.read import Inventory
 
 MOST_BYTES = 8 << 20
@@ -22,7 +23,11 @@ ASIDE = "damaged"
 
 @dataclass(frozen=True)
 class Entry:
-    """One injection on one host. `at` and `until` are seconds since the epoch."""
+    """One injection on one host. `at`, `until` and `struck` are seconds since the epoch.
+
+    Of a fault that a process at the controller heals: `struck` is when it took effect, None until it has, and `until`
+    counts from there; `proven` is whether its effect was proven, so that no power command is pending any more.
+    """
 
     id: str
     fault: str
@@ -34,6 +39,8 @@ class Entry:
     until: float
     before: dict[str, Any]
     deadman: int | None = None
+    struck: float | None = None
+    proven: bool = False
 
 
 TYPES: dict[str, type | tuple[type, ...]] = {
@@ -52,7 +59,10 @@ def entry_of(data: object, identity: str) -> Entry:
             raise ValueError(f"{key} is {_short(known.get(key))}")
     if not ID.fullmatch(known["id"]) or known["id"] != identity:
         raise ValueError(f"id is {_short(known['id'])}, wanted {identity}")
-    if not all(math.isfinite(known[key]) for key in ("at", "until")):
+    struck = known.get("struck")
+    if not (struck is None or type(struck) in (int, float)) or type(known.get("proven", False)) is not bool:
+        raise ValueError(f"struck is {_short(struck)}, proven is {_short(known.get('proven'))}")
+    if not all(math.isfinite(known[key] or 0) for key in ("at", "until", "struck") if key in known):
         raise ValueError("no finite time")
     deadman = known.get("deadman")
     if deadman is not None and not (type(deadman) is int and 1 < deadman < 1 << 22):
@@ -78,17 +88,42 @@ def parse(text: bytes, identity: str, where: str, remedy: str) -> Entry:
 
 
 def write(inventory: Inventory, entry: Entry) -> None:
-    """Write the entry atomically."""
+    """Write the entry atomically. Raises Problem where the folder is full or read-only."""
     file = _file(inventory, entry.id)
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     new = file.with_suffix(".new")
-    new.write_text(json.dumps(asdict(entry)))
-    os.replace(new, file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        new.write_text(json.dumps(asdict(entry)))
+        os.replace(new, file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise of_system(error, file) from None
+
+
+def update(inventory: Inventory, entry: Entry) -> bool:
+    """Write the entry, unless it was healed, and removed, meanwhile; whether it was not."""
+    if not _file(inventory, entry.id).exists():
+        return False
+    write(inventory, entry)
+    return True
+
+
+def find(inventory: Inventory, identity: str) -> Entry | None:
+    """The active injection with this id. Raises Damaged."""
+    try:
+        return _read(_file(inventory, identity))
+    except FileNotFoundError:
+        return None
 
 
 def remove(inventory: Inventory, identity: str) -> None:
-    """The injection is healed and clean. Absent is fine."""
-    _file(inventory, identity).unlink(missing_ok=True)
+    """The injection is healed and clean. Absent is fine. Raises Problem where the folder is read-only."""
+    file = _file(inventory, identity)
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise of_system(error, file) from None
 
 
 def _file(inventory: Inventory, identity: str) -> Path:
@@ -136,7 +171,10 @@ def set_aside(inventory: Inventory) -> list[Damaged]:
     for problem in read(inventory)[1]:
         file = Path(problem.where)
         aside = file.parent / ASIDE / file.name
-        aside.parent.mkdir(exist_ok=True, mode=0o700)
-        os.replace(file, aside)
+        try:
+            aside.parent.mkdir(exist_ok=True, mode=0o700)
+            os.replace(file, aside)
+        except OSError as error:
+            raise of_system(error, aside) from None
         moved.append(Damaged(str(file), problem.why, f"it is {aside} now; see whether a host is still off or paused"))
     return moved

@@ -92,6 +92,10 @@ class OnHost:
         if "state" in target.before and state.is_rebuilt(target.before["state"], state.take(target.ssh)):
             return f"{target.host.name} was rebuilt since: nothing of the fault is on it"
         ssh.script(target.ssh, self.undo_text(target), seconds=HEAL_SECONDS)
+        return self.prove_healed(target)
+
+    def prove_healed(self, target: Target) -> str:
+        """The evidence that the undo, whoever ran it, has left the host clean. Raises NotClean."""
         more = self.prove_clean(target)
         note = self._as_before(target)
         if left := undo.disarm(target):

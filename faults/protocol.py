@@ -80,6 +80,7 @@ class Target:
 
     `spec` is the target as it was asked for ("leader"), `limit_s` the seconds after which the fault heals by itself,
     `before` what the fault noted of the host before the injection, and `together` every host that this plan hits.
+    Until `pending_until` (monotonic) a command that was given to the host's power may still act.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Target:
     connection: Connection | None = None
     before: dict[str, Any] = field(default_factory=dict)
     together: tuple[Host, ...] = ()
+    pending_until: float = 0
 
     @property
     def ssh(self) -> Connection:

@@ -43,7 +43,7 @@ def catalogue(rows: list[dict[str, Any]]) -> None:
 def status(rows: list[dict[str, Any]]) -> None:
     table = Table("id", "fault", "host", "target", "heals in", "injected from", "status")
     for row in rows:
-        left = f"{row['heals_in_s']:g} s"
+        left = f"{row['heals_in_s']:g} s" if row["heals_in_s"] else "limit is over"
         names = ("id", "fault", "host", "target")
         table.add_row(*(printable(row[name]) for name in names), left, row["injected_from"], printable(row["status"]))
     Console(markup=False).print(table)

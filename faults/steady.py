@@ -7,8 +7,18 @@ from firedrill.cluster.systems import system_of
 from firedrill.faults.active import active
 from firedrill.faults.connections import connected
 from firedrill.faults.protocol import Refused
+from firedrill.inventories import drill_lock
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host
+
+
+def refuse_drill(access: Access) -> None:
+    """Raises Refused while a drill runs on the cluster: it would measure this fault too, and heal it."""
+    if process := drill_lock.holder(access.inventory):
+        raise Refused(
+            f"a drill is running on this cluster (process {process}), which would measure this fault, and heal it",
+            "wait until it has ended",
+        )
 
 
 def refuse_unsteady(access: Access, hit: Sequence[Host] = ()) -> None:

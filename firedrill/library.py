@@ -19,7 +19,7 @@ from firedrill.experiments.run.runner import Run
 from firedrill.faults import engine, ledger
 from firedrill.faults.ledger import Entry
 from firedrill.faults.protocol import Fault
-from firedrill.faults.steady import refuse_unsteady
+from firedrill.faults.steady import refuse_drill, refuse_unsteady
 from firedrill.inventories.access import access
 from firedrill.inventories.drill_lock import only_one
 from firedrill.inventories.errors import Problem
@@ -118,6 +118,7 @@ class Cluster:
         )
         if not unsteady:
             refuse_unsteady(self.access)
+        refuse_drill(self.access)
         found = Injected(fault)
 
         def tell(entry: Entry, phase: str, detail: str, t: int | None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from firedrill.inventories import secrets
-from firedrill.inventories.errors import InventoryProblem
+from firedrill.inventories.errors import FORBIDDEN, FULL, InventoryProblem
 from firedrill.inventories.read import Host, Inventory
 
 DATABASE = "weather"
@@ -209,7 +209,17 @@ class Access:
 
 
 def access(inventory: Inventory) -> Access:
-    """The access to an inventory's cluster. For an existing cluster no passwords are created."""
+    """The access to an inventory's cluster. For an existing cluster no passwords are created.
+
+    Nor are they where they cannot be written: what needs one then reports that there is none.
+    """
     data = inventory.data
-    find = secrets.known if data["foreign"] else secrets.load
-    return Access(inventory, find(data["secrets_file"], data["cluster"]))
+    where = data["secrets_file"], data["cluster"]
+    if data["foreign"]:
+        return Access(inventory, secrets.known(*where))
+    try:
+        return Access(inventory, secrets.load(*where))
+    except OSError as error:
+        if error.errno not in (*FULL, *FORBIDDEN):
+            raise
+        return Access(inventory, secrets.known(*where))

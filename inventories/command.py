@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from firedrill.inventories.errors import INTERRUPTED, USAGE, Problem
+from firedrill.inventories.errors import INTERRUPTED, USAGE, Problem, of_system
 from firedrill.inventories.printable import printable
 from firedrill.inventories.read import Inventory, read
 
@@ -53,8 +53,9 @@ def console_script(cli: click.Command, name: str) -> Callable[[], None]:
     def run() -> None:
         try:
             code = cli.main(prog_name=name, standalone_mode=False)
-        except (Problem, OSError) as problem:
-            print(f"{name}: {printable(problem) or type(problem).__name__}", file=sys.stderr)
+        except (Problem, OSError) as error:
+            problem = of_system(error) if isinstance(error, OSError) else error
+            print(f"{name}: {printable(problem)}", file=sys.stderr)
             code = USAGE
         except click.ClickException as error:
             error.show()

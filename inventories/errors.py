@@ -6,6 +6,10 @@ Problem                   the user can fix it: printed as one line with cause an
 └── InventoryProblem      the inventory cannot be read, or describes an impossible cluster
 """
 
+import errno
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 USAGE = 2
 INTERRUPTED = 130
 
@@ -21,3 +25,16 @@ class Problem(Exception):
 
 class InventoryProblem(Problem):
     """The inventory cannot be read, or describes an impossible cluster."""
+
+
+def of_system(error: OSError, place: object = None) -> Problem:
+    """A system error as a Problem. `place`: what was written, where the error does not name it."""
+    named = error.filename if place is None else place
+    cause = error.strerror or str(error) or type(error).__name__
+    if error.errno not in (*FULL, *FORBIDDEN):
+        return Problem(f"{named}: {cause}" if named else cause, "")
+    do = "free space there" if error.errno in FULL else "make it writable"
+    return Problem(
+        f"{named or 'a file'} cannot be written ({cause})",
+        f"{do}, or choose another folder: XDG_STATE_HOME for the state of drills, --reports for results",
+    )

@@ -17,17 +17,23 @@ class Secrets(dict):
 
 
 def load(path: str | Path, cluster: str) -> Secrets:
-    """The passwords of a cluster. Missing ones are generated and written first. Raises OSError."""
+    """The passwords of a cluster. Missing ones are generated and written first; reading needs no write.
+
+    Raises OSError.
+    """
     path = Path(path).expanduser()
+    found = known(path, cluster)
+    if all(name in found for name in NAMES):
+        return found
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open(path.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        known = json.loads(path.read_text()) if path.exists() else {}
-        mine = known.setdefault(cluster, {})
+        content = json.loads(path.read_text()) if path.exists() else {}
+        mine = content.setdefault(cluster, {})
         missing = [name for name in NAMES if name not in mine]
         if missing:
             mine.update({name: random.token_urlsafe(18) for name in missing})
-            _write(path, known)
+            _write(path, content)
     return Secrets(mine)
 
 

@@ -10,7 +10,7 @@ from firedrill.cluster.systems import system_of
 from firedrill.experiments.run import settings, steady_state
 from firedrill.faults import engine, ledger
 from firedrill.faults.ledger import Entry
-from firedrill.faults.power import out_of_band
+from firedrill.faults.power import press
 from firedrill.faults.protocol import Refused, Target
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
@@ -51,10 +51,10 @@ def _switch_on(host: Host, access: Access, tell: Tell) -> None:
         return
     target = Target("0" * 8, host.name, host, access, STEADY_SECONDS)
     with contextlib.suppress(Refused, Problem):  # it may not be paused, or have no command for it
-        out_of_band.press(target, "resume")
+        press.press(target, "resume")
     if not ssh.answers(host, ANSWER_SECONDS):
         tell(f"{host.name} does not answer: switching it on")
-        _try(tell, lambda: out_of_band.press(target, "power_on"))
+        _try(tell, lambda: press.press(target, "power_on"))
         with contextlib.suppress(TimeoutError):
             ssh.wait(host, up=True, seconds=STEADY_SECONDS)
 

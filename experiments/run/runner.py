@@ -71,7 +71,10 @@ class Run:
             logs.collect(self.access, self.parts)
         self.context.record("end", ok=self.guard.cause is None, detail=self.guard.detail, steps_done=self.steps_done)
         self._require_complete_record()
-        verdict = closing.close(self.parts, self.folder, self.tell)
+        try:
+            verdict = closing.close(self.parts, self.folder, self.tell)
+        except OSError as error:
+            raise self._unwritable(error) from None
         if self.guard.interrupt:
             raise self.guard.interrupt
         return verdict
@@ -98,12 +101,14 @@ class Run:
         with contextlib.suppress(OSError):  # what is still to be written: the same disk
             self.context.writer.close()
         if error := self.context.unwritten:
-            raise Problem(
-                f"{self.folder} cannot be written ({error})", "all faults are healed; free space, and run again"
-            )
+            raise self._unwritable(error)
+
+    def _unwritable(self, error: OSError) -> Problem:
+        return Problem(f"{self.folder} cannot be written ({error})", "all faults are healed; free space, and run again")
 
     def _leave_nothing(self) -> None:
-        self.context.writer.close()
+        with contextlib.suppress(OSError):  # what is still to be written: the same disk
+            self.context.writer.close()
         shutil.rmtree(self.parts)
         with contextlib.suppress(OSError):
             self.folder.rmdir()

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from firedrill.cluster.systems import system_of
 from firedrill.faults.network.partition import Partition
+from firedrill.faults.on_host import OnHost
 from firedrill.faults.power.pause import Pause
 from firedrill.faults.power.power_cut import PowerCut
 from firedrill.faults.process.freeze import Freeze
@@ -86,6 +87,9 @@ class EtcdQuorumLoss:
 
     def heal(self, target: Target) -> str:
         return self._by.heal(target)
+
+    def prove_healed(self, target: Target) -> str:
+        return self._by.prove_healed(target) if isinstance(self._by, OnHost) else ""
 
     def status(self, target: Target) -> str:
         return f"{self._by.status(target)}; etcd has {'a' if _has_quorum(target) else 'no'} quorum"

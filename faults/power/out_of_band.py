@@ -1,93 +1,20 @@
-"""A host's power, out of band: by the inventory's commands, since a dead host answers no SSH."""
+"""What faults of a whole host share: proofs that it is silent, and on again; what it lost while it was off."""
 
-import os
-import re
-import shlex
-import subprocess
-import sys
-from datetime import datetime
-from pathlib import Path
+import time
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from fabric import Connection
 
-from firedrill.cluster import clock, ssh
+from firedrill.cluster import ssh
+from firedrill.faults.power.press import press
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
-from firedrill.inventories.errors import Problem
 
-OFF_SECONDS = 60
+OFF_SECONDS = 150  # an orderly shutdown may wait 90 s for a service that does not stop
 ON_SECONDS = 120
-COMMAND_SECONDS = 120
+SILENT_SECONDS = 5
+LOOK_S = 0.5
 STILL_SECONDS = 1
-
-
-def has(target: Target, verb: str) -> bool:
-    """Whether the inventory has the command."""
-    return bool(_known(target, verb))
-
-
-def _known(target: Target, verb: str) -> str:
-    return str((target.host.data.get("power") or {}).get(verb) or "")
-
-
-def command(target: Target, verb: str) -> str:
-    """The inventory's command for `power_on`, `power_off`, `pause` or `resume`. Raises Refused without one."""
-    text = _known(target, verb)
-    if not text:
-        raise Refused(f"{target.host.name} has no `{verb}` command", "give it one in the inventory's `power`")
-    words = {"name": target.host.name, "address": target.host.address, "inventory": str(target.access.inventory.path)}
-    try:
-        return text.format(**words)
-    except (LookupError, ValueError, AttributeError) as error:
-        raise Refused(
-            f"{target.host.name}: its `{verb}` command has a placeholder that does not exist ({error!r})",
-            f"take {', '.join(f'{{{word}}}' for word in words)}",
-        ) from None
-
-
-def press(target: Target, verb: str) -> int:
-    """Run the command on this machine; return when it acted, in ns UTC. Raises Problem if it fails."""
-    button = Press(target, verb)
-    button.go()
-    return button.done()
-
-
-class Press:
-    """One of the inventory's power commands, run on this machine: a Trigger.
-
-    It acted at the UTC time that it prints (as `lab cut` does); if it prints none, when it was started.
-    """
-
-    def __init__(self, target: Target, verb: str) -> None:
-        self.host = target.host.name
-        self.text = command(target, verb)
-        self._began = 0
-        self._child: subprocess.Popen[str] | None = None
-
-    def go(self) -> None:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-        self._began = clock.now()
-        self._child = subprocess.Popen(
-            shlex.split(self.text), text=True, env=os.environ | {"PATH": path},
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-
-    def done(self) -> int:
-        assert self._child, "go comes first"
-        try:
-            out, err = self._child.communicate(timeout=COMMAND_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.communicate()
-            raise Problem(
-                f"{self.host}: `{self.text}` still runs after {COMMAND_SECONDS} s", "try it by hand"
-            ) from None
-        if code := self._child.returncode:
-            message = (err.strip() or out.strip() or f"exit {code}").splitlines()[-1]
-            raise Problem(f"{self.host}: `{self.text}` failed ({message})", "try it by hand")
-        moment = _printed_moment(out)
-        moment = clock.of_wall(moment) if moment else 0
-        return moment if self._began <= moment <= clock.now() else self._began
 
 
 class OutOfBand:
@@ -113,17 +40,6 @@ class OutOfBand:
 
     def status(self, target: Target) -> str:
         return describe(target)
-
-
-def _printed_moment(text: str) -> int | None:
-    found = re.search(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z", text, re.ASCII)
-    if not found:
-        return None
-    try:
-        seconds = datetime.fromisoformat(f"{found[1]}+00:00").timestamp()
-    except ValueError:
-        return None
-    return int(seconds) * 10**9 + int(found[2])
 
 
 def boot_mark(connection: Connection) -> str:
@@ -164,16 +80,40 @@ def _booted(target: Target) -> bool:
 
 
 def power_on(target: Target) -> str:
-    """Switch the host on unless it answers, and prove it clean as `wait_on` does. Raises NotClean."""
-    if not ssh.answers(target.host):
-        press(target, "power_on")
-    return wait_on(target)
+    """Switch the host on unless it answers, and prove it clean. Raises NotClean."""
+
+    def switch_on() -> None:
+        if not ssh.answers(target.host):
+            press(target, "power_on")
+
+    return bring_back(target, switch_on)
 
 
-def wait_on(target: Target) -> str:
+def bring_back(target: Target, act: Callable[[], object], seconds: float = ON_SECONDS) -> str:
+    """Act, wait for the host, and prove it clean; again if a power command acts only now. Raises NotClean."""
+    act()
+    evidence = wait_on(target, seconds)
+    while _is_silenced_late(target):
+        act()
+        evidence = f"{wait_on(target, seconds)}; its power command acted late"
+    return evidence
+
+
+def _is_silenced_late(target: Target) -> bool:
+    """Whether the host falls silent while a command that was given to its power may still act."""
+    if time.monotonic() >= target.pending_until or _booted(target):
+        return False
+    while time.monotonic() < target.pending_until:
+        if ssh.silent(target.host) is not None:
+            return True
+        time.sleep(LOOK_S)
+    return False
+
+
+def wait_on(target: Target, seconds: float = ON_SECONDS) -> str:
     """Wait for the host; return whether it booted, and the proof that no unit failed then. Raises NotClean."""
     try:
-        took = ssh.wait(target.host, up=True, seconds=ON_SECONDS)
+        took = ssh.wait(target.host, up=True, seconds=seconds)
     except TimeoutError as error:
         raise NotClean(str(error), "look at its console") from None
     with ssh.connect(target.host) as connection:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from firedrill.faults import capability
 from firedrill.faults.on_host import Waiting
-from firedrill.faults.power import out_of_band
+from firedrill.faults.power import out_of_band, press
 from firedrill.faults.protocol import Refused, Target, Trigger
 
 BY = ("auto", "command", "sysrq")
@@ -34,16 +34,17 @@ class PowerCut(out_of_band.OutOfBand):
             raise Refused(f"{self.by!r} is not a way to cut power", f"take one of {', '.join(BY)}")
 
     def _by_sysrq(self, target: Target) -> bool:
-        return self.by == "sysrq" or (self.by == "auto" and not out_of_band.has(target, "power_off"))
+        return self.by == "sysrq" or (self.by == "auto" and not press.has(target, "power_off"))
 
     def _stays_off(self, target: Target) -> bool:
-        return not self._by_sysrq(target) or out_of_band.has(target, "power_on")
+        return not self._by_sysrq(target) or press.has(target, "power_on")
 
     def refuse(self, target: Target) -> None:
         self.check()
         if not self._by_sysrq(target):
-            out_of_band.command(target, "power_off")
-            out_of_band.command(target, "power_on")
+            press.command(target, "power_off")
+            press.command(target, "power_on")
+            press.seconds(target)
         elif reasons := capability.missing(target, "root", "own_kernel"):
             raise Refused(
                 f"{target.host.name} cannot lose its power by sysrq: {'; '.join(reasons)}",
@@ -56,16 +57,16 @@ class PowerCut(out_of_band.OutOfBand):
     def commands(self, target: Target) -> list[str]:
         if self._by_sysrq(target):
             return [f"ssh {target.host.name} {line}" for line in self._sysrq(target).splitlines()]
-        return [out_of_band.command(target, "power_off")]
+        return [press.command(target, "power_off")]
 
     def ready(self, target: Target) -> Trigger:
         if self._by_sysrq(target):
             return Waiting(target, self._sysrq(target))
-        return out_of_band.Press(target, "power_off")
+        return press.Strike(target, "power_off")
 
     def prove(self, target: Target) -> str:
         return (
-            out_of_band.prove_off(target, seconds=5)
+            out_of_band.prove_off(target, seconds=out_of_band.SILENT_SECONDS)
             if self._stays_off(target)
             else out_of_band.prove_rebooted(target, seconds=10)
         )

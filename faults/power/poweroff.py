@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from firedrill.faults import capability
 from firedrill.faults.on_host import Waiting
-from firedrill.faults.power import out_of_band
+from firedrill.faults.power import out_of_band, press
 from firedrill.faults.protocol import Target, Trigger
 
 # Detached, so that the answer arrives before the network goes down: paramiko blocks on a host that vanishes.
@@ -20,7 +20,7 @@ class Poweroff(out_of_band.OutOfBand):
     default_limit_s: ClassVar[float] = 120
 
     def refuse(self, target: Target) -> None:
-        out_of_band.command(target, "power_on")
+        press.command(target, "power_on")
         capability.need_root(target)
 
     def commands(self, target: Target) -> list[str]:

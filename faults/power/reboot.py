@@ -6,7 +6,7 @@ from typing import ClassVar
 from firedrill.cluster import ssh
 from firedrill.faults import capability
 from firedrill.faults.on_host import Waiting
-from firedrill.faults.power import out_of_band
+from firedrill.faults.power import out_of_band, press
 from firedrill.faults.protocol import Refused, Target, Trigger, poll
 
 HOW = {"orderly": "systemctl reboot", "force": "reboot --force --force --no-sync"}
@@ -29,7 +29,7 @@ class Reboot(out_of_band.OutOfBand):
     def refuse(self, target: Target) -> None:
         self.check()
         # If it does not come back, it has to be switched on.
-        out_of_band.command(target, "power_on")
+        press.command(target, "power_on")
         capability.need_root(target)
 
     @property

@@ -114,6 +114,9 @@ chaosblade_sha256 = ""
 # Networks that may log in to PostgreSQL, in addition to the addresses of the hosts and the controller.
 client_networks: list[str] = []
 
+# Seconds that a power command (`power`) may take to act after it has returned. Clouds and BMCs only accept it.
+power_seconds = 30
+
 # VRRP id of the floating address (`vip` in the inventory; without it there is no keepalived).
 virtual_router_id = 77
 

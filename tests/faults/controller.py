@@ -12,7 +12,7 @@ from typing import Any
 from firedrill.faults import deadman, engine, ledger
 from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.on_host import OnHost, Waiting
-from firedrill.faults.power.out_of_band import Press
+from firedrill.faults.power.press import Press
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets

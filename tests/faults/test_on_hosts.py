@@ -2,13 +2,14 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 
 import pytest
 
 from firedrill.faults import ledger
 from firedrill.inventories.read import read
-from tests.faults.conftest import start_controller, until, wait_for_step
+from tests.faults.conftest import PATIENCE, start_controller, until, wait_for_step
 from tests.labs import place
 
 pytestmark = pytest.mark.lab("faults")
@@ -50,19 +51,19 @@ def test_power_faults_bite_and_heal(faults, command, inventory, fault):
     if fault == "poweroff":  # in order: sshd ends before the host does
         until(lambda: state(command, inventory) == "off", 30)
     assert state(command, inventory) == "off"
-    rows = json.loads(faults("status", "--json").stdout)
+    rows = json.loads(faults("status", "--json").stdout)["active"]
     assert [(row["fault"], row["host"], row["status"]) for row in rows] == [(fault, "db1", "off: does not answer SSH")]
     healed = faults("heal", rows[0]["id"])
     assert "rebooted, no failed unit" in healed.stderr
     until(lambda: state(command, inventory) == "running", 30)
-    assert json.loads(faults("status", "--json").stdout) == []
+    assert json.loads(faults("status", "--json").stdout)["active"] == []
 
 
 def test_a_power_cut_heals_by_itself_when_the_controller_is_gone(faults, command, inventory):
     assert faults("inject", "power_cut", "db1", "--for", "15s").returncode == 0
     assert state(command, inventory) == "off"
     until(lambda: state(command, inventory) == "running", 45)
-    until(lambda: json.loads(faults("status", "--json").stdout) == [], 15)
+    until(lambda: json.loads(faults("status", "--json").stdout)["active"] == [], 15)
 
 
 @pytest.mark.parametrize("step", ["deadman", "recorded", "ready", "injected", "effective"])
@@ -79,10 +80,36 @@ def test_a_power_cut_heals_by_itself_at_whatever_step_its_controller_is_killed(c
     until(lambda: state(command, inventory) == "running", 30)
 
 
+def with_power(inventory, name: str, verb: str, command: str, **data):
+    """The same hosts under an inventory with another power command."""
+    text = inventory.read_text().replace(f"lab -i {{inventory}} {verb} {{name}}", command)
+    file = inventory.with_name(f"{NAME}_{name}.py")
+    file.write_text(f"{text}\nall = (all[0], all[1] | {data!r})\n")
+    return file
+
+
+def test_a_power_command_that_acts_after_it_returned_is_dated_when_it_acts(command, inventory, faults, shell):
+    late = with_power(inventory, "late", "cut", "sh -c '(sleep 7; lab -i {inventory} cut {name}) >/dev/null 2>&1 &'")
+    began = time.time()
+    done = command("faults", "-i", late, "inject", "power_cut", "db1", "--unsteady", "--json")
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads(done.stdout)
+    assert entry["proven"] and 5 < entry["struck"] - began < 7 + 10 * PATIENCE
+    assert abs(entry["until"] - entry["struck"] - 120) < 0.1
+    assert command("faults", "-i", late, "heal", "--all").returncode == 0
+    assert state(command, inventory) == "running"
+
+
+def test_a_pause_that_takes_longer_than_its_limit_leaves_no_host_frozen(command, inventory):
+    slow = with_power(inventory, "slow", "pause", "sh -c 'sleep 6; lab -i {inventory} pause {name}'")
+    done = command("faults", "-i", slow, "inject", "pause", "db1", "--for", "4s", "--unsteady")
+    assert done.returncode == 0, done.stderr
+    until(lambda: ledger.entries(read(slow)) == [], 20)
+    until(lambda: state(command, inventory) == "running", 20)
+
+
 def test_a_power_command_that_does_nothing_is_not_effective(command, inventory):
-    text = inventory.read_text().replace("lab -i {inventory} cut {name}", "true")
-    liar = inventory.with_name(f"{NAME}_liar.py")
-    liar.write_text(text)
+    liar = with_power(inventory, "liar", "cut", "true", power_seconds=3)
     done = command("faults", "-i", liar, "inject", "power_cut", "db1", "--unsteady")
     assert done.returncode == 2
     assert "not_effective: db1 still answers SSH after 5 s" in done.stderr

@@ -155,7 +155,7 @@ def test_another_machine_sees_and_heals(inject, ways, on, told, monkeypatch, tmp
     inject("disk_full", "etcd2")
     with monkeypatch.context() as patch:
         patch.setattr(ledger, "folder", lambda inventory: tmp_path)
-        rows, damaged = active.status(ways)
+        rows, damaged, _ = active.status(ways)
         assert damaged == []
         assert [(row["fault"], row["host"], row["injected_from"]) for row in rows] == [
             ("disk_full", "etcd2", "elsewhere")

@@ -128,7 +128,7 @@ def test_status_names_a_damaged_file_and_shows_the_rest(ways, monkeypatch):
     ledger.write(ways.inventory, replace(ENTRY, id="0000feed", fault="earthquake"))
     ledger.write(ways.inventory, replace(ENTRY, id="0000f00d", options={"magnitude": 9}))
     put(ways, b"{")
-    rows, damaged = active.status(ways)
+    rows, damaged, _ = active.status(ways)
     shown = {row["id"]: row["status"] for row in rows}
     assert shown["0000beef"] == "paused: does not answer SSH"
     assert "no host 'db9'" in shown["0000dead"]

@@ -147,13 +147,18 @@ def test_a_dry_run_prints_the_exact_commands_and_runs_none(quick):
         (("inject", "earthquake", "db1"), "no fault 'earthquake'"),
         (("inject", "kill", "db1", "--for", "soon"), "'soon' is not a duration"),
         (("heal",), "no injection to heal was given"),
-        (("heal", "00000000"), "no active injection 00000000"),
     ],
 )
 def test_bad_usage_exits_2(quick, words, said):
     done = quick("faults", *words)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_an_id_that_nobody_knows_may_be_on_a_host_that_does_not_answer(quick):
+    done = quick("faults", "heal", "00000000")
+    assert done.returncode == 3
+    assert "no active injection 00000000" in done.stderr and "not known: db1 does not answer SSH" in done.stderr
 
 
 def test_the_list_names_every_fault(quick):

@@ -29,7 +29,7 @@ def user(users_lab):
 
 
 def active(user):
-    return json.loads(user("faults", "status", "--json"))
+    return json.loads(user("faults", "status", "--json"))["active"]
 
 
 def test_another_process_heals_it(user):
