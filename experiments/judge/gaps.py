@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from firedrill.experiments.judge import recorded
 from firedrill.experiments.judge.contract import EVENTS
@@ -14,6 +14,7 @@ from firedrill.experiments.judge.spans import SECOND, Span
 SILENCE = SECOND  # no time without a sample up to this long is a gap, ends a row of writes, or is "never recovered"
 INTERVALS = 5  # so many intervals without a sample are a gap
 NO_OBSERVERS = ("runner", "tables", "logs", "clock")
+OF_ALL = {"node_probe": "databases", "address": "proxies"}  # observers of a figure that needs every one of these hosts
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def window(rec: Recording, faults: Sequence[Fault], before: Steady | None, after
 
 
 def coverage(rec: Recording, of: Span) -> Coverage:
-    """Every observer's gaps in the window."""
+    """Every observer's gaps from its first sample until the window ends: figures rest on the time before it, too."""
     intervals, needed = _intervals(rec), _needed(rec)
     paused = [gap for pause in recorded.pauses(rec) for gap in _paused(pause, needed)]
     silent = [gap for name in needed for gap in _gaps(rec, name, intervals.get(name), of)]
@@ -100,16 +101,17 @@ def _gaps(rec: Recording, name: str, interval: int | None, of: Span) -> Iterator
         return
     limit = max(INTERVALS * interval, SILENCE)
     for host, spans in _samples(rec, name).items():
-        for gap in unobserved(spans, of):
+        first = min((span.begin for span in spans), default=of.begin)
+        for gap in unobserved(spans, Span(min(first, of.begin), of.end)):
             if gap.length > limit:
                 yield Gap(name, host, gap, limit, started=True)
 
 
 def _samples(rec: Recording, name: str) -> dict[str | None, list[Span]]:
     """When an observer recorded samples, by host where each must be observed; a write covers its whole duration."""
-    hosts = _observers(rec).get(name, {}).get("hosts")
+    hosts = _hosts(rec, name)
     found: defaultdict[str | None, list[Span]] = defaultdict(list)
-    for host in hosts if isinstance(hosts, list) else ():
+    for host in hosts or ():
         found[host] = []
     for (source, kind), events in rec.kinds.items():
         row = EVENTS.get((source, kind))
@@ -118,6 +120,13 @@ def _samples(rec: Recording, name: str) -> dict[str | None, list[Span]]:
             begin = (event.get("start") if lasts else None) or event["t"]
             found[event.get("host") if hosts is not None else None].append(Span(begin, event["t"]))
     return found or {None: []}
+
+
+def _hosts(rec: Recording, name: str) -> list[str] | None:
+    """Each host that this observer must observe; None where it observes the cluster as one."""
+    listed: Any = _observers(rec).get(name, {}).get("hosts")
+    of_all = rec.of("runner", "run")[0][OF_ALL[name]] if name in OF_ALL else []
+    return [*(listed or ()), *of_all] if listed is not None or of_all else None
 
 
 def unobserved(spans: Sequence[Span], of: Span) -> Iterator[Span]:

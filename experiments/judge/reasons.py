@@ -228,7 +228,7 @@ def ended_early(findings: Findings) -> Iterator[Reason]:
 
 def _gaps(findings: Findings) -> Iterator[Reason]:
     """The gaps within the window, and one reason for all that a suspension left."""
-    within = [gap for gap in findings.gaps if gap.span.touches(findings.window) or gap.cause == "silent"]
+    within = [gap for gap in findings.gaps if gap.span.touches(findings.window) or not gap.started]
     asleep = [pause for pause in findings.pauses if pause.process is None and pause.span.touches(findings.window)]
     for pause in asleep:
         text = f"wanted it to run throughout, found it suspended for {pause.size / SECOND:.2f} s"

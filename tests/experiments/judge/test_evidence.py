@@ -1,0 +1,58 @@
+"""Evidence that is missing, late, partial or contradictory: the verdict is *unknown*, never *pass*."""
+
+import pytest
+
+from firedrill.experiments.judge.verdict import judge_events
+
+
+@pytest.fixture(scope="module")
+def run(builder):
+    return builder.power_cut_run
+
+
+def changed(events, change):
+    """The events as `change` returns them: a copy of each is handed to it, and None leaves it out."""
+    return [new for event in events if (new := change(dict(event))) is not None]
+
+
+def expecting(metric, op, wanted):
+    return ({"name": metric, "metric": metric, "op": op, "wanted": wanted},)
+
+
+def is_unknown(events, words):
+    verdict = judge_events(events)
+    assert verdict.verdict == "unknown"
+    assert any(words in sentence for sentence in verdict.why), verdict.why
+    return verdict
+
+
+# -- observers -------------------------------------------------------------------------------------------
+
+
+def test_users_who_were_not_observed_before_the_fault_had_no_rate(run):
+    """A silence before the fault makes the rate before it smaller, and the ratio that a drill expects greater."""
+    ratio = expecting("during.write_ratio", ">=", 0.5)
+    assert judge_events(run(expectations=ratio)).verdict == "fail"
+    is_unknown(run(expectations=ratio, silent=(("users", None, -9, -0.5),)), "found not observed")
+
+
+def test_a_silence_of_the_probe_before_the_fault_hides_no_outage_after_it(run, builder):
+    """Writes that pause for long before the fault may pause so after it; a probe that was silent saw no pause."""
+    short = {"steady": 12, "power_on": 6, "answers": 7, "clean": 8, "rejoined": 9, "steady_after_ok": True}
+    events = [
+        event
+        for event in run(back=False, expectations=builder.EXPECTATIONS[:1], **short)
+        if event["source"] != "write_probe" or not builder.at(-14) < event["t"] < builder.at(-0.5)
+    ]
+    assert judge_events(events).verdict == "fail"
+
+
+@pytest.mark.parametrize("listed", [["db1", "db2"], [], None])
+def test_a_node_that_the_probe_was_not_to_watch_is_not_watched(run, listed):
+    def change(event):
+        if event["kind"] == "run":
+            rows = event["observers"]
+            event["observers"] = [row | {"hosts": listed} if row["name"] == "node_probe" else row for row in rows]
+        return None if event["source"] == "node_probe" and event["host"] == "db3" else event
+
+    assert is_unknown(changed(run(), change), "node_probe: wanted a sample of db3").dual_primary_ms is None
