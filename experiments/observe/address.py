@@ -107,7 +107,7 @@ def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
 
 OBSERVER = Observer(
     name="address",
-    interval_ms=1000,
+    interval_ms=2000,  # a host that loses power is found silent after SILENT_S
     hosts=proxies,
     observe=observe,
     needed_for='who held the floating address; to do without it: `unobserved = ["address"]`',

@@ -89,7 +89,16 @@ def _rows(statistics: str) -> list[dict[str, str]]:
 def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
     """Every proxy must report the backend for writes."""
     shown = [_found(host, [event for event in events if event["host"] == host.name]) for host in proxies(access)]
-    return all(works for works, _ in shown), "; ".join(text for _, text in shown)
+    text = "; ".join(text for _, text in shown)
+    if unlisted := _unlisted(access, events):
+        text += f"; not in the inventory, or not known by these names: {', '.join(unlisted)}"
+    return all(works for works, _ in shown), text
+
+
+def _unlisted(access: Access, events: Sequence[Event]) -> list[str]:
+    """Servers for writes that are no host of the inventory, as far as their names and addresses tell."""
+    hosts = {host.name for host in access.inventory.hosts}
+    return sorted({str(event["server"]) for event in events if event["purpose"] == "write"} - hosts)
 
 
 def _found(host: Host, events: Sequence[Event]) -> tuple[bool, str]:

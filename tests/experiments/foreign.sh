@@ -110,5 +110,9 @@ of_debian() {
     systemctl enable --quiet --now patroni@17-main
 }
 
-if [ "$number" -le 3 ]; then etcd; fi
+# The first three bootstrap the cluster, the others join it.
+joined() { for address in $first; do curl -fs -o /dev/null http://$address:18008/leader && return; done; return 1; }
+
+first="$1 $2 $3"
+if [ "$number" -le 3 ]; then etcd; else until joined; do sleep 0.5; done; fi
 if [ "$number" = 4 ]; then of_debian; else of_their_own; fi

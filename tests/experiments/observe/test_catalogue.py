@@ -104,6 +104,10 @@ def test_of_the_proxies_the_backend_for_writes(lab):
 
     works, text = found(lab, "proxy", server("lb1"), server("lb2", status="DOWN"))
     assert (works, text) == (True, "lb1 sends writes to db1; lb2 sends writes to nobody")
+    stranger = server("lb2") | {"server": "pg-x"}
+    assert found(lab, "proxy", server("lb1"), stranger)[1].endswith(
+        "; not in the inventory, or not known by these names: pg-x"
+    )
     other = server("lb2", purpose=None) | {"backend": "pgsql"}
     assert found(lab, "proxy", server("lb1"), other) == (
         False,
