@@ -20,6 +20,7 @@ from firedrill.faults.protocol import NotEffective, Refused, Target
 
 FILL_FILE = "chaos_filldisk.log.dat"
 RATE_MIB_S = 200
+SHOWN = 3  # addresses
 NO_NETEM = "no netem of it"
 
 
@@ -78,6 +79,11 @@ class Network(Experiment):
 
     def need(self, fault: Any, target: Target) -> None:
         super().need(fault, target)
+        if by_ipv6 := [one for one in peers.addresses(target, fault.peers) if ":" in one]:
+            raise Refused(
+                f"{target.host.name}: chaosblade treats IPv4 only, its peers are {', '.join(by_ipv6[:SHOWN])}, too",
+                "take tc, or name their IPv4 addresses as `--peers`: IPv6 is then left alone",
+            )
         qdisc.refuse_foreign(target, fault.device(target), DIRECTIONS[fault.direction], "0:")
 
     def words(self, fault: Any, target: Target) -> str:

@@ -7,6 +7,8 @@ Filters that come first exempt the controller and SSH; ARP meets no filter at al
 root.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from firedrill.cluster import ssh
@@ -20,6 +22,21 @@ from firedrill.faults.state import HANDLE
 
 NUMBERS = range(2, 13)
 LIMIT = 20000  # packets; netem's own default of 1000 would lose some of what it delays
+
+
+@dataclass(frozen=True)
+class Family:
+    """How tc calls IPv4 or IPv6, and the variables of the shell text: the priorities of our filters, the controller."""
+
+    protocol: str
+    word: str
+    exempt: str
+    treated: str
+    controller: str
+    bits: int
+
+
+FAMILIES = (Family("ip", "ip", "e", "m", "c4", 32), Family("ipv6", "ip6", "e6", "m6", "c6", 128))
 
 
 class Tc(Backend):
@@ -38,7 +55,7 @@ class Tc(Backend):
             f"for n in {' '.join(map(str, NUMBERS))} none; do grep -qsx $n {undo.FOLDER}/*.number || break; done",
             "[ $n != none ] || { echo 'all numbers are taken' >&2; exit 1; }",
             f"echo $n > {undo.file(target, 'number')}",
-            "b=$(printf %x $n); e=$n; m=$((100 + n))",
+            "b=$(printf %x $n); e=$n; m=$((100 + n)); e6=$((200 + n)); m6=$((300 + n))",
         ]
         if "out" in DIRECTIONS[fault.direction]:
             lines += _egress(fault, target, device)
@@ -51,15 +68,21 @@ class Tc(Backend):
         return f"""\
 exec 9>{LOCK}; flock -w 10 9
 n=$(cat {number} 2>/dev/null)
+filters() {{
+  for pref in $n $((100 + n)); do
+    tc filter del dev $dev parent $1 protocol ip pref $pref 2>/dev/null
+    tc filter del dev $dev parent $1 protocol ipv6 pref $((200 + pref)) 2>/dev/null
+  done
+}}
 if [ -n "$n" ]; then
 for dev in $(ls /sys/class/net); do
   if tc qdisc show dev $dev root 2>/dev/null | grep -q ' {HANDLE} '; then
-    for pref in $n $((100 + n)); do tc filter del dev $dev parent {HANDLE} protocol ip pref $pref 2>/dev/null; done
+    filters {HANDLE}
     tc qdisc del dev $dev parent {HANDLE}$(printf %x $n) 2>/dev/null
     tc qdisc show dev $dev | grep -q ' parent {HANDLE}' || tc qdisc del dev $dev root handle {HANDLE}
   fi
   if ip link show {own} >/dev/null 2>&1 && tc qdisc show dev $dev | grep -q ' ffff: '; then
-    for pref in $n $((100 + n)); do tc filter del dev $dev parent ffff: protocol ip pref $pref 2>/dev/null; done
+    filters ffff:
     ip -o link show type ifb | grep -v ' {own}:' | grep -q ': fd' || tc qdisc del dev $dev ingress
   fi
 done
@@ -90,35 +113,46 @@ def _ifb(target: Target) -> str:
 
 
 def _egress(fault: Any, target: Target, device: str) -> list[str]:
-    add = f"tc filter add dev {device} parent {HANDLE} protocol ip"
     return [
         f"tc qdisc show dev {device} root | grep -q ' {HANDLE} ' || tc qdisc add dev {device} root handle {HANDLE} "
         f"prio bands {max(NUMBERS)} priomap {' '.join(['0'] * 16)}",
         f"tc qdisc add dev {device} parent {HANDLE}$b handle fd$(printf %02x $n): netem {fault.netem()} limit {LIMIT}",
-        *_exempt(target, f"{add} pref $e u32", "dst", f"flowid {HANDLE}1"),
-        *(f"{add} pref $m u32 {match} flowid {HANDLE}$b" for match in _matches(fault, target, "dst")),
+        *_filters(fault, target, f"{device} parent {HANDLE}", "dst", f"flowid {HANDLE}1", f"flowid {HANDLE}$b"),
     ]
 
 
 def _ingress(fault: Any, target: Target, device: str) -> list[str]:
     own = _ifb(target)
-    add = f"tc filter add dev {device} parent ffff: protocol ip"
     redirect = f"action mirred egress redirect dev {own}"
     return [
         f"ip link add {own} type ifb; ip link set {own} up",
         f"tc qdisc add dev {own} root handle fd$(printf %02x $n): netem {fault.netem()} limit {LIMIT}",
         f"tc qdisc show dev {device} | grep -q ' ffff: ' || tc qdisc add dev {device} ingress",
-        *_exempt(target, f"{add} pref $e u32", "src", "action ok"),
-        *(f"{add} pref $m u32 {match} {redirect}" for match in _matches(fault, target, "src")),
+        *_filters(fault, target, f"{device} parent ffff:", "src", "action ok", redirect),
     ]
 
 
-def _matches(fault: Any, target: Target, far: str) -> list[str]:
-    found = []
-    for address in peers.addresses(target, fault.peers):
-        base = f"match ip {far} {address}"
+def _filters(fault: Any, target: Target, where: str, far: str, exempt: str, treated: str) -> list[str]:
+    """For IPv4, and for IPv6 where a peer has it: filters that exempt the controller and SSH, then the peers'."""
+    found = peers.addresses(target, fault.peers)
+    lines = []
+    for family in FAMILIES:
+        mine = [address for address in found if (":" in address) == (family.word == "ip6")]
+        if mine:
+            add = f"tc filter add dev {where} protocol {family.protocol} pref"
+            lines += _exempt(target, family, f"{add} ${family.exempt} u32", far, exempt)
+            lines += [
+                f"{add} ${family.treated} u32 {match} {treated}" for match in _matches(fault, target, mine, family, far)
+            ]
+    return lines
+
+
+def _matches(fault: Any, target: Target, addresses: Iterable[str], family: Family, far: str) -> list[str]:
+    word, found = family.word, []
+    for address in addresses:
+        base = f"match {word} {far} {address}"
         found += [
-            f"{base} match ip protocol {protocol} 0xff match ip {side} {port} 0xffff"
+            f"{base} match {word} protocol {protocol} 0xff match {word} {side} {port} 0xffff"
             for port in peers.ports_of(target, fault.ports)
             for protocol in (6, 17)
             for side in ("sport", "dport")
@@ -126,10 +160,13 @@ def _matches(fault: Any, target: Target, far: str) -> list[str]:
     return found
 
 
-def _exempt(target: Target, add: str, far: str, verdict: str) -> list[str]:
+def _exempt(target: Target, family: Family, add: str, far: str, verdict: str) -> list[str]:
     """Filters that exempt the controller's address, and SSH to and from any address."""
-    port = target.host.data.get("ssh_port", 22)
+    port, word, controller = target.host.data.get("ssh_port", 22), family.word, f"${family.controller}"
     return [
-        f'[ -z "$c4" ] || {add} match ip {far} $c4/32 {verdict}',
-        *(f"{add} match ip protocol 6 0xff match ip {side} {port} 0xffff {verdict}" for side in ("sport", "dport")),
+        f'[ -z "{controller}" ] || {add} match {word} {far} {controller}/{family.bits} {verdict}',
+        *(
+            f"{add} match {word} protocol 6 0xff match {word} {side} {port} 0xffff {verdict}"
+            for side in ("sport", "dport")
+        ),
     ]

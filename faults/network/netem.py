@@ -17,7 +17,6 @@ from firedrill.inventories.read import Host
 
 BACKEND = "tc"
 SIGMAS = 4
-SHOWN = 3  # addresses
 
 
 def check_percent(percent: float) -> None:
@@ -71,11 +70,6 @@ class Netem(ByBackend):
         peers.refuse_ssh(target, self.ports)
         capability.need(target, "netem", "classful", "python3", *(["ifb"] if "in" in sides else []))
         found = peers.addresses(target, self.peers)
-        if by_ipv6 := [address for address in found if ":" in address]:
-            raise Refused(
-                f"{target.host.name}: netem faults treat IPv4 only, its peers are {', '.join(by_ipv6[:SHOWN])}, too",
-                "name their IPv4 addresses as `--peers`: IPv6 is then left alone",
-            )
         super().refuse_host(target)
         qdisc.refuse_clash(target, found, peers.ports_of(target, self.ports), sides)
 

@@ -14,6 +14,7 @@ import sys
 import time
 
 SO_NO_CHECK = 11
+UDP_NO_CHECK6_TX, UDP_NO_CHECK6_RX = 101, 102
 FIRST_SECONDS = 4
 
 
@@ -24,6 +25,8 @@ def body(number: int, size: int) -> bytes:
 def send(address: str, port: int, source: int, count: int, size: int, seconds: float) -> None:
     link = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     link.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
+    if link.family == socket.AF_INET6:
+        link.setsockopt(socket.IPPROTO_UDP, UDP_NO_CHECK6_TX, 1)
     link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
     link.bind(("", source))
     began = time.monotonic()
@@ -34,7 +37,10 @@ def send(address: str, port: int, source: int, count: int, size: int, seconds: f
 
 
 def listen(port: int, size: int, quiet: float) -> None:
-    link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    link = socket.socket(socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET, socket.SOCK_DGRAM)
+    if link.family == socket.AF_INET6:
+        link.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        link.setsockopt(socket.IPPROTO_UDP, UDP_NO_CHECK6_RX, 1)
     link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
     link.bind(("", port))
     print(link.getsockname()[1], flush=True)

@@ -93,6 +93,34 @@ def test_netem_bites_and_heals(inject, heal, told, on, name, given, said):
     assert journals(on, "db1") == ""
 
 
+SECOND = {"db1": ("172.16.1.21", "fd0d::21"), "db2": ("172.16.1.22", "fd0d::22")}
+
+
+@pytest.fixture
+def second_network(on):
+    """Each host has two more addresses, one of them IPv6."""
+    text = "ip addr {0} {1}/24 dev host0; ip -6 addr {0} {2}/64 dev host0 {3}"
+    for name, (four, six) in SECOND.items():
+        on(name, text.format("add", four, six, "nodad"))
+    yield
+    for name, (four, six) in SECOND.items():
+        on(name, text.format("del", four, six, ""))
+
+
+def test_netem_treats_every_address_of_a_peer(second_network, inject, heal, told, on):
+    before = on("db1", "tc qdisc show; tc filter show dev host0")
+    entries = inject("delay", "db1", ms=120, peers="db2", direction="both")
+    for address in (DB2, *SECOND["db2"]):
+        assert quickest_ms(on("db1", f"ping -n -q -c 3 -i 0.2 {address} | tail -1")) > 200, address
+    heal(entries)
+    entries = inject("corrupt", "db1", percent=50, **PORT)
+    assert told.of("effective")[1].count("out corruption asked 50 %") == 3
+    heal(entries)
+    for address in (DB2, *SECOND["db2"]):
+        assert quickest_ms(on("db1", f"ping -n -q -c 3 -i 0.2 {address} | tail -1")) < 100, address
+    assert on("db1", "tc qdisc show; tc filter show dev host0") == before
+
+
 def counters(on, name: str) -> dict[str, int]:
     """What the host's kernel counted of TCP, as nstat names it."""
     lines = [line.split() for line in on(name, "cat /proc/net/snmp /proc/net/netstat").splitlines()]

@@ -177,7 +177,18 @@ def test_rules_that_no_packet_met_prove_nothing(monkeypatch, target):
         FAULTS["partition"]().prove(target)
 
 
-def test_netem_refuses_what_it_would_leave_alone(monkeypatch, target):
+def test_chaosblade_refuses_what_it_would_leave_alone(monkeypatch, target):
     monkeypatch.setattr("firedrill.faults.capability.need", lambda *words: None)
-    with pytest.raises(Refused, match="treat IPv4 only, its peers are fd00::22, too"):
-        FAULTS["delay"](peers="db2").refuse_host(target)
+    monkeypatch.setattr("firedrill.faults.backends.blade.need", lambda *words: None)
+    with pytest.raises(Refused, match="chaosblade treats IPv4 only, its peers are fd00::22, too"):
+        FAULTS["delay"](peers="db2", backend="chaosblade").refuse_host(target)
+
+
+def test_netem_treats_each_address_by_its_family(target):
+    known = replace(target, before=target.before | {"netem": {"device": "eth0"}})
+    text = FAULTS["delay"](peers="db2", ports="5432", direction="both").inject_text(known)
+    for side in ("dst", "src"):
+        assert f"match ip {side} 10.9.0.22 match ip protocol 6 0xff match ip sport 5432 0xffff" in text
+        assert f"protocol ipv6 pref $m6 u32 match ip6 {side} fd00::22 match ip6 protocol 6" in text
+        assert f'[ -z "$c6" ] || tc filter add dev eth0 parent {"fd0d:" if side == "dst" else "ffff:"}' in text
+    assert "ip6" not in FAULTS["delay"](peers="db3").inject_text(known)
