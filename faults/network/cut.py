@@ -70,7 +70,8 @@ class FirewallCut(OnHost):
             raise NotEffective(f"{target.host.name}: {why}", "do the peers run, and listen on these ports?")
         silent = "" if seen.silent is None else f", {seen.silent} connections silent"
         tcp = f"; TCP: {seen.tcp}" if seen.tcp else ""
-        return f"{target.host.name}: cut off from {peers.names(target, found)}: {hits} packets hit{silent}{tcp}"
+        unseen = f"; from this end only, for {', '.join(seen.one_end)}" if seen.one_end else ""
+        return f"{target.host.name}: cut off from {peers.names(target, found)}: {hits} packets hit{silent}{tcp}{unseen}"
 
 
 @dataclass(frozen=True)

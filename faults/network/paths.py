@@ -21,6 +21,7 @@ from firedrill.faults.connections import connected
 from firedrill.faults.network import peers
 from firedrill.faults.network.addresses import ANSWER_SECONDS, Book, book
 from firedrill.faults.protocol import Target
+from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
 
 PROBE_SECONDS = 0.4
@@ -29,11 +30,15 @@ MOST_PROBES = 256  # of one host
 
 @dataclass(frozen=True)
 class Seen:
-    """What passes, in words; how many connections are silent (None: not counted); how the TCP probes ended."""
+    """What passes, in words; how many connections are silent (None: not counted); how the TCP probes ended.
+
+    Of the peers in `one_end` nothing is known from their own end, nor which addresses they list.
+    """
 
     through: list[str]
     silent: int | None
     tcp: str
+    one_end: list[str]
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,9 @@ def look(
         ]
         questions = [mine, *theirs]
         more = {"ports": list(map(int, ports)), "exempt": _exempt(target), "spared": _spared(known)}
-        answers = each(lambda question: _ask(question, more), questions)
-    return _seen(questions, answers)
+        answers = each(lambda question: _ask(question, more) if question is mine else _try(question, more), questions)
+    heard = {question.host: (question, answer) for question, answer in zip(questions, answers, strict=True) if answer}
+    return _seen(list(heard.values()), sorted(entire - heard.keys()))
 
 
 def _up(hosts: Iterable[Host]) -> list[Host]:
@@ -112,18 +118,27 @@ def _ask(question: Question, more: dict[str, Any]) -> dict[str, Any]:
     return ask(question.connection, probe=question.probe, far=list(question.far), **more)
 
 
-def _seen(questions: Sequence[Question], answers: Sequence[dict[str, Any]]) -> Seen:
+def _try(question: Question, more: dict[str, Any]) -> dict[str, Any] | None:
+    """A peer that cannot look (it is going down, or has no python3) is left out."""
+    try:
+        return _ask(question, more)
+    except (Problem, ValueError, LookupError):
+        return None
+
+
+def _seen(heard: Sequence[tuple[Question, dict[str, Any]]], one_end: list[str]) -> Seen:
+    """The target's own answer comes first."""
     through = []
-    for question, answer in zip(questions, answers, strict=True):
+    for question, answer in heard:
         for address, port, outcome, _ in answer["answers"]:
             if outcome in ("connected", "answered"):
                 name = question.names.get(address)
                 end = f"{name} ({address})" if name else address
                 through.append(f"{end}{f', port {port},' if port else ''} answers {question.host}")
         through += [f"a connection of {question.host} goes on ({one})" for one in answer["alive"]]
-    counts = [answer["connections"] for answer in answers]
-    silent = None if None in counts else sum(counts) - sum(len(answer["alive"]) for answer in answers)
-    return Seen(through, silent, _tcp(answers[0]["answers"]))
+    counts = [answer["connections"] for _, answer in heard]
+    silent = None if None in counts else sum(counts) - sum(len(answer["alive"]) for _, answer in heard)
+    return Seen(through, silent, _tcp(heard[0][1]["answers"]), one_end)
 
 
 def _tcp(answers: Iterable[Sequence[Any]]) -> str:

@@ -6,6 +6,7 @@ ones; `ports` that are looked at (none: all) and `exempt`; `seconds`. Printed ar
 null where the kernel does not count packets.
 """
 
+import contextlib
 import errno
 import ipaddress
 import json
@@ -18,6 +19,7 @@ import time
 from typing import Any
 
 LIST = ("ss", "-tinH", "state", "established")
+DISCARD = 9
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -32,7 +34,7 @@ def connections(given: dict[str, Any]) -> dict[str, int]:
     """Packets received so far by each established TCP connection with the others."""
     found: dict[str, int] = {}
     key = None
-    for line in subprocess.run(LIST, capture_output=True, text=True, check=False).stdout.splitlines():
+    for line in listed().splitlines():
         if line.strip() and not line[0].isspace():
             near, far = (end(word) for word in line.split()[2:4])
             name = f"{near[0]} port {near[1]}, {far[0]} port {far[1]}"
@@ -40,6 +42,14 @@ def connections(given: dict[str, Any]) -> dict[str, int]:
         if key and (count := re.search(r" segs_in:(\d+)", line)):
             found[key] = int(count[1])
     return found
+
+
+def listed() -> str:
+    """Nothing where there is no `ss`."""
+    try:
+        return subprocess.run(LIST, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
 
 
 def wanted(given: dict[str, Any], far: Address, *ports: int) -> bool:
@@ -56,7 +66,7 @@ def within(address: Address, networks: list[str]) -> bool:
 def counts() -> bool:
     """Whether the kernel counts a connection's packets: tried with one of our own."""
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
-        return "segs_" in subprocess.run(LIST, capture_output=True, text=True, check=False).stdout
+        return "segs_" in listed()
 
 
 def connect(pairs: list[tuple[str, int]], seconds: float) -> list[list[Any]]:
@@ -88,10 +98,21 @@ def passed(began: float) -> int:
     return round((time.monotonic() - began) * 1000)
 
 
-def ping(address: str) -> "subprocess.Popen[bytes]":
-    """Start a few pings."""
+def ping(address: str) -> "subprocess.Popen[bytes] | None":
+    """Start a few pings; where there is no `ping`, send a datagram that nobody answers."""
     words = ("ping", "-n", "-q", "-c", "3", "-i", "0.05", "-W", "0.3", address)
-    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except OSError:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as link:
+            link.setblocking(False)
+            with contextlib.suppress(OSError):
+                link.sendto(b"", (address, DISCARD))
+        return None
+
+
+def answered(started: "subprocess.Popen[bytes] | None") -> str:
+    return "answered" if started and not started.wait() else "silence"
 
 
 def look(given: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +120,7 @@ def look(given: dict[str, Any]) -> dict[str, Any]:
     before = (connections(given) if counts() else None) if given["far"] else {}
     pings = [(address, ping(address)) for address, port in given["probe"] if not port]
     answers = connect([(address, port) for address, port in given["probe"] if port], given["seconds"])
-    answers += [[address, 0, "silence" if started.wait() else "answered", passed(began)] for address, started in pings]
+    answers += [[address, 0, answered(started), passed(began)] for address, started in pings]
     if before:
         time.sleep(max(0.0, began + given["seconds"] - time.monotonic()))
     after = connections(given) if before else {}

@@ -1,5 +1,6 @@
 """A cut is of hosts, not of one address each: which addresses are found, what is probed, what counts as open."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from firedrill.faults.network import addresses, cut, firewall, paths, peers
 from firedrill.faults.programs import links
 from firedrill.faults.protocol import NotEffective, Refused, Target
 from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
 
@@ -158,7 +160,7 @@ OPEN = (
 @pytest.mark.parametrize(("more", "why"), [({}, None), *OPEN])
 def test_a_cut_with_an_open_path_is_not_effective(monkeypatch, target, more, why):
     question = paths.Question("db1", object(), [], [], {one: "db2" for one in BOOK["db2"]})
-    seen = paths._seen([question], [QUIET | more])
+    seen = paths._seen([(question, QUIET | more)], [])
     monkeypatch.setattr(cut.paths, "look", lambda *words, **given: seen)
     monkeypatch.setattr(cut.firewall, "hits", lambda target: 12)
     fault = FAULTS["drop"](peers="db2", ports="5432")
@@ -170,8 +172,39 @@ def test_a_cut_with_an_open_path_is_not_effective(monkeypatch, target, more, why
         assert fault.prove(target) == said
 
 
+def test_a_peer_that_cannot_look_is_named(monkeypatch, target):
+    """The target's own look must succeed."""
+
+    def ask(connection, **given):
+        if connection is not target.connection:
+            raise Problem("python3: not found", "")
+        return QUIET
+
+    @contextmanager
+    def connected(hosts):
+        yield {host.name: object() for host in hosts}
+
+    monkeypatch.setattr(paths, "ask", ask)
+    monkeypatch.setattr(paths, "connected", connected)
+    monkeypatch.setattr(paths.ssh, "answers", lambda *words: True)
+    monkeypatch.setattr(cut.firewall, "hits", lambda target: 12)
+    assert FAULTS["partition"]().prove(target).endswith("; from this end only, for db2, db3")
+
+
+def test_a_host_without_ss_and_ping_does_what_it_can(monkeypatch):
+    def absent(*words, **more):
+        raise FileNotFoundError(words[0][0])
+
+    monkeypatch.setattr(links.subprocess, "run", absent)
+    monkeypatch.setattr(links.subprocess, "Popen", absent)
+    given = {"far": ["10.0.0.0/8"], "spared": [], "ports": [], "exempt": [], "probe": [["127.0.0.1", 0]], "seconds": 0}
+    found = links.look(given)
+    assert [row[2] for row in found["answers"]] == ["silence"]
+    assert found["connections"] is None
+
+
 def test_rules_that_no_packet_met_prove_nothing(monkeypatch, target):
-    monkeypatch.setattr(cut.paths, "look", lambda *words, **given: paths.Seen([], 0, ""))
+    monkeypatch.setattr(cut.paths, "look", lambda *words, **given: paths.Seen([], 0, "", []))
     monkeypatch.setattr(cut.firewall, "hits", lambda target: 0)
     with pytest.raises(NotEffective, match="its rules matched no packet"):
         FAULTS["partition"]().prove(target)
