@@ -22,6 +22,7 @@ from firedrill.faults.catalogue import FAULTS
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.read import read
 from tests.experiments.cluster.helpers import missed
+from tests.faults.blade_release import archive, options_of
 from tests.labs import place
 
 pytestmark = pytest.mark.lab("kern")
@@ -62,10 +63,9 @@ def sound(ways):
 
 @pytest.fixture
 def drill(ways, inventory, command, tmp_path):
-    def run(name: str) -> Drill:
-        done = command(
-            "experiments", "-i", inventory, "run", name, "--json", "--seed", 1, "--reports", tmp_path, seconds=600
-        )
+    def run(name: str, *more: str) -> Drill:
+        words = ("run", name, "--json", "--seed", 1, "--reports", tmp_path, *more)
+        done = command("experiments", "-i", inventory, *words, seconds=600)
         assert done.returncode in (0, 1), done.stderr
         verdict = json.loads(done.stdout)
         findings = find(load(events_of(verdict["report"])))
@@ -91,6 +91,22 @@ def test_the_leaders_power_cut_loses_nothing(drill):
     verdict = drill("leader_power_cut").verdict
     assert verdict["leader_after"] != verdict["leader_before"]
     assert verdict["rto_ms"] > 1000, "it was out"
+
+
+@pytest.fixture(scope="module")
+def blade(inventory, ways, command, tmp_path_factory):
+    """chaosblade on every host."""
+    words = options_of(*archive(tmp_path_factory.mktemp("release"), "chaosblade-1.7.2"))
+    done = command("pyinfra", "-y", *words, inventory, "deploy/chaosblade.py")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_drill_by_another_backend_finds_the_same_and_says_so(blade, drill):
+    found = drill("corrupt_sync_standby", "--backend", "chaosblade")
+    assert found.findings.run.backend == "chaosblade"
+    assert {fault.phases[0].args["backend"] for fault in found.findings.faults} == {"chaosblade"}
+    assert "--backend chaosblade" in (Path(found.verdict["report"]) / "report.md").read_text()
+    assert found.verdict["tcp"]["checksum_errors_during"] > 10
 
 
 def test_corruption_is_measured_where_it_happens(drill):

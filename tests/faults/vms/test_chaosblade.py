@@ -1,10 +1,6 @@
 """The backend chaosblade, by a `blade` of the tests' own (fake_blade.py), on hosts with a kernel of their own."""
 
-import hashlib
-import io
 import json
-import tarfile
-from pathlib import Path
 
 import pytest
 
@@ -12,35 +8,21 @@ from firedrill.faults import doctor, engine, ledger
 from firedrill.faults.backends import chaosblade
 from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.protocol import NotEffective, Refused
+from tests.faults.blade_release import archive, options_of
 from tests.faults.conftest import journals, until
 from tests.faults.vms.conftest import SUBNET
-from tests.labs import ROOT
 
 pytestmark = pytest.mark.lab("vms")
 BLADE = "/opt/chaosblade/blade"
 # The top folders of 1.7 and of 1.8.
 LAYOUTS = ("chaosblade-1.7.2", "chaosblade-1.8.0-linux_amd64")
 WITH = {"backend": "chaosblade"}
-FAKE = ROOT / "tests/faults/fake_blade.py"
-
-
-def archive(folder: Path, top: str) -> tuple[Path, str]:
-    """A release as theirs is packed, and its checksum."""
-    file = folder / f"{top}.tar.gz"
-    spec = f"yaml/chaosblade-os-spec-{top.split('-')[1]}.yaml"
-    with tarfile.open(file, "w:gz") as out:
-        for name, text in (("blade", FAKE.read_bytes()), ("bin/chaos_os", b""), (spec, b"")):
-            entry = tarfile.TarInfo(f"{top}/{name}")
-            entry.size, entry.mode = len(text), 0o755
-            out.addfile(entry, io.BytesIO(text))
-    return file, hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @pytest.fixture(scope="module")
 def deploy(net, command):
-    def run(file: Path, checksum: str):
-        given = ("--data", f"chaosblade_archive={file}", "--data", f"chaosblade_sha256={checksum}")
-        return command("pyinfra", "-y", *given, net, "deploy/chaosblade.py")
+    def run(file, checksum: str):
+        return command("pyinfra", "-y", *options_of(file, checksum), net, "deploy/chaosblade.py")
 
     return run
 
