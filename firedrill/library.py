@@ -117,7 +117,7 @@ class Cluster:
             allow_quorum_loss=allow_quorum_loss,
         )
         if not unsteady:
-            refuse_unsteady(self.access)
+            refuse_unsteady(self.access, plan.hosts)
         refuse_drill(self.access)
         found = Injected(fault)
 
