@@ -17,7 +17,7 @@ from firedrill.lab import doctor
 from tests.forked import Forked
 from tests.labs import ROOT, WITH_US, run_folder
 
-pytest_plugins = ["tests.groups"]
+pytest_plugins = ["tests.groups", "tests.tally"]
 BIN = Path(sys.executable).parent
 
 
