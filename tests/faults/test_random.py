@@ -16,8 +16,8 @@ from tests.tally import DIRTY
 pytestmark = pytest.mark.lab("net")
 SEEDS = (1, 2, 3)
 SOAK_SEEDS = range(4, 204)
-# To find the step that breaks a sequence, run a prefix of it.
-STEPS = int(os.environ.get("FIREDRILL_RANDOM_STEPS", "30"))
+# The many of `make soak` are short, so that all fit in its time. To find the step that breaks one, run a prefix of it.
+STEPS, SHORT = (int(os.environ.get("FIREDRILL_RANDOM_STEPS", default)) for default in ("30", "12"))
 LIMIT_S = 300
 MENU = (
     ("drop", {"peers": "etcd2,etcd3", "ports": "2380"}),
@@ -88,7 +88,7 @@ def test_a_random_sequence_leaves_every_host_clean(inject, heal, ways, told, see
     before = {name: _state(ways, name) for name in HOSTS}
     record_property(DIRTY, len(HOSTS))  # until they are proven clean
     active, late = [], 0
-    for number, step in enumerate(sequence(seed, STEPS), 1):
+    for number, step in enumerate(sequence(seed, STEPS if seed in SEEDS else SHORT), 1):
         print(f"seed {seed}, step {number}: {step}")
         if active and step.heal:
             heal([active.pop(int(step.which * len(active)))])
