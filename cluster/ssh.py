@@ -35,7 +35,7 @@ class Unreachable(Problem):
 
 
 def connect(host: Host) -> Connection:
-    """An open connection, with the user, port and keys that the inventory gives. Raises Unreachable."""
+    """An open connection that runs commands, with the user, port and keys of the inventory. Raises Unreachable."""
     options = {"key_filename": str(Path(host.data["ssh_key"]).expanduser())} if host.data.get("ssh_key") else {}
     connection = Connection(
         host.address,
@@ -47,6 +47,7 @@ def connect(host: Host) -> Connection:
     try:
         host_keys.apply(connection.client, host)
         connection.open()
+        sh(connection, "true", seconds=CONNECT_SECONDS)
     except (*ERRORS, ValueError, Problem) as error:
         connection.close()
         raise _no_login(host, error) from None
