@@ -96,7 +96,7 @@ def build(ways) -> None:
 
     each(one, list(enumerate(hosts, 1)))
     deadline = time.monotonic() + 180
-    while len([m for m in rest.view(ways).members if m.state in ("running", "streaming")]) < len(NAMES):
+    while len([m for m in rest.view(ways).members if m.state in ("running", "streaming")]) < len(hosts):
         assert time.monotonic() < deadline, rest.view(ways)
         time.sleep(0.5)
     with psycopg.connect(**ways.sql_front() | {"dbname": "postgres"}, autocommit=True) as connection:

@@ -43,7 +43,8 @@ def ways(tmp_path_factory, lab_up):
     (folder / "rest.password").write_text(f"rest-pw-{TOKEN}\n")
     words = {"name": NAME, "subnet": SUBNET, "token": TOKEN, "folder": folder, "secrets": folder / "secrets.json"}
     file = folder / "crowded.py"
-    file.write_text(INVENTORY.format(**words).replace('"foreign": True', '"foreign": True, "deadlines": {"serve": 15}'))
+    text = INVENTORY.format(**words).replace('"foreign": True', '"foreign": True, "deadlines": {"serve": 15}')
+    file.write_text(text + "\npostgres = etcd\nall = (postgres, all[1])\n")
     with lab_up(file):
         found = access(read(file))
         build(found)
