@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from fabric import Connection
 
 from firedrill.cluster import clock, ssh
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.printable import printable
 
 NETEM = ("qdiscs", "filters", "links")
 FIREWALL = ("firewall", "nftables")
@@ -51,6 +53,8 @@ echo @machine; cat /etc/machine-id
 echo @clock; ls /var/lib/faults/*.clock 2>/dev/null
 """
 
+SHOWN = tuple(re.findall(r"^echo @(\w+)", LOOK, re.MULTILINE))
+
 State = dict[str, list[str]]
 
 
@@ -62,7 +66,10 @@ def clock_offset(connection: Connection) -> float:
 def _ask_clock(connection: Connection) -> tuple[float, float]:
     """How long the answer took, and the offset if the host read its clock halfway."""
     began = clock.now()
-    shown = float(ssh.sh(connection, "date +%s.%N"))
+    text = ssh.sh(connection, "date +%s.%N")
+    if not re.fullmatch(r"\d{1,12}\.\d{1,9}", text, re.ASCII):
+        raise Problem(f"{connection.host}: `date` prints {printable(text[:40])!r}, wanted a time", "look at it there")
+    shown = float(text)
     took = (clock.now() - began) / clock.SECOND
     return took, shown - (began / clock.SECOND + took / 2)
 
@@ -86,14 +93,10 @@ def clock_moved(was: Sequence[str], now: Sequence[str]) -> float:
 
 
 def take(connection: Connection) -> State:
-    """The host's state, by section."""
-    shown = ssh.script(connection, LOOK, check=False)
-    sections: State = {}
-    for line in shown.splitlines():
-        if line.startswith("@"):
-            lines = sections.setdefault(line[1:], [])
-        else:
-            lines.append(line.rstrip())
+    """The host's state, by section. Raises Problem where it cannot be read."""
+    sections = _sections(ssh.script(connection, LOOK, check=False))
+    if lacking := [name for name in SHOWN if name not in sections]:
+        raise Problem(f"{connection.host}: its state cannot be read (no {lacking[0]})", "does `sh` work there?")
     sections |= _ours(sections, bool(sections.pop("numbers")))
     # A chaosblade experiment of ours shows no id in tc: it has the root of the interface to itself.
     for device in sections.pop("blades"):
@@ -112,6 +115,17 @@ def take(connection: Connection) -> State:
     sections["nftables"] = list(_nftables(sections["nftables"], _shown_by_iptables(sections["firewall"])))
     sections["firewall"] = list(_iptables(sections["firewall"]))
     return sections | {"clock": [] if set_wrong else clock_reading(connection)}
+
+
+def _sections(shown: str) -> State:
+    found: State = {}
+    lines: list[str] = []
+    for line in shown.splitlines():
+        if line.startswith("@") and line[1:] in SHOWN:
+            lines = found.setdefault(line[1:], [])
+        else:
+            lines.append(line.rstrip())
+    return found
 
 
 def _ours(sections: State, netem: bool) -> State:

@@ -6,6 +6,7 @@ from firedrill.cluster import clock
 from firedrill.faults import state
 from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.on_host import OnHost
+from firedrill.inventories.errors import Problem
 from tests.machine import SECOND, installed
 
 BEFORE = {
@@ -75,6 +76,27 @@ def test_a_failed_unit_that_recovered_is_no_difference():
 
 def test_a_record_of_an_older_version_lacks_sections():
     assert state.differences({"failed": []}, BEFORE) == state.Changes((), ("failed: `old.service` is new",))
+
+
+class Host:
+    host = "10.0.0.1"
+
+
+def test_a_state_that_is_not_complete_is_a_problem_and_what_is_no_section_is_not_one(monkeypatch):
+    whole = "noise\n" + "".join(f"@{name}\n" for name in state.SHOWN) + "@else\n"
+    monkeypatch.setattr(state, "clock_reading", lambda connection: ["0.0"])
+    monkeypatch.setattr(state.ssh, "script", lambda *words, **more: whole)
+    assert state.take(Host)["machine"] == []
+    monkeypatch.setattr(state.ssh, "script", lambda *words, **more: whole.partition("@firewall")[0])
+    with pytest.raises(Problem, match="10.0.0.1: its state cannot be read \\(no firewall\\)"):
+        state.take(Host)
+
+
+@pytest.mark.parametrize("shown", ["", "nan", "1e999", "-1.0", "\x1b[2J1.0"])
+def test_a_clock_that_shows_no_time_is_a_problem(monkeypatch, shown):
+    monkeypatch.setattr(state.ssh, "sh", lambda *words: shown)
+    with pytest.raises(Problem, match="10.0.0.1: `date` prints .*, wanted a time"):
+        state.clock_offset(Host)
 
 
 def test_elements_of_sets_are_not_compared():
