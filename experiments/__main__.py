@@ -87,7 +87,7 @@ def show(experiment: Experiment, as_json: bool) -> None:
     steps, expectations = [str(step) for step in it.steps], [vars(expect) for expect in it.expectations]
     row: dict[str, Any] = {"name": it.name, "title": it.title, "question": it.question, "hypothesis": it.hypothesis}
     row |= {"load": it.load, "settings": dict(it.settings), "one_proxy": it.one_proxy, "needs": it.needs}
-    row |= {"cost_s": it.cost_s, "steps": steps, "expectations": expectations}
+    row |= {"cost_s": it.cost_s, "abort_when": it.abort_when, "steps": steps, "expectations": expectations}
     click.echo(json.dumps(row, indent=1, default=vars))
 
 
