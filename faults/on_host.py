@@ -89,7 +89,7 @@ class OnHost:
         return self.lasts(target)
 
     def heal(self, target: Target) -> str:
-        if "state" in target.before and state.is_rebuilt(target.before["state"], state.take(target.ssh)):
+        if "state" in target.before and state.is_rebuilt(target.before["state"], target.ssh):
             return f"{target.host.name} was rebuilt since: nothing of the fault is on it"
         ssh.script(target.ssh, self.undo_text(target), seconds=HEAL_SECONDS)
         return self.prove_healed(target)

@@ -168,9 +168,9 @@ def _nftables(lines: list[str], shown: set[str]) -> Iterator[str]:
         elements = elements and not line.endswith("}")
 
 
-def is_rebuilt(before: State, after: State) -> bool:
-    """Whether it is another machine now, under the same name."""
-    return before["machine"] != after["machine"]
+def is_rebuilt(before: State, connection: Connection) -> bool:
+    """Whether it is another machine now, under the same name. Asked before every undo, which must not wait."""
+    return before["machine"] != ssh.sh(connection, "cat /etc/machine-id").splitlines()
 
 
 @dataclass(frozen=True)

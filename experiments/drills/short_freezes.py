@@ -17,7 +17,7 @@ EXPERIMENT = Experiment(
     ),
     steps=(
         Wait(8),
-        Inject(FreezeLoop(process="patroni", freeze_s=FREEZE_S, run_s=RUN_S), "leader", limit_s=120),
+        Inject(FreezeLoop(process="patroni", freeze_s=FREEZE_S, run_s=RUN_S, times=TIMES), "leader", limit_s=120),
         Wait((FREEZE_S + RUN_S) * TIMES),
         Heal(),
         UntilWrites(within_s=30),

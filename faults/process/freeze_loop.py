@@ -8,6 +8,7 @@ from firedrill.faults.process.of_process import OfProcess
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
 LEAST_S, MOST_S = 0.1, 3600
+MOST_TIMES = 1_000_000
 RUNNING = "running"
 UNDO = """\
 systemctl stop {loop} 2>/dev/null
@@ -22,17 +23,23 @@ exit 1
 
 @dataclass(frozen=True)
 class FreezeLoop(OfProcess):
-    """Freeze the unit of `process` (patroni, with its PostgreSQL) for `freeze_s` seconds, then run it for `run_s`."""
+    """Freeze the unit of `process` (patroni, with its PostgreSQL) for `freeze_s` seconds, then run it for `run_s`.
+
+    `times` times; 0: until it is healed.
+    """
 
     process: str = "patroni"
     freeze_s: float = 2
     run_s: float = 4
+    times: int = 0
 
     def check(self) -> None:
         super().check()
         for option, seconds in (("freeze", self.freeze_s), ("run", self.run_s)):
             if not LEAST_S <= seconds <= MOST_S:
                 raise Refused(f"a {option} time of {seconds:g} s", f"give {LEAST_S} to {MOST_S} s")
+        if not 0 <= self.times <= MOST_TIMES:
+            raise Refused(f"{self.times} freezes", f"give 1 to {MOST_TIMES}, or 0 for no end")
 
     def unit(self, target: Target) -> str:
         return processes.unit(self.process, target.host)
@@ -47,8 +54,10 @@ class FreezeLoop(OfProcess):
     def files(self, target: Target) -> dict[str, str]:
         service = self.unit(target)
         return {"sh": (
-            f"while systemctl freeze {service}; do echo >> {undo.file(target, 'frozen')}\n"
-            f"sleep {self.freeze_s:g}; systemctl thaw {service}; sleep {self.run_s:g}; done\n"
+            f"left={self.times or -1}\n"
+            f"while [ $left != 0 ] && systemctl freeze {service}; do echo >> {undo.file(target, 'frozen')}\n"
+            f"sleep {self.freeze_s:g}; systemctl thaw {service}; sleep {self.run_s:g}; left=$((left - 1)); done\n"
+            "[ $left != 0 ] || exec sleep infinity\n"
         )}  # fmt: skip
 
     def inject_text(self, target: Target) -> str:

@@ -36,6 +36,7 @@ BAD = (
     ("crash_loop", {"every_s": float("nan")}, "--every-s is nan: give a finite number"),
     ("crash_loop", {"process": "$(reboot)"}, "no process '$(reboot)'"),
     ("freeze_loop", {"freeze_s": 0}, "a freeze time of 0 s"),
+    ("freeze_loop", {"times": -1}, "-1 freezes"),
     ("freeze_loop", {"process": "*"}, "no process '*'"),
     ("storage_hang", {"path": "var"}, "not absolute"),
     ("storage_read_only", {"path": "/var\n/x"}, "not absolute"),
