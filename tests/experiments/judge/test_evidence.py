@@ -56,3 +56,56 @@ def test_a_node_that_the_probe_was_not_to_watch_is_not_watched(run, listed):
         return None if event["source"] == "node_probe" and event["host"] == "db3" else event
 
     assert is_unknown(changed(run(), change), "node_probe: wanted a sample of db3").dual_primary_ms is None
+
+
+# -- writes ----------------------------------------------------------------------------------------------
+
+
+def test_without_an_observer_that_writes_nothing_is_known_to_be_lost(run, builder):
+    """An inventory or a recording may need no observer at all; then no write was seen, and none can be vouched for."""
+
+    def change(event):
+        if event["kind"] == "run":
+            event["observers"] = []
+        return None if event["source"] in builder.INTERVALS or event["kind"] == "observer" else event
+
+    verdict = is_unknown(changed(run(expectations=builder.EXPECTATIONS[1:2]), change), "lost == 0, found not observed")
+    assert (verdict.acked, verdict.lost, verdict.ghost) == (None, None, None)
+
+
+def test_where_nothing_was_acknowledged_nothing_is_known_to_be_lost(run, builder):
+    def change(event):
+        if event["source"] == "write_probe" or event.get("method") == "POST":
+            event["outcome"] = "failed"
+        return event | {"present": {"ids": []}, "present_end": {"count": 0}}.get(event["kind"], {})
+
+    is_unknown(changed(run(expectations=builder.EXPECTATIONS[1:2]), change), "lost == 0, found not observed")
+
+
+@pytest.mark.parametrize(
+    ("steady", "holder", "read_from"),
+    [
+        (None, None, "db2"),
+        (None, "db2", "db3"),
+        ("db3", "db2", "db3"),
+        ("db2", "db3", "db2"),
+        ("db2", "db2", None),
+        (None, None, None),
+    ],
+)
+def test_tables_are_read_from_the_leader_that_both_observations_name(run, steady, holder, read_from):
+    def change(event):
+        if event["kind"] == "steady" and event["phase"] == "after":
+            event["leader"] = steady
+        if event["kind"] == "leadership" and event["holder"] == "db2":
+            event["holder"] = holder
+        return event | ({"leader": read_from} if event["kind"] == "present_end" else {})
+
+    assert is_unknown(changed(run(), change), "wanted the leader").lost is None
+
+
+def test_an_id_of_the_probe_acknowledged_twice_may_hide_a_lost_write(run):
+    """Two writes of one id: the table holds one, and nobody knows whether it lost the other."""
+    events = run()
+    acked = [event for event in events if event["source"] == "write_probe" and event["outcome"] == "acked"]
+    assert is_unknown([*events, acked[9] | {"t": acked[9]["t"] + 1}], "1 ids of probe were acknowledged twice")
