@@ -109,8 +109,9 @@ class Fault:
 
     @property
     def proven(self) -> bool:
-        """Whether the fault was proven effective."""
-        return any(event.phase == "effective" for event in self.phases)
+        """Whether the fault was proven effective, before its healing began."""
+        proofs = (event.t for event in self.phases if event.phase == "effective")
+        return any(self.healed is None or t <= self.healed for t in proofs)
 
     @property
     def doubt(self) -> FaultEvent | None:
@@ -123,7 +124,9 @@ class Fault:
     @property
     def last_check(self) -> FaultEvent | None:
         """The last proof after healing that the host is clean, or not clean; None if healing did not get that far."""
-        return next((event for event in reversed(self.phases) if event.phase in ("clean", "not_clean")), None)
+        heals = [event.t for event in self.phases if event.phase == "heal"]
+        checks = (event for event in reversed(self.phases) if event.phase in ("clean", "not_clean"))
+        return next((event for event in checks if not heals or event.t >= heals[-1]), None)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ SAFETY = (
     "lost",
     "dual_primary_ms",
     "dual_holder_ms",
+    "diverged",
 )  # a fault that was not proven effective excuses other figures, never these
 OPS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<=": lambda found, wanted: found <= wanted,
@@ -184,12 +185,16 @@ def _faults(findings: Findings) -> Iterator[Reason]:
         yield Reason("unknown", f"{findings.run.experiment}: no fault was injected, wanted one or more.")
     for fault in findings.faults:
         yield from _fault(fault)
+    injected = {fault.id for fault in findings.faults}
+    for event in {event.id: event for event in findings.fault_events if event.id not in injected}.values():
+        who = f"{event.fault} of {event.host or event.target}"
+        yield Reason("unknown", f"{who}: wanted a record of its injection, found only {event.phase} ({event.detail}).")
 
 
 def _fault(fault: Fault) -> Iterator[Reason]:
     who = f"{fault.fault} of {fault.host or fault.target}"
     details = {event.phase: event.detail for event in fault.phases}
-    if "effective" not in details:
+    if not fault.proven:
         found = details.get("not_effective", "no proof")
         yield Reason("unknown", f"{who}: wanted proof of its effect, found {found}.")
     if doubt := fault.doubt:
@@ -224,6 +229,10 @@ def ended_early(findings: Findings) -> Iterator[Reason]:
     if end is None or not end.ok:
         found = (end.detail or "an aborted run") if end else "no end event"
         yield Reason("unknown", f"The run: wanted it to complete, found {found}.")
+    elif not end.steps_done:
+        yield Reason("unknown", "The run: wanted all its steps to be executed, found that some were not.")
+    elif findings.broken_off:
+        yield Reason("unknown", f"The run: wanted no error in any of its parts, found {findings.broken_off[0].text}.")
 
 
 def _gaps(findings: Findings) -> Iterator[Reason]:

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from firedrill.experiments.judge.facts import (
@@ -74,8 +74,17 @@ def texts(values: Mapping[str, str | None] | None) -> dict[str, str]:
 
 
 def steady(rec: Recording, phase: Literal["before", "after"]) -> Steady | None:
-    """The last check of the steady state before or after, with the roles recorded last in that phase."""
-    checks = [event for event in rec.of("runner", "steady") if event["phase"] == phase]
+    """The last check of the steady state before or after, with the roles recorded last in that phase.
+
+    Before is before the first injection, and after is after the last injection and the last healing.
+    """
+    touched = [e["t"] for e in rec.of("runner", "fault") if e["phase"] in ("inject", "heal")]
+    checks = [
+        event
+        for event in rec.of("runner", "steady")
+        if event["phase"] == phase
+        and (not touched or (event["t"] <= touched[0] if phase == "before" else event["t"] >= touched[-1]))
+    ]
     if not checks:
         return None
     event = checks[-1]
@@ -102,19 +111,21 @@ def fault_events(rec: Recording) -> tuple[FaultEvent, ...]:
 
 
 def faults(events: Iterable[FaultEvent]) -> tuple[Fault, ...]:
-    """Every injected fault with all its phases, by injection."""
-    phases: defaultdict[int | str, list[FaultEvent]] = defaultdict(list)
+    """Every injected fault with all its phases, by injection. Phases of an id belong to its last injection."""
+    last: dict[int | str, list[FaultEvent]] = {}
+    rows: list[list[FaultEvent]] = []
     for event in events:
-        phases[event.id].append(event)
-    found = []
-    for row in phases.values():
-        healed = next((event.t for event in row if event.phase == "heal"), None)
-        found += [
-            Fault(event.id, event.fault, event.target, event.host, event.t, healed, tuple(row))
-            for event in row
-            if event.phase == "inject"
-        ]
-    return tuple(sorted(found, key=lambda fault: fault.injected))
+        if event.phase == "inject":
+            rows.append([])
+            last[event.id] = rows[-1]
+        if event.id in last:
+            last[event.id].append(event)
+    return tuple(_fault(row) for row in rows)
+
+
+def _fault(row: Sequence[FaultEvent]) -> Fault:
+    it, healed = row[0], next((event.t for event in row if event.phase == "heal"), None)
+    return Fault(it.id, it.fault, it.target, it.host, it.t, healed, tuple(row))
 
 
 def notes(rec: Recording, kind: Literal["step", "note"]) -> tuple[Note, ...]:
@@ -124,10 +135,12 @@ def notes(rec: Recording, kind: Literal["step", "note"]) -> tuple[Note, ...]:
 def left_changed(rec: Recording) -> str | None:
     """Which settings of the cluster were not restored; None if all were."""
     changes = rec.of("runner", "settings")
-    if not changes or changes[-1].get("phase") != "not_restored":
+    if not changes or changes[-1].get("phase") == "restored":
         return None
-    wanted = json.dumps(changes[-1].get("after"))
-    return f"wanted the settings {wanted} restored, found that they were not ({changes[-1].get('detail')})"
+    last, phase = changes[-1], changes[-1].get("phase")
+    wanted = json.dumps(last.get("before" if phase == "set" else "after"))
+    why = f"they were not ({last.get('detail')})" if phase == "not_restored" else "no record of it"
+    return f"wanted the settings {wanted} restored, found {'that ' if phase == 'not_restored' else ''}{why}"
 
 
 def broken_off(rec: Recording) -> tuple[Note, ...]:

@@ -109,3 +109,55 @@ def test_an_id_of_the_probe_acknowledged_twice_may_hide_a_lost_write(run):
     events = run()
     acked = [event for event in events if event["source"] == "write_probe" and event["outcome"] == "acked"]
     assert is_unknown([*events, acked[9] | {"t": acked[9]["t"] + 1}], "1 ids of probe were acknowledged twice")
+
+
+# -- what was done ---------------------------------------------------------------------------------------
+
+
+def moved(kind, phase, seconds):
+    """A change that moves the events of this kind and phase to another time."""
+
+    def change(event):
+        same = event["source"] == "runner" and (event["kind"], event.get("phase")) == (kind, phase)
+        return event | ({"t": seconds} if same else {})
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("kind", "phase", "seconds", "words"),
+    [
+        ("steady", "before", 44, "Steady state before: wanted an observation"),
+        ("steady", "after", 10, "Steady state after: wanted an observation"),
+        ("fault", "clean", 5, "wanted proof that it was healed"),
+        ("fault", "effective", 36, "wanted proof of its effect"),
+    ],
+)
+def test_what_was_recorded_at_the_wrong_time_is_no_proof(run, builder, kind, phase, seconds, words):
+    events = changed(run(), moved(kind, phase, builder.at(seconds)))
+    is_unknown(sorted(events, key=lambda event: event["t"]), words)
+
+
+def test_a_second_injection_with_the_same_id_needs_proofs_of_its_own(run, builder):
+    heal = next(event for event in run() if event.get("phase") == "heal")
+    again = [heal | {"phase": "inject", "t": builder.at(39)}, heal | {"t": builder.at(40)}]
+    is_unknown([*run(), *again], "wanted proof of its effect, found no proof")
+
+
+def test_a_fault_of_which_only_the_failure_was_recorded_is_not_forgotten(run, builder):
+    inject = next(event for event in run() if event.get("phase") == "inject")
+    other = inject | {"id": "f2", "host": "db3", "phase": "not_effective", "t": builder.at(1), "detail": "no effect"}
+    is_unknown([*run(), other], "power_cut of db3: wanted a record of its injection, found only not_effective")
+
+
+def test_a_run_that_completed_has_all_its_steps_and_no_error(run, builder):
+    cut = [event | ({"steps_done": False} if event["kind"] == "end" else {}) for event in run()]
+    is_unknown(cut, "wanted all its steps to be executed")
+    error = builder.event(49, "runner", "broken_off", part="the hosts' logs", error="KeyError: 'db9'")
+    is_unknown([*run(), error], "wanted no error in any of its parts, found the hosts' logs: KeyError: 'db9'")
+
+
+def test_settings_without_a_record_of_their_restoration_are_left_changed(run, builder):
+    changes = builder.event(-14, "runner", "settings", phase="set", before={"ttl": 20}, after={"ttl": 40})
+    verdict = is_unknown([*run(), changes], 'wanted the settings {"ttl": 20} restored, found no record of it')
+    assert verdict.why[0].startswith("The cluster is left changed")
