@@ -7,16 +7,19 @@ injection is noted, so that the rules and their proof speak of the same addresse
 import ipaddress
 import json
 import shlex
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from firedrill.cluster import ssh
 from firedrill.cluster.each import each
 from firedrill.cluster.systems import system_of
 from firedrill.faults.protocol import Target
+from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
 
 NOTE = "addresses"
@@ -49,22 +52,41 @@ class Book:
         return [] if name == target or self.controller in found else [one for one in found if one not in own]
 
 
-_books: dict[tuple[str, str], tuple[float, Book]] = {}
+@dataclass(frozen=True)
+class Listed:
+    """What all hosts and the cluster say of addresses (`names` may be DNS names), and the book of each target."""
+
+    at: float
+    names: dict[str, list[str]]
+    controllers: dict[str, str]
+    books: dict[str, Book] = field(default_factory=dict)
+
+
+_known: dict[str, Listed] = {}
+_one_at_a_time = threading.Lock()
 
 
 def book(target: Target) -> Book:
     """As noted at the injection, else as it is now. Without a connection it has the inventory's addresses alone."""
     if noted := target.before.get(NOTE):
-        return Book({name: usable(listed) for name, listed in noted["hosts"].items()}, noted["controller"])
-    hosts = target.access.inventory.hosts
+        return Book({name: usable(found) for name, found in noted["hosts"].items()}, noted["controller"])
+    access = target.access
     if target.connection is None:
-        return Book({host.name: [host.address] for host in hosts})
-    key = str(target.access.inventory.path), target.host.name
-    moment, found = _books.get(key, (0.0, Book({})))
-    if not found.hosts or time.monotonic() - moment > FRESH_SECONDS:
-        found = _ask(target)
-        _books[key] = time.monotonic(), found
-    return found
+        return Book({host.name: [host.address] for host in access.inventory.hosts})
+    with _one_at_a_time:
+        key = str(access.inventory.path)
+        if key not in _known or time.monotonic() - _known[key].at > FRESH_SECONDS:
+            _known[key] = _ask(access)
+        listed = _known[key]
+    if target.host.name not in listed.books:
+        listed.books[target.host.name] = _book(target, listed)
+    return listed.books[target.host.name]
+
+
+def _book(target: Target, listed: Listed) -> Book:
+    resolved = _resolved(target, {one for found in listed.names.values() for one in found})
+    hosts = {name: usable(one for word in found for one in resolved[word]) for name, found in listed.names.items()}
+    return Book(hosts, listed.controllers[target.host.name])
 
 
 def note(target: Target) -> dict[str, Any]:
@@ -72,21 +94,24 @@ def note(target: Target) -> dict[str, Any]:
     return {NOTE: asdict(book(target))}
 
 
-def _ask(target: Target) -> Book:
+def _ask(access: Access) -> Listed:
     """Ask all hosts and the cluster, in parallel."""
-    hosts, access = target.access.inventory.hosts, target.access
+    hosts = access.inventory.hosts
     with ThreadPoolExecutor(1) as pool:
-        reported = pool.submit(system_of(access.inventory).endpoints, access)
+        reported = pool.submit(_reported, access)
         answers = dict(zip((host.name for host in hosts), each(_asked, hosts), strict=True))
-    listed = {
+    names = {
         host.name: [host.address, *answers[host.name].addresses, *reported.result().get(host.name, [])]
         for host in hosts
     }
-    resolved = _resolved(target, {one for found in listed.values() for one in found})
-    return Book(
-        {name: usable(one for word in found for one in resolved[word]) for name, found in listed.items()},
-        answers[target.host.name].controller,
-    )
+    return Listed(time.monotonic(), names, {name: answer.controller for name, answer in answers.items()})
+
+
+def _reported(access: Access) -> Mapping[str, Sequence[str]]:
+    try:
+        return system_of(access.inventory).endpoints(access)
+    except Problem:  # no password for it, for example
+        return {}
 
 
 def _asked(host: Host) -> Answer:
@@ -96,7 +121,7 @@ def _asked(host: Host) -> Answer:
     try:
         with ssh.connect(host) as connection:
             return parse(ssh.script(connection, ASK, check=False))
-    except ssh.Unreachable:
+    except Problem:
         return Answer()
 
 

@@ -46,7 +46,12 @@ def _one(target: Target, word: str) -> list[str]:
 
 def of_hosts(target: Target, hosts: Iterable[Host]) -> list[str]:
     """All addresses of the hosts, other than the target's own; a host that this controller runs on is exempt."""
-    return [one for host in hosts for one in book(target).of_peer(host.name, target.host.name)]
+    known, found = book(target), list(hosts)
+    if unknown := [host.name for host in found if not known.of(host.name)]:
+        raise Refused(
+            f"{target.host.name}: no address of {', '.join(unknown)} is known", "give it an address in the inventory"
+        )
+    return [one for host in found for one in known.of_peer(host.name, target.host.name)]
 
 
 def covered(target: Target, found: Iterable[str]) -> dict[str, list[str]]:

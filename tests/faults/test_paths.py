@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from firedrill.cluster.patroni.system import Patroni
 from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.network import addresses, cut, firewall, paths, peers
 from firedrill.faults.programs import links
@@ -16,7 +17,8 @@ from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
 
 CONTROLLER = "10.77.0.1"
-BOOK = {
+HOSTS = ("etcd1", "etcd2", "etcd3", "lb1", "lb2", "app1", "app2")
+BOOK = {name: ["172.17.0.1"] for name in HOSTS} | {
     "db1": ["10.77.0.21", "10.9.0.21", "fd00::21", "172.17.0.1"],
     "db2": ["10.77.0.22", "10.9.0.22", "fd00::22", "172.17.0.1"],
     "db3": ["10.77.0.23"],
@@ -49,6 +51,32 @@ def test_a_peer_is_all_its_addresses_without_those_that_the_host_has_too(target)
     assert peers.addresses(target, "") == ["10.77.0.22", "10.9.0.22", "fd00::22", "10.77.0.23"]
     assert peers.names(target, peers.addresses(target, "")) == "db2 (3 addresses), db3"
     assert FAULTS["partition"](peers="db2").cuts(target)[0].addresses == ("10.77.0.22", "10.9.0.22", "fd00::22")
+
+
+def test_hosts_and_cluster_are_asked_once_for_an_injection_of_several(ways, monkeypatch):
+    asked = []
+
+    def answer(host):
+        asked.append(host.name)
+        return addresses.Answer(("10.9.0.22", "127.0.0.1") if host.name == "db2" else (), CONTROLLER)
+
+    monkeypatch.setattr(addresses, "_asked", answer)
+    monkeypatch.setattr(addresses, "_known", {})
+    monkeypatch.setattr(Patroni, "endpoints", lambda self, access: {"db2": ["db2.internal", "fd00::22"]})
+    monkeypatch.setattr(addresses.ssh, "sh", lambda *words, **more: "10.9.0.122\n")
+    found = [
+        peers.addresses(Target("0badcafe", name, ways.inventory[name], ways, 60, connection=object()), "db2")
+        for name in ("db1", "db3")
+    ]
+    assert found == [["10.77.0.22", "10.9.0.22", "10.9.0.122", "fd00::22"]] * 2
+    assert len(asked) == len(ways.inventory.hosts)
+
+
+def test_a_peer_without_any_address_is_refused(target):
+    """Its name is in the inventory, and nobody resolves it: it would be left alone in silence."""
+    noted = {"hosts": BOOK | {"db3": []}, "controller": CONTROLLER}
+    with pytest.raises(Refused, match="db1: no address of db3 is known"):
+        peers.addresses(replace(target, before={addresses.NOTE: noted}), "db2,db3")
 
 
 def test_an_address_is_only_itself(target):
