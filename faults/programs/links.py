@@ -20,6 +20,7 @@ from typing import Any
 
 LIST = ("ss", "-tinH", "state", "established")
 DISCARD = 9
+PASSED = ("connected", "answered")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -57,6 +58,23 @@ def wanted(given: dict[str, Any], far: Address, *ports: int) -> bool:
     if not within(far, given["far"]) or within(far, given["spared"]) or set(ports) & set(given["exempt"]):
         return False
     return not given["ports"] or bool(set(ports) & set(given["ports"]))
+
+
+def far_of(key: str) -> str:
+    """The other end's address of a key of `connections`."""
+    return key.rpartition(", ")[2].split(" ")[0]
+
+
+def own(address: str) -> bool:
+    """Whether this host has the address by now: a floating one may have moved here.
+
+    The kernel is asked for its route, since with `ip_nonlocal_bind` a program may bind to any address.
+    """
+    try:
+        words = ("ip", "-o", "route", "get", address)
+        return subprocess.run(words, capture_output=True, text=True, check=False).stdout.startswith("local ")
+    except OSError:
+        return False
 
 
 def within(address: Address, networks: list[str]) -> bool:
@@ -121,10 +139,11 @@ def look(given: dict[str, Any]) -> dict[str, Any]:
     pings = [(address, ping(address)) for address, port in given["probe"] if not port]
     answers = connect([(address, port) for address, port in given["probe"] if port], given["seconds"])
     answers += [[address, 0, answered(started), passed(began)] for address, started in pings]
+    answers = [row for row in answers if row[2] not in PASSED or not own(row[0])]
     if before:
         time.sleep(max(0.0, began + given["seconds"] - time.monotonic()))
     after = connections(given) if before else {}
-    alive = [key for key, count in (before or {}).items() if after.get(key, count) > count]
+    alive = [key for key, count in (before or {}).items() if after.get(key, count) > count and not own(far_of(key))]
     return {"answers": answers, "alive": alive, "connections": None if before is None else len(before)}
 
 

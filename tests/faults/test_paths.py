@@ -155,10 +155,11 @@ def test_connections_with_the_others_are_told_from_the_rest(monkeypatch, ports, 
         assert "10.9.0.21 port 5432, 10.9.0.22 port 40001" in found
 
 
-@pytest.mark.parametrize(("second", "alive"), [(7, 0), (8, 2)])
-def test_a_connection_on_which_packets_arrive_is_alive(monkeypatch, second, alive):
+@pytest.mark.parametrize(("second", "moved", "alive"), [(7, False, 0), (8, False, 2), (8, True, 1)])
+def test_a_connection_on_which_packets_arrive_is_alive(monkeypatch, second, moved, alive):
     shown = iter([SS.format(7), SS.format(7), SS.format(second)])  # the first is to see whether the kernel counts
     monkeypatch.setattr(links.subprocess, "run", lambda *words, **more: SimpleNamespace(stdout=next(shown)))
+    monkeypatch.setattr(links, "own", lambda address: address == "10.9.0.22" and moved)
     given = {"far": ["10.0.0.0/8"], "spared": ["10.77.0.1"], "ports": [], "exempt": [22], "probe": [], "seconds": 0}
     found = links.look(given)
     assert (len(found["alive"]), found["connections"]) == (alive, 2)
@@ -225,10 +226,17 @@ def test_a_host_without_ss_and_ping_does_what_it_can(monkeypatch):
 
     monkeypatch.setattr(links.subprocess, "run", absent)
     monkeypatch.setattr(links.subprocess, "Popen", absent)
-    given = {"far": ["10.0.0.0/8"], "spared": [], "ports": [], "exempt": [], "probe": [["127.0.0.1", 0]], "seconds": 0}
+    given = {"far": ["10.0.0.0/8"], "spared": [], "ports": [], "exempt": [], "probe": [["192.0.2.1", 0]], "seconds": 0}
     found = links.look(given)
     assert [row[2] for row in found["answers"]] == ["silence"]
     assert found["connections"] is None
+
+
+def test_an_address_that_has_moved_to_the_host_is_no_path():
+    """A floating address, which the host takes over while it is cut off from its holder."""
+    with links.socket.create_server(("127.0.0.1", 0)) as server:
+        there = {"far": [], "spared": [], "ports": [], "exempt": [], "seconds": 0.2}
+        assert links.look(there | {"probe": [["127.0.0.1", server.getsockname()[1]]]})["answers"] == []
 
 
 def test_rules_that_no_packet_met_prove_nothing(monkeypatch, target):
