@@ -58,6 +58,7 @@ class Run:
     coordinators: tuple[str, ...]
     proxies: tuple[str, ...]
     tiers: tuple[Tier, ...]
+    machine: Mapping[str, Any] = field(default_factory=dict)  # of the controller: `cores`, `load_1m`
     providers: Mapping[str, str] = field(default_factory=dict)  # by host: `nspawn`, `uml`; none for existing machines
 
 

@@ -64,6 +64,7 @@ def run(rec: Recording) -> Run:
         coordinators=tuple(event["coordinators"]),
         proxies=tuple(event["proxies"]),
         tiers=tuple(Tier(tier["title"], tuple(tier["hosts"])) for tier in event["tiers"]),
+        machine=event.get("machine") or {},
         providers=texts(event.get("providers")),
     )
 

@@ -54,6 +54,7 @@ RUNNER = {
             "cannot_lead": CANNOT_LEAD,
             "unwatched_coordinators": Field(TEXTS, "Members of the coordination service that the inventory lacks."),
             "versions": Field(NAMED_TEXTS, "Versions of the software on the hosts."),
+            "machine": Field(OBJECT, "The controller: `cores`, `load_1m` (its load average as the run begins)."),
             "providers": Field(
                 NAMED_TEXTS, "The lab provider of each host, by host: `nspawn`, `uml`; absent for existing hosts."
             ),

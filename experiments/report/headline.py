@@ -21,6 +21,12 @@ TILES = (
     ("Read outage", "read_outage_ms"),
     ("User errors", "user_errors"),
 )
+# What a figure of the headline is, below its label.
+DEFINITIONS = {
+    "rto_ms": "from one acknowledged write to the next",
+    "read_outage_ms": "longest time without a successful read",
+    "user_errors": "requests that failed; a retry counts as one more",
+}
 FIGURES = {field.name for field in fields(Verdict)}
 NEAR = 0.9  # an expectation that held with less margin than this is marked
 
@@ -36,7 +42,8 @@ class Tile:
 
 
 def tiles(verdict: Verdict, notes: Mapping[str, str]) -> list[Tile]:
-    """The figures for readers in a hurry, some with a note (by metric)."""
+    """The figures for readers in a hurry, some with their definition or a note (by metric)."""
+    notes = {**DEFINITIONS, **notes}
     return [Tile(label, headline(verdict, key), worst(verdict, key), notes.get(key, "")) for label, key in TILES]
 
 

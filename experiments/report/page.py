@@ -80,12 +80,23 @@ def content(findings: Findings, verdict: Verdict) -> dict[str, Any]:
         "shares": shares(verdict),
         "analysis": analysis(findings, verdict, clock),
         "notes": [*(note.text for note in findings.notes), *verdict.notes],
-        "tables": [("Versions", table(run.versions)), ("Settings", table(run.profile))],
+        "tables": [
+            ("Versions", table(run.versions)),
+            ("Settings", table(run.profile)),
+            ("Controller and hosts", table(machine(run))),
+        ],
         "seed": verdict.seed,
         "backend": run.backend,
         "inventory": run.inventory,
         "load": load(run.load),
     }
+
+
+def machine(run: Run) -> dict[str, Any]:
+    """What the run was made on; its figures depend on it."""
+    kinds = [run.providers.get(host.name, "existing machine") for host in run.hosts] if run.providers else []
+    counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+    return dict(run.machine) | ({"hosts": counted} if counted else {})
 
 
 def load(known: Mapping[str, Any]) -> str:

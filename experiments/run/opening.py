@@ -1,5 +1,6 @@
 """The `run` event: everything about a run that is known when it begins."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,14 @@ def _cluster(access: Access) -> dict[str, Any]:
         "topology": [{"name": host.name, "address": host.address, "roles": list(host.roles)} for host in hosts],
         "versions": versions.found(access),
         "front": access.front,
+        "machine": _machine(),
         "providers": {host.name: made for host in hosts if (made := _provider(host))},
     }
+
+
+def _machine() -> dict[str, Any]:
+    """The controller: a loaded one measures late."""
+    return {"cores": os.cpu_count(), "load_1m": round(os.getloadavg()[0], 2)}
 
 
 def _provider(host: Host) -> str | None:

@@ -159,6 +159,16 @@ def test_tiles_carry_the_verdict_of_their_figure(run):
     assert found["User errors"].verdict == ""
 
 
+def test_both_reports_say_what_a_figure_is_and_what_it_was_measured_on(run, tmp_path):
+    fields = {"machine": {"cores": 2, "load_1m": 3.5}, "providers": {"db1": "nspawn"}}
+    report(run(run=fields), tmp_path)
+    for name in ("report.html", "report.md"):
+        text = (tmp_path / name).read_text()
+        for wanted in ("a retry counts as one more", "from one acknowledged write to the next", "Controller and hosts"):
+            assert wanted in text, (name, wanted)
+        assert "load_1m" in text and "9 existing machine, 1 nspawn" in text
+
+
 def level(name, **figures):
     return Level(name=name, from_=0, to=1, **figures)
 

@@ -19,6 +19,11 @@ def test_the_provider_of_each_host_is_recorded():
     assert opening._provider(replace(local, data=existing)) is None
 
 
+def test_the_machine_that_measures_is_recorded():
+    machine = opening._machine()
+    assert machine["cores"] >= 1 and machine["load_1m"] >= 0
+
+
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
