@@ -91,6 +91,7 @@ KINDS: dict[str, Kind] = {
     "watchdog": _dict(TEXT),
     "packages": _dict(_list(TEXT)),
     "deadlines": _dict(NUMBER),
+    "power_seconds": NUMBER,
 }  # fmt: skip
 
 

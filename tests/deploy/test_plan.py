@@ -152,7 +152,7 @@ BAD = {
     ),
     "unknown profile": (
         "for _, data in all[0]: data['profile'] = 'quick'",
-        r"no profile 'quick': the profiles are fast",
+        r"unknown profile 'quick': known are fast",
     ),
 }
 TIMINGS = """

@@ -28,7 +28,7 @@ def exit_of(raised: BaseException | None, value: int | None = None) -> int | str
     ("raised", "line"),
     [
         (Problem("db1 is off", "switch it on"), "made: db1 is off: switch it on\n"),
-        (OSError(28, "No space left on device"), "made: [Errno 28] No space left on device\n"),
+        (OSError(22, "Invalid argument", "/x"), "made: /x: Invalid argument\n"),
         (click.ClickException("nonsense"), "Error: nonsense\n"),
         (click.UsageError("nonsense"), "Error: nonsense\n"),
     ],
