@@ -2,11 +2,15 @@
 
 from firedrill.inventories.read import Host
 
+# A dot alone is no suffix: `patroni@pg.prod` is a service. Slices and scopes have processes, too.
+SUFFIXES = (".service", ".socket", ".target", ".timer", ".mount", ".slice", ".scope", ".path", ".device", ".swap",
+            ".automount")  # fmt: skip
+
 
 def unit_name(key: str, host: Host) -> str:
     """The unit that the inventory's `units` has for a key; any other key is a unit's name itself."""
     name = host.data["units"].get(key, key)
-    return name if "." in name else f"{name}.service"
+    return name if name.endswith(SUFFIXES) else f"{name}.service"
 
 
 def main_process(unit: str) -> str:
