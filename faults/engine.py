@@ -10,6 +10,7 @@ protocol.py has the tree of errors.
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -305,13 +306,18 @@ def heal_all(entries: list[Entry], access: Access, tell: Tell = quiet) -> None:
     with connected(_asked(entries, access)) as connections:
         lasting.prove_again(entries, access, connections, tell)
         together = [entry.id for entry in entries]
-        problems = each(lambda entry: _problem(entry, access, tell, connections, together), entries)
+        alone = [host for host, count in Counter(entry.host for entry in entries).items() if count == 1]
+
+        def healed(entry: Entry) -> Problem | None:  # a host may allow one session a connection
+            return _problem(entry, access, tell, connections if entry.host in alone else None, together)
+
+        problems = each(healed, entries)
     if found := [problem for problem in problems if problem]:
         raise Unhealed(found)
 
 
 def _problem(
-    entry: Entry, access: Access, tell: Tell, connections: Connections, together: Collection[str]
+    entry: Entry, access: Access, tell: Tell, connections: Connections | None, together: Collection[str]
 ) -> Problem | None:
     try:
         heal(entry, access, tell, connections, together)

@@ -1,5 +1,6 @@
 """Whether an injection is still in effect: looked at right before it is healed, and every few seconds meanwhile."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -52,8 +53,14 @@ def prove_again(
     tell: Callable[[Entry, str, str, int | None], None],
 ) -> None:
     """Look at all of them, and report. Before any of them is healed, since they may be one effect (a lost quorum)."""
-    entries = list(entries)
-    for entry, found in zip(entries, each(lambda entry: look(entry, access, connections), entries), strict=True):
+    by_host: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_host[entry.host].append(entry)
+
+    def of_host(mine: list[Entry]) -> list[tuple[Entry, Look | None]]:  # a host may allow one session a connection
+        return [(entry, look(entry, access, connections)) for entry in mine]
+
+    for entry, found in (row for rows in each(of_host, by_host.values()) for row in rows):
         if found:
             tell(entry, *found)
 

@@ -8,6 +8,7 @@ from firedrill.cluster.systems import system_of
 from firedrill.faults import ledger
 from firedrill.faults.ledger import Entry
 from firedrill.faults.protocol import NotClean, Target
+from firedrill.inventories.errors import Problem
 from firedrill.inventories.printable import printable
 
 BEFORE = "serves"
@@ -18,10 +19,14 @@ STEP_S = 0.5
 def note(target: Target) -> dict[str, dict[str, str | None]]:
     """Why each service of the host does not serve before the injection; None for those that do.
 
-    What does not serve because of another injection, but did before that one, has to serve in the end.
+    What does not serve because of another injection, but did before that one, has to serve in the end. Where it cannot
+    be asked (no password, say), nothing has to.
     """
     others = _others(target)
-    found = _ask(target, decides=not others)
+    try:
+        found = _ask(target, decides=not others)
+    except Problem as problem:
+        found = {"what it serves": problem.cause}
     here = [entry.before.get(BEFORE) or {} for entry in others if entry.host == target.host.name]
     served = {name for before in here for name, cause in before.items() if cause is None}
     return {BEFORE: {name: None if name in served else cause for name, cause in found.items()}}
@@ -55,8 +60,11 @@ def _until_serving(target: Target, wanted: Collection[str], seconds: float, *, d
     """What of the wanted does not serve at the end of the time; a database may need it to recover."""
     deadline = time.monotonic() + seconds
     while True:
-        now = _ask(target, decides=decides)
-        failing = {name: cause for name, cause in now.items() if cause is not None and name in wanted}
+        try:
+            now = _ask(target, decides=decides)
+            failing = {name: cause for name, cause in now.items() if cause is not None and name in wanted}
+        except Problem as problem:
+            failing = dict.fromkeys(wanted, problem.cause)
         if not failing or time.monotonic() > deadline:
             return failing
         time.sleep(STEP_S)

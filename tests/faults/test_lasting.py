@@ -72,7 +72,7 @@ def on_again(ways, name: str) -> bool:
 def test_a_lost_quorum_is_looked_at_before_any_member_is_healed(inject, ways, told):
     engine.heal_all(inject("etcd_quorum_loss", "etcd:majority", means="freeze"), ways, told)
     assert looks(told) == [lasting.STILL] * 2
-    assert all("etcd has no quorum" in detail for detail in told.of(lasting.STILL))
+    assert all("processes of etcd are stopped" in detail for detail in told.of(lasting.STILL))
 
 
 def test_a_momentary_effect_is_not_looked_at(inject, ways, told):

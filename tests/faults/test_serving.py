@@ -9,6 +9,7 @@ from firedrill.faults import ledger, serving
 from firedrill.faults.ledger import Entry
 from firedrill.faults.protocol import NotClean, Target
 from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host, Inventory
 from firedrill.inventories.secrets import Secrets
 
@@ -21,7 +22,10 @@ class System:
 
     def serves(self, access, host, *, decides):
         self.asked.append(decides)
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(found, Problem):
+            raise found
+        return found
 
 
 @pytest.fixture
@@ -62,6 +66,19 @@ def test_one_that_does_not_is_not_clean_with_the_cause(target, system):
     system(SICK)
     wanted = r"db1: PostgreSQL does not serve: failed: 28000: no pg_hba.conf entry\x1b[2J, 0.1 s after healing"
     with pytest.raises(NotClean, match=re.escape(wanted)):
+        serving.prove(target)
+
+
+def test_what_cannot_be_asked_before_keeps_nobody_from_injecting(target, system):
+    system(Problem("no password for sql", ""), WELL)
+    before = replace(target, before=serving.note(target))
+    assert before.before["serves"] == {"what it serves": "no password for sql"}
+    assert serving.prove(before) == ""
+
+
+def test_what_cannot_be_asked_afterwards_is_not_clean(target, system):
+    system(Problem("no password for sql", ""))
+    with pytest.raises(NotClean, match="Patroni does not serve: no password for sql"):
         serving.prove(target)
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from firedrill import package
+from firedrill.experiments.observe import __main__ as observe
 from firedrill.experiments.observe import process
-from firedrill.experiments.observe.writer import so_far
+from firedrill.experiments.observe.writer import Writer, so_far
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host, Inventory
 from firedrill.inventories.secrets import Secrets
@@ -107,3 +108,19 @@ def test_an_unknown_observer_is_refused(access, tmp_path):
         1,
         "no observer 'udp': there are write_probe, node_probe, leadership, members, proxy, address, tcp\n",
     )
+
+
+def test_an_observer_that_cannot_write_says_so_once_and_ends(tmp_path, monkeypatch, capsys):
+    """On a full disk every event would be a traceback."""
+    ended = []
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(observe.os, "_exit", ended.append)
+    monkeypatch.setattr(Writer, "__call__", full)
+    with Writer(tmp_path / "x.jsonl", "write_probe") as write:
+        observe.or_end(write)("alive")
+    assert ended == [1]
+    line = "observer write_probe: no event can be written ([Errno 28] No space left on device)\n"
+    assert capsys.readouterr().err == line

@@ -268,6 +268,16 @@ def test_a_disk_that_fills_up_keeps_no_fault_from_being_healed(cluster, monkeypa
     assert after == ["observers start", "heal", "steady", "observers stop", "tables", "settings restored", "logs"]
 
 
+def test_a_disk_that_is_full_in_the_end_is_said_when_all_is_healed(cluster, monkeypatch):
+    """Neither the merged events nor the runner's own can be written."""
+    full = OSError(28, "No space left on device")
+    monkeypatch.setattr(closing, "merge", raising(full))
+    monkeypatch.setattr(closing.shutil, "copy", raising(full))
+    with pytest.raises(Problem, match="cannot be written .*No space left.*all faults are healed; free space"):
+        cluster.run()
+    assert cluster.calls.count("heal") >= 2
+
+
 def raising(error: BaseException):
     def raise_it(*_, **__):
         raise error
