@@ -134,3 +134,17 @@ def test_a_half_dead_cluster_is_healed_and_named(ways, inject, shell, told):
             shell(name, "systemctl start --no-block dcs")
     steady(ways)
     engine.heal(entries[0], ways, told)
+
+
+def test_a_drill_of_it_is_judged(ways, shell, command, tmp_path):
+    """Its own database is killed, the second one lives."""
+    steady(ways)
+    hosts = [host.name for host in ways.inventory.hosts]
+    before = [shell(name, "systemctl show -P MainPID second") for name in hosts]
+    file = ways.inventory.path
+    done = command("experiments", "-i", file, "run", "postgres_killed", "--json", "--reports", tmp_path, seconds=400)
+    verdict = json.loads(done.stdout)
+    assert done.returncode in (0, 1), done.stderr + str(verdict["why"])
+    judged = {item["metric"]: item["verdict"] for item in verdict["expectations"]}
+    assert [judged[metric] for metric in ("lost", "dual_primary_ms", "steady_after")] == ["pass"] * 3, verdict["why"]
+    assert [shell(name, "systemctl show -P MainPID second") for name in hosts] == before
