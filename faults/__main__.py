@@ -184,9 +184,10 @@ def doctor(get: Get, as_json: bool) -> None:
     hidden=True,
     help="Wait this long (s) first; it is not an error if nothing is left to heal then.",
 )
+@click.option("--accept", is_flag=True, help="Accept what differs from before: other programs change hosts, too.")
 @click.option("--controller", type=int, default=0, hidden=True, help="The process that waits for the injection.")
 @click.pass_obj
-def heal(get: Get, ids: tuple[str, ...], everything: bool, after: float | None, controller: int) -> int:
+def heal(get: Get, ids: tuple[str, ...], everything: bool, after: float | None, accept: bool, controller: int) -> int:
     """Heal injections by their IDs, or all of them.
 
     Exit codes: 0 healed and clean, 2 something is not, 3 some hosts do not answer, so that nothing is known of them.
@@ -194,11 +195,16 @@ def heal(get: Get, ids: tuple[str, ...], everything: bool, after: float | None, 
     ways = get()
     if not ids and not everything:
         raise Problem("no injection to heal was given", "give ids from `faults status`, or --all")
+    if everything and accept:
+        raise Problem("--accept with --all", "accept the differences of one injection after the other, by its id")
     if after is not None:
         deadman.wait(ways.inventory, ids[0], after, controller)
         healing.unattended(ways, ids[0], tell)
         return 0
-    found = healing.everything(ways, tell, _complain) if everything else healing.named(ways, set(ids), tell, _complain)
+    if everything:
+        found = healing.everything(ways, tell, _complain)
+    else:
+        found = healing.named(ways, set(ids), tell, _complain, accept=accept)
     code = _not_known(found.silent)
     if found.problems:
         raise Unhealed(found.problems)

@@ -23,6 +23,7 @@ from firedrill.faults.active import fault_of, target_of
 from firedrill.faults.connections import Connections, connected
 from firedrill.faults.ledger import Entry
 from firedrill.faults.protocol import (
+    Differs,
     Fault,
     NotClean,
     NotEffective,
@@ -282,6 +283,19 @@ def heal(
     tell(entry, "clean", evidence, None)
     deadman.stop(entry)
     ledger.remove(access.inventory, entry.id)
+
+
+def accept(entry: Entry, access: Access, tell: Tell = quiet) -> None:
+    """Heal; what differs from before, an operator accepts: the injection leaves the record. Raises Problem."""
+    try:
+        heal(entry, access, tell)
+    except Differs:
+        host = access.inventory[entry.host]
+        with connected((host,)) as connections:
+            if left := undo.disarm(target_of(entry, access, connections)):
+                raise NotClean(f"{host.name} still has {' '.join(left.split())}", "heal it again") from None
+        deadman.stop(entry)
+        ledger.remove(access.inventory, entry.id)
 
 
 def _heal(fault: Fault, target: Target, together: Collection[str]) -> str:

@@ -22,8 +22,13 @@ class Healed(NamedTuple):
     silent: list[str]
 
 
-def named(access: Access, ids: set[str], tell: Tell, show: Callable[[Problem], None]) -> Healed:
-    """Heal these injections. Raises Problem where there is none of that id; a silent host may have it."""
+def named(
+    access: Access, ids: set[str], tell: Tell, show: Callable[[Problem], None], *, accept: bool = False
+) -> Healed:
+    """Heal these injections. Raises Problem where there is none of that id; a silent host may have it.
+
+    With `accept` they leave the record although what they touch differs from before.
+    """
     found, silent = ledger.entries(access.inventory), []
     if not ids <= {entry.id for entry in found}:
         with connected(access.inventory.hosts) as connections:
@@ -34,7 +39,8 @@ def named(access: Access, ids: set[str], tell: Tell, show: Callable[[Problem], N
         if not silent:
             raise problem
         show(problem)
-    problems = _heal([entry for entry in found if entry.id in ids], access, tell)
+    wanted = [entry for entry in found if entry.id in ids]
+    problems = _accept(wanted, access, tell) if accept else _heal(wanted, access, tell)
     return Healed(problems, silent if unknown else [])
 
 
@@ -65,6 +71,16 @@ def _heal(entries: list[Entry], access: Access, tell: Tell) -> list[Problem]:
     except Unhealed as problem:
         return problem.problems
     return []
+
+
+def _accept(entries: list[Entry], access: Access, tell: Tell) -> list[Problem]:
+    problems = []
+    for entry in entries:
+        try:
+            engine.accept(entry, access, tell)
+        except Problem as problem:
+            problems.append(problem)
+    return problems
 
 
 def unattended(access: Access, identity: str, tell: Tell) -> None:

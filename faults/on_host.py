@@ -5,7 +5,7 @@ from typing import Any, ClassVar, cast
 
 from firedrill.cluster import clock, ssh
 from firedrill.faults import capability, state, undo
-from firedrill.faults.protocol import Fault, NotClean, NotEffective, Refused, Target, Trigger, check_options
+from firedrill.faults.protocol import Differs, Fault, NotClean, NotEffective, Refused, Target, Trigger, check_options
 
 READY = "ready"
 HEAL_SECONDS = 60
@@ -108,8 +108,9 @@ class OnHost:
             return ""
         found = state.settle(target.before["state"], target.ssh, self.touches, target.id)
         if found.by_fault:
-            raise NotClean(
-                f"{target.host.name} differs from before: {'; '.join(found.by_fault)}", "fix it, then heal again"
+            raise Differs(
+                f"{target.host.name} differs from before: {'; '.join(found.by_fault)}",
+                f"fix it, then heal again; or accept it: `faults heal {target.id} --accept`",
             )
         return found.note
 

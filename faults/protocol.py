@@ -13,7 +13,8 @@ Errors, all of them a `Problem` with `cause` and `remedy`:
 Problem (inventories.errors)
 ├── Refused        before anything was touched: an option, a guard rail, a capability that is missing
 ├── NotEffective   injected without effect; it is healed already
-├── NotClean       healed, but the host differs from before; it stays in the ledger
+├── NotClean       healed, but the host is not clean; it stays in the ledger
+│   └── Differs    the undo has run, but what the fault touches is not as before
 ├── Unhealed       several injections could not be healed; `problems` has each one's error
 └── Damaged        a ledger file or a host's journal that cannot be read; `where` names it
 
@@ -53,6 +54,10 @@ class NotEffective(Problem):
 
 class NotClean(Problem):
     """Healed, and the host is not as it was before."""
+
+
+class Differs(NotClean):
+    """Undone, and something that the fault touches is not as it was before: another program may have changed it."""
 
 
 class Unhealed(Problem):

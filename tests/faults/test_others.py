@@ -2,8 +2,9 @@
 
 import pytest
 
-from firedrill.faults import ledger
+from firedrill.faults import healing, ledger
 from firedrill.faults.protocol import NotClean
+from tests.faults.conftest import journals
 
 pytestmark = pytest.mark.lab("net")
 CUT = {"peers": "etcd2", "ports": "7777"}
@@ -38,6 +39,16 @@ def test_a_rule_of_others_that_is_gone_is_not_clean_until_it_is_back(inject, hea
         heal(entries)
     finally:
         on("etcd1", THEIRS.replace("-A", "-D"))
+
+
+def test_an_operator_can_accept_that_a_rule_of_others_is_gone(inject, ways, told, on):
+    on("etcd1", THEIRS)
+    entries = inject("drop", **CUT)
+    on("etcd1", THEIRS.replace("-A", "-D"))
+    found = healing.named(ways, {entries[0].id}, told, print, accept=True)
+    assert (found.problems, ledger.entries(ways.inventory), journals(on, "etcd1")) == ([], [], "")
+    assert "is gone" in told.of("not_clean")[0]
+    assert "FD-" not in on("etcd1", "iptables -S")
 
 
 def test_a_rule_of_ours_that_is_left_over_is_not_clean(inject, heal, on):
