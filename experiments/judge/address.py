@@ -23,12 +23,18 @@ def holding(basis: Basis) -> Mapping[str, Sequence[Proof]]:
 
 
 def dual_holder_ms(basis: Basis, found: Sequence[Overlap]) -> float | None:
-    """For how long two proxies held it. No overlap is 0 only where every proxy answered throughout."""
-    window = basis.window
+    """For how long two proxies held it. No overlap is 0 only where every proxy answered throughout, and one held it.
+
+    Where none ever held it, the samples are of another address than the one that moves.
+    """
+    window, samples = basis.window, basis.rec.of(OBSERVER, "holder")
     silent = (
-        e for e in basis.rec.of(OBSERVER, "holder") if not e["reachable"] and window.begin <= e["t"] <= window.end
+        e
+        for e in samples
+        if not (e["reachable"] and e.get("holds") is not None) and window.begin <= e["t"] <= window.end
     )
-    if not found and (any(silent) or not basis.coverage.saw(OBSERVER, window)):
+    held = any(e.get("holds") for e in samples)
+    if not found and (any(silent) or not held or not basis.coverage.saw(OBSERVER, window)):
         return None
     return ms(covered(pair.span for pair in found))
 

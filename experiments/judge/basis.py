@@ -31,8 +31,18 @@ class Basis:
 
     @property
     def every_node_seen(self) -> bool:
-        """Whether every node that may take writes was observed throughout."""
-        return not self.membership.unwatched and self.coverage.saw("node_probe", self.window)
+        """Whether every node that may take writes was observed throughout.
+
+        A node of which no answer came before the fault, or none after a healing that left a healthy cluster, was not:
+        its probe may have another reason to fail, such as a wrong password.
+        """
+        if self.membership.unwatched or not self.coverage.saw("node_probe", self.window):
+            return False
+        answers = [write for write in self.node_writes if write.outcome == "acked" or write.readonly]
+        before = {write.host for write in answers if self.fault_at is None or write.t <= self.fault_at}
+        after = {write.host for write in answers if self.healed_at and write.t >= self.healed_at}
+        wanted = set(self.run.databases)
+        return wanted <= before and (wanted <= after or not (self.healed_at and self.after and self.after.ok))
 
     @property
     def fault_at(self) -> int | None:

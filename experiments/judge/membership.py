@@ -25,8 +25,18 @@ def membership(rec: Recording) -> Membership:
         unlisted = {*(event.get("unwatched") or ()), *(event.get("members") or ())} - watched
         never = set(event.get("cannot_lead") or ())
         found |= unlisted - never
-    led = {event["holder"] for event in rec.of("leadership", "leadership") if event.get("holder")} - watched
-    return Membership(tuple(sorted(found | led)), tuple(_modes(rec)))
+    return Membership(tuple(sorted(found | (_leaders(rec) - watched))), tuple(_modes(rec)))
+
+
+def _leaders(rec: Recording) -> set[str]:
+    """Every host that led, or took a client's write, by any observation."""
+    fields = {
+        ("leadership", "leadership"): "holder",
+        ("runner", "steady"): "leader",
+        ("write_probe", "write"): "server",
+        ("tables", "present_end"): "leader",
+    }
+    return {event[name] for kind, name in fields.items() for event in rec.of(*kind) if event.get(name)}
 
 
 def _reports(rec: Recording) -> Iterator[Event]:

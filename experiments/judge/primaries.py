@@ -128,7 +128,11 @@ def forks(writes: Iterable[NodeWrite]) -> tuple[Fork, ...]:
 
 
 def diverged(basis: Basis, found: Sequence[Fork]) -> int | None:
-    """How many writes that were. None found is 0 only where every node was observed throughout."""
-    if not found and not basis.every_node_seen:
+    """How many writes that were. None found is 0 only where every node was observed throughout, and all with an epoch.
+
+    Epochs that are texts have no order: those that were acknowledged on an old one cannot be told.
+    """
+    acked = (write.epoch for write in basis.node_writes if write.outcome == "acked")
+    if not found and not (basis.every_node_seen and all(isinstance(epoch, int) and epoch for epoch in acked)):
         return None
     return sum(fork.writes for fork in found)

@@ -18,6 +18,7 @@ SAFETY = (
     "dual_holder_ms",
     "diverged",
 )  # a fault that was not proven effective excuses other figures, never these
+LEADERS = ("leader_before", "leader_after")
 OPS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<=": lambda found, wanted: found <= wanted,
     ">=": lambda found, wanted: found >= wanted,
@@ -55,7 +56,7 @@ class Measured:
     `figures`: as verdict.json has them. `never`: what was observed of the figures that are null because their outage
     did not end. `proven`: whether every fault was proven effective; `lasted`: whether it was until it was healed;
     `complete`: whether the run carried out all its steps; `mode`: one without failover that the cluster was in
-    meanwhile. Unless all is well, only SAFETY figures can fail.
+    meanwhile; `hosts`: of the inventory. Unless all is well, only SAFETY figures can fail.
     """
 
     figures: Mapping[str, Any]
@@ -64,6 +65,7 @@ class Measured:
     complete: bool = True
     lasted: bool = True
     mode: str | None = None
+    hosts: tuple[str, ...] = ()
 
     @property
     def excuse(self) -> str | None:
@@ -84,15 +86,19 @@ def expect(item: Mapping[str, Any], measured: Measured) -> tuple[Expectation, Re
     found, limit, note = None, wanted, ""
     try:
         found = look_up(measured.figures, metric)
-        limit = measured.figures.get(wanted, wanted) if isinstance(wanted, str) else wanted
+        limit = _limit(measured, wanted)
         if metric in measured.never and found is None:
             verdict, note = "fail", f": {measured.never[metric]}"
         elif found is not None and limit is not None:
+            if op != "is":
+                _check_kinds(metric, found, limit, measured)
             verdict = "pass" if OPS[op](found, limit) else "fail"
         else:
             note = f": {wanted} was not observed" if found is not None else ""
-    except (KeyError, TypeError) as error:
-        note = f": cannot be compared ({error!r})"
+    except KeyError as error:
+        note = f": there is no {'operator' if error.args[0] == op else 'figure'} of that name"
+    except TypeError as error:
+        note = f": cannot be compared ({error})"
     if verdict == "fail" and measured.excuse and metric not in SAFETY:
         verdict, note = "unknown", f"{note}, which shows nothing because {measured.excuse}"
     entry = Expectation(name=name, metric=metric, op=op, verdict=verdict, wanted=wanted, found=found)
@@ -100,10 +106,34 @@ def expect(item: Mapping[str, Any], measured: Measured) -> tuple[Expectation, Re
     return entry, Reason(verdict, f"{name}: wanted {metric} {op} {text_of(metric, limit)}, found {shown}{note}.")
 
 
+def _limit(measured: Measured, wanted: Any) -> Any:
+    """What `wanted` stands for: the figure of that (dotted) name, or itself."""
+    try:
+        return look_up(measured.figures, wanted) if isinstance(wanted, str) else wanted
+    except KeyError:
+        return wanted
+
+
+def _check_kinds(metric: str, found: Any, limit: Any, measured: Measured) -> None:
+    """TypeError for values that say nothing about each other: then `!=` would hold whatever happened."""
+    if _kind(found) != _kind(limit):
+        raise TypeError(f"{_kind(found)} with {_kind(limit)}")
+    if metric in LEADERS and limit not in {*measured.hosts, *(measured.figures.get(name) for name in LEADERS)}:
+        raise TypeError(f"{limit} is neither a figure nor a host")
+
+
+def _kind(value: Any) -> str:
+    """What can be compared with each other."""
+    kinds = {bool: "a boolean", int: "a number", float: "a number", str: "a text", list: "a list"}
+    return kinds.get(type(value), "a figure with parts")
+
+
 def look_up(figures: Mapping[str, Any], metric: str) -> Any:
-    """The figure of a (dotted) name. KeyError where there is none of that name."""
+    """The figure of a (dotted) name; None where it or its whole was not observed. KeyError for no figure."""
     found: Any = figures
     for name in metric.split("."):
+        if found is None:
+            return None
         if not isinstance(found, Mapping):
             raise KeyError(metric)
         found = found[name]
@@ -113,7 +143,8 @@ def look_up(figures: Mapping[str, Any], metric: str) -> Any:
 def expectations(findings: Findings, measured: Measured) -> tuple[tuple[Expectation, ...], list[Reason]]:
     """Every expectation and its reason. A run that expects nothing cannot pass."""
     mode = next((mode for _, mode in findings.membership.modes), None)
-    measured = replace(measured, complete=findings.end is None or findings.end.steps_done, mode=mode)
+    hosts = tuple(host.name for host in findings.run.hosts)
+    measured = replace(measured, complete=findings.end is None or findings.end.steps_done, mode=mode, hosts=hosts)
     judged = [
         expect(_bounded(item, findings.coordinator_lost, measured), measured) for item in findings.run.expectations
     ]

@@ -105,9 +105,9 @@ def _worst(samples: Samples, name: Counter, span: Span) -> int | None:
     return max((_count(sample, name) for sample in _inside(samples, span) if sample.reachable), default=None)
 
 
-def _boots(samples: Samples, span: Span) -> set[str | None]:
+def _boots(samples: Samples, span: Span) -> set[str]:
     """The boots that were observed in the span."""
-    return {sample.boot for sample in samples if sample.reachable and span.begin <= sample.t <= span.end}
+    return {s.boot for s in samples if s.reachable and s.boot is not None and span.begin <= s.t <= span.end}
 
 
 def _unfenced(basis: Basis, by_host: Mapping[str, Samples]) -> int | None:
@@ -125,5 +125,8 @@ def _unfenced(basis: Basis, by_host: Mapping[str, Samples]) -> int | None:
     if taken is None:
         return 0
     samples = by_host.get(old, ())
-    before = _boots(samples, Span(basis.rec.events[0]["t"], fault))
-    return int(bool(before & _boots(samples, Span(taken, basis.window.end))))
+    before, after = (
+        _boots(samples, Span(basis.rec.events[0]["t"], fault)),
+        _boots(samples, Span(taken, basis.window.end)),
+    )
+    return int(bool(before & after)) if before and after else None

@@ -230,7 +230,10 @@ def first_recovered(times: Sequence[int], need: float, begin: int) -> int | None
 
 @dataclass(frozen=True)
 class Errors:
-    """Requests of the entire run, and those that did not succeed; None if users were not observed throughout."""
+    """Requests of the entire run, and those that did not succeed; None if users were not observed throughout.
+
+    None, too, if none of them asked for anything from the first fault on.
+    """
 
     requests: int | None = None
     errors: int | None = None
@@ -242,7 +245,8 @@ class Errors:
 
 def errors(users: Users) -> Errors:
     basis = users.basis
-    if not basis.coverage.saw("users", basis.window):
+    asked = any(attempt.t > basis.window.begin for attempt in basis.requests)
+    if not asked or not basis.coverage.saw("users", basis.window):
         return Errors()
     bad = {
         kind: [a for a in requests.attempts if not a.succeeded]

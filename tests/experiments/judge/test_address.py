@@ -56,3 +56,21 @@ def test_a_proxy_that_does_not_answer_may_still_hold_it(judged):
 def test_a_run_without_that_observer_says_nothing_about_it(builder):
     verdict = judge_events(builder.power_cut_run(expectations=(ONE,)))
     assert (verdict.dual_holder_ms, verdict.verdict) == (None, "unknown")
+
+
+def test_an_answer_that_does_not_tell_is_no_answer(judged):
+    events = judged(lb1=(-20, 90))
+    for event in events:
+        if event["source"] == "address" and event["host"] == "lb2":
+            event["holds"] = None
+    assert judge_events(events).dual_holder_ms is None
+
+
+def test_an_address_that_nobody_ever_held_was_not_observed(judged):
+    assert judge_events(judged()).dual_holder_ms is None
+
+
+def test_a_proxy_that_the_observer_was_not_to_watch_may_hold_it(judged):
+    events = [event for event in judged(lb1=(-20, 90)) if (event["source"], event["host"]) != ("address", "lb2")]
+    next(row for row in events[0]["observers"] if row["name"] == "address")["hosts"] = ["lb1"]
+    assert judge_events(events).verdict == "unknown"

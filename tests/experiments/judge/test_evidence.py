@@ -161,3 +161,74 @@ def test_settings_without_a_record_of_their_restoration_are_left_changed(run, bu
     changes = builder.event(-14, "runner", "settings", phase="set", before={"ttl": 20}, after={"ttl": 40})
     verdict = is_unknown([*run(), changes], 'wanted the settings {"ttl": 20} restored, found no record of it')
     assert verdict.why[0].startswith("The cluster is left changed")
+
+
+# -- a zero that nothing proves --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("begin", "end"), [(-99, 99), (-99, 0), (34, 99)])
+def test_a_node_whose_probe_never_got_an_answer_is_not_watched(run, builder, begin, end):
+    """A wrong password on one node looks like a node that takes no writes."""
+    dead = {"outcome": "failed", "readonly": False, "epoch": None, "error": "28P01: password authentication failed"}
+    db3 = ("node_probe", "db3")
+
+    def change(event):
+        now = (event["source"], event["host"]) == db3 and builder.at(begin) <= event["t"] <= builder.at(end)
+        return event | (dead if now else {})
+
+    verdict = is_unknown(changed(run(), change), "dual_primary_ms == 0 ms, found not observed")
+    assert verdict.diverged is None
+
+
+@pytest.mark.parametrize("epoch", [None, 0, "view-7"])
+def test_without_epochs_in_order_no_fork_is_ruled_out(run, epoch):
+    assert judge_events(run(expectations=expecting("diverged", "==", 0))).verdict == "pass"
+    wanted = run(expectations=expecting("diverged", "==", 0))
+    new = [event | ({"epoch": epoch} if event["source"] == "node_probe" else {}) for event in wanted]
+    is_unknown(new, "diverged == 0, found not observed")
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "field"),
+    [("runner", "steady", "leader"), ("write_probe", "write", "server"), ("leadership", "leadership", "holder")],
+)
+def test_a_leader_of_an_unknown_name_was_not_watched(run, source, kind, field):
+    def change(event):
+        same = (event["source"], event["kind"], event.get(field)) == (source, kind, "db2")
+        return event | ({field: "pg9"} if same else {})
+
+    assert is_unknown(changed(run(), change), "pg9 is a member of the cluster and nobody watched it")
+
+
+def test_users_who_asked_for_nothing_saw_no_error_and_show_nothing(run, builder):
+    def change(event):
+        late = event["kind"] == "request" and event["t"] > builder.at(0)
+        return None if late else event
+
+    events = changed(run(expectations=expecting("user_errors", "<=", 9000)), change)
+    assert judge_events(run(expectations=expecting("user_errors", "<=", 9000))).verdict == "pass"
+    assert is_unknown(events, "user_errors <= 9,000, found not observed").user_requests is None
+
+
+# -- expectations that compare nothing -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metric", "op", "wanted", "words"),
+    [
+        ("leader_after", "!=", "leader_befor", "leader_befor is neither a figure nor a host"),
+        ("leader_after", "!=", 1, "a text with a number"),
+        ("during", "!=", 0, "a figure with parts with a number"),
+        ("lost", "==", False, "a number with a boolean"),
+        ("rto_ms", "!=", "rto", "a number with a text"),
+        ("tcp.unfenced", "==", 0, "found not observed"),
+        ("lots", "==", 0, "no figure of that name"),
+        ("lost", "=", 0, "no operator of that name"),
+    ],
+)
+def test_values_that_say_nothing_about_each_other_are_unknown(run, metric, op, wanted, words):
+    is_unknown(run(expectations=expecting(metric, op, wanted)), words)
+
+
+def test_a_dotted_name_in_wanted_is_a_figure(run):
+    assert judge_events(run(expectations=expecting("rto_ms", ">=", "phases.detect_ms"))).verdict == "pass"

@@ -150,3 +150,22 @@ def test_a_picture_of_it_is_drawn_only_where_it_was_observed(builder, samples):
 
     assert any(title.startswith("TCP segments") for title in titles(builder.power_cut_run() + samples()))
     assert not any(title.startswith("TCP segments") for title in titles(builder.power_cut_run()))
+
+
+@pytest.mark.parametrize("lacks", ["before", "after", "boot"])
+def test_whether_a_host_was_fenced_is_unknown_without_its_boots_before_and_after(builder, samples, lacks):
+    """A host that never answers again, or of which no boot is known, may run on with the kernel that it had."""
+    spans = {"before": (-99, 0), "after": (builder.Story().new_key, 99)}
+
+    def change(event):
+        if event["host"] != "db1":
+            return event
+        begin, end = spans.get(lacks, (-99, 99))
+        unseen = builder.at(begin) <= event["t"] <= builder.at(end)
+        nothing = dict.fromkeys(("retransmits", "checksum_errors", "sent", "boot")) | {"reachable": False}
+        nothing = {"boot": None} if lacks == "boot" else nothing
+        return event | (nothing if unseen else {})
+
+    run = builder.power_cut_run(run={"profile": {"ttl": 20, "watchdog": "required"}})
+    found = tcp(run + [change(event) for event in samples(reboot=19)])
+    assert found["unfenced"] is None
