@@ -21,7 +21,7 @@ from firedrill.experiments.judge.spans import SECOND, Span
 from firedrill.experiments.judge.turning import turning_points_of
 from firedrill.experiments.observe.writer import Writer, so_far
 from firedrill.experiments.run.redaction import redacted
-from firedrill.inventories.access import Access
+from firedrill.inventories.access import DATABASE, PROBE_USER, Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
 
@@ -30,8 +30,9 @@ MOST_WINDOWS = 12
 LINES, BYTES = 30, 500  # at most so many lines of a host in a window, bytes in a line
 HOST_BYTES = 64 * 1024
 SECONDS = 20
-# What our own probes make a server log repeatedly.
-NOISE = ("firedrill.node_probe", "firedrill.probe", "FROM firedrill.")
+# What our own probes make a server log repeatedly: a standby refuses each write of theirs, with two lines.
+REFUSED = f"{PROBE_USER}@{DATABASE} ERROR:  cannot execute INSERT in a read-only transaction"
+NOISE = ("firedrill.node_probe", "firedrill.probe", "FROM firedrill.", REFUSED)
 PROGRAM = Path(__file__).parent / "programs" / "excerpts.py"
 
 

@@ -108,6 +108,21 @@ def test_files_of_postgresql_are_read_within_the_windows(tmp_path):
     assert rows[1]["cut"], "at most so many bytes a line"
 
 
+def test_what_our_own_probes_make_a_standby_log_is_left_out(tmp_path):
+    file, at = tmp_path / "postgresql.log", "2026-11-21 13:00:01.500 UTC [1]"
+    refused = "ERROR:  cannot execute INSERT in a read-only transaction"
+    file.write_text(
+        f"{at} firedrill@weather {refused}\n"
+        f"{at} firedrill@weather STATEMENT:  INSERT INTO firedrill.node_probe VALUES (1)\n"
+        f"{at} weather@weather {refused}\n"
+    )
+    begin = 1_795_266_001_000_000
+    asked = {"windows": [[begin, begin + 1_000_000]], "units": [], "files": [str(file)], "lines": 9, "bytes": 500}
+    asked |= {"without": logs.NOISE}
+    done = subprocess.run([sys.executable, logs.PROGRAM, json.dumps(asked)], capture_output=True, text=True, check=True)
+    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == [f"{at} weather@weather {refused}"]
+
+
 def test_a_host_that_does_not_answer_is_noted(ways, builder, tmp_path):
     hosts = tuple(
         replace(host, address="127.0.0.9", data=host.data | {"ssh_port": 1}) for host in ways.inventory.hosts[:1]
