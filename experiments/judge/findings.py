@@ -32,6 +32,7 @@ from firedrill.experiments.judge.facts import (
 )
 from firedrill.experiments.judge.failover import Failover, failover, phases
 from firedrill.experiments.judge.gaps import NO_OBSERVERS
+from firedrill.experiments.judge.lost_time import lost_ms
 from firedrill.experiments.judge.membership import Membership
 from firedrill.experiments.judge.outages import Outage
 from firedrill.experiments.judge.prediction import Terms, coordinator_lost, prediction
@@ -81,6 +82,7 @@ class Findings:
     healed_at: int | None  # when healing the last fault began; None where one was never healed
     gaps: tuple[Gap, ...]  # by observer
     clock_steps: tuple[ClockStep, ...]
+    lost_ms: float | None  # how much time the controller lost, as the hosts' clocks show
     pauses: tuple[Pause, ...]  # when processes of the run did not run
     turning_points: tuple[TurningPoint, ...]
     # what was observed
@@ -167,6 +169,7 @@ def find(rec: Recording) -> Findings:
         healed_at=known.healed_at,
         gaps=known.coverage.gaps,
         clock_steps=recorded.clock_steps(rec),
+        lost_ms=lost_ms(rec, known.faults),
         pauses=recorded.pauses(rec),
         turning_points=turning_points(known, found, write_outage),
         leadership=known.leadership.history,

@@ -270,6 +270,9 @@ def _gaps(findings: Findings) -> Iterator[Reason]:
     """The gaps within the window, and one reason for all that a suspension left."""
     within = [gap for gap in findings.gaps if gap.span.touches(findings.window) or not gap.started]
     asleep = [pause for pause in findings.pauses if pause.process is None and pause.span.touches(findings.window)]
+    if findings.lost_ms is not None:
+        lost = f"{findings.lost_ms / 1000:.2f} s"
+        yield Reason("unknown", f"The controller: wanted it to run throughout, found that it lost {lost} to all hosts.")
     for pause in asleep:
         text = f"wanted it to run throughout, found it suspended for {pause.size / SECOND:.2f} s"
         yield Reason("unknown", f"The controller: {text} {_from(findings, pause.span)}.")

@@ -10,6 +10,7 @@ from firedrill.experiments.judge.fields import (
     INTEGER,
     LENGTH,
     NAMED_TEXTS,
+    NUMBER,
     OBJECT,
     SCALAR,
     TEXT,
@@ -110,6 +111,14 @@ RUNNER = {
             "phase": Field(one_of("start", "stop"), "Which.", True),
             "name": Field(TEXT, "The observer: one of the sources below.", True),
             "interval_ms": Field(LENGTH, "The longest time between two of its samples."),
+        },
+    ),
+    "host_clock": Kind(
+        "The clock of a host that is not local was compared, before and after the run.",
+        {
+            "host": HOST,
+            "offset_ms": Field(NUMBER, "The host's clock minus the clock of the run.", True),
+            "error_ms": Field(LENGTH, "The uncertainty of the offset.", True),
         },
     ),
     "step": Kind("A step began.", {"text": Field(TEXT, "The step, in words.")}),

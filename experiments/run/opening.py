@@ -64,7 +64,7 @@ def _cluster(access: Access) -> dict[str, Any]:
         "versions": versions.found(access),
         "front": access.front,
         "machine": _machine(),
-        "providers": {host.name: made for host in hosts if (made := _provider(host))},
+        "providers": {host.name: made for host in hosts if (made := provider(host))},
     }
 
 
@@ -73,7 +73,7 @@ def _machine() -> dict[str, Any]:
     return {"cores": os.cpu_count(), "load_1m": round(os.getloadavg()[0], 2)}
 
 
-def _provider(host: Host) -> str | None:
+def provider(host: Host) -> str | None:
     """What `lab up` makes this host with; None for an existing machine."""
     made: str | None = host.data.get("provider") or (host.data.get("lab") or {}).get("provider")
     return made

@@ -19,7 +19,18 @@ from firedrill.experiments.model import Experiment
 from firedrill.experiments.observe import catalogue, tables
 from firedrill.experiments.observe.watching import Watch
 from firedrill.experiments.observe.writer import Writer
-from firedrill.experiments.run import abort, clock_watch, closing, failover, fit, logs, needs, opening, settings
+from firedrill.experiments.run import (
+    abort,
+    clock_watch,
+    closing,
+    failover,
+    fit,
+    host_clocks,
+    logs,
+    needs,
+    opening,
+    settings,
+)
 from firedrill.experiments.run.context import Context
 from firedrill.experiments.run.guard import Guard
 from firedrill.faults import ledger
@@ -142,6 +153,8 @@ class Run:
         if not self.looked_after:
             self._heal_and_look()
         if not self.guard.interrupt:
+            with self.guard.part("the hosts' clocks"):
+                host_clocks.compare(self.access, self.context.record)
             with self.guard.part("the tables"):
                 self._read_tables()
 
@@ -149,6 +162,7 @@ class Run:
         if not self.context.wait_until_steady("before", STEADY_SECONDS):
             raise Problem("the cluster is not healthy before the run", "repair it first: `experiments doctor`")
         self.context.note_initial_roles()
+        host_clocks.compare(self.access, self.context.record)
         tables.prepare(self.access)
 
     def _heal_and_look(self) -> None:

@@ -113,6 +113,38 @@ def test_an_observer_that_did_not_run_has_not_seen_when_writes_returned():
                for text in found.why)  # fmt: skip
 
 
+def compared(**moved_ms: float) -> list[dict]:
+    """The clocks of hosts before and after a run, in which they moved by so much against the controller's."""
+
+    def told(seconds: float, host: str, ms: float) -> dict:
+        fields = {"source": "runner", "kind": "host_clock", "offset_ms": ms, "error_ms": 3.0}
+        return {"t": at(seconds), "host": host} | fields
+
+    rows = [(told(-14, host, -20.0), told(47.5, host, ms - 20.0)) for host, ms in moved_ms.items()]
+    return [*power_cut_run(), *(event for pair in rows for event in pair)]
+
+
+def test_a_controller_that_its_hypervisor_paused_is_shown_by_the_hosts_clocks():
+    found = judge_events(compared(db1=0, db2=30_010, db3=29_995, etcd1=30_100))
+    assert found.verdict == "unknown"
+    assert "The controller: wanted it to run throughout, found that it lost 30.01 s to all hosts." in found.why
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"db2": 30_000.0},
+        {"db2": 30_000.0, "db3": 0.0},
+        {"db2": 400.0, "db3": 400.0},
+        {"db2": -30_000.0, "db3": -30_000.0},
+        {"db1": 30_000.0, "db2": 0.0, "db3": 0.0},
+    ],
+    ids=["one host", "not together", "little", "back", "the host with the fault"],
+)
+def test_clocks_of_hosts_that_moved_by_themselves_show_nothing(moved):
+    assert judge_events(compared(**moved)).verdict == "pass"
+
+
 def test_a_runner_that_did_not_run_is_noted():
     found = judge_events([*power_cut_run(), stalled("runner", 19.0, 22.0)])
     assert found.verdict == "pass" and "runner did not run for 3.00 s" in found.notes[0]

@@ -13,10 +13,10 @@ from tests.labs import ROOT
 
 def test_the_provider_of_each_host_is_recorded():
     local = read(ROOT / "inventories/lab.py").hosts[0]
-    assert opening._provider(local) == "nspawn"
-    assert opening._provider(replace(local, data=dict(local.data) | {"provider": "uml"})) == "uml"
+    assert opening.provider(local) == "nspawn"
+    assert opening.provider(replace(local, data=dict(local.data) | {"provider": "uml"})) == "uml"
     existing = {key: value for key, value in local.data.items() if key != "lab"}
-    assert opening._provider(replace(local, data=existing)) is None
+    assert opening.provider(replace(local, data=existing)) is None
 
 
 def test_the_machine_that_measures_is_recorded():
