@@ -14,7 +14,7 @@ from firedrill.cluster.systems import system_of
 from firedrill.experiments import lookup
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.model import Experiment
-from firedrill.experiments.run import folders
+from firedrill.experiments.run import fit, folders
 from firedrill.experiments.run.runner import Run
 from firedrill.faults import engine, ledger
 from firedrill.faults.ledger import Entry
@@ -138,15 +138,18 @@ class Cluster:
         experiment: str | Experiment,
         *,
         seed: int | None = None,
+        backend: str | None = None,
         reports: str | Path = "reports",
         folder: str | Path | None = None,
     ) -> Verdict:
         """Run an experiment and judge it, as `experiments run` does: a name, `./mine.py`, or an Experiment.
 
+        `backend` carries out all its faults; Refused names the faults that it cannot carry out.
         Events, verdict.json and the report go to `folder`, by default a new one below `reports`. Raises Problem where
         it could not begin; from then on every outcome is a verdict.
         """
         it = experiment if isinstance(experiment, Experiment) else lookup.find(experiment)
+        it = fit.by_backend(it, backend) if backend else it
         place = Path(folder) if folder else folders.of_run(Path(reports), it.name)
         place.mkdir(parents=True, exist_ok=True)
         seed = random.SystemRandom().randrange(2**31) if seed is None else seed

@@ -60,6 +60,12 @@ def test_a_run_returns_the_typed_verdict(cluster, monkeypatch, tmp_path, verdict
     assert (tmp_path / "run").is_dir()
 
 
+def test_a_run_by_a_backend_that_cannot_do_it_is_refused_before_anything_else(cluster, tmp_path):
+    with pytest.raises(Refused, match="power_cut is carried out by its own means only"):
+        cluster.run("leader_power_cut", backend="chaosblade", folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.fixture
 def verdict():
     file = ROOT / "tests/experiments/recordings/leader_power_cut.verdict.json.gz"
