@@ -7,8 +7,9 @@ import time
 import pytest
 
 from firedrill.cluster import ssh
-from firedrill.faults import engine, ledger, state
+from firedrill.faults import engine, lasting, ledger, state
 from firedrill.faults.catalogue import FAULTS
+from firedrill.faults.connections import connected
 from firedrill.faults.protocol import NotEffective, Refused
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import read
@@ -119,6 +120,23 @@ def test_netem_treats_every_address_of_a_peer(second_network, inject, heal, told
     for address in (DB2, *SECOND["db2"]):
         assert quickest_ms(on("db1", f"ping -n -q -c 3 -i 0.2 {address} | tail -1")) < 100, address
     assert on("db1", "tc qdisc show; tc filter show dev host0") == before
+
+
+@pytest.mark.parametrize(("name", "given", "end", "said"), [
+    ("delay", {"ms": 50, "direction": "both"}, "tc qdisc del dev host0 root", "its netem is gone from host0"),
+    ("loss", {"direction": "in", "by": "netem", "peers": "db2"}, "tc qdisc del dev host0 ingress", "its netem is gone"),
+    ("clock_jump", {"seconds": 600}, "date -s \"$(date -d '-600 seconds')\"", "asked +600 s, the clock is off by"),
+    ("clock_drift", {"ppm": 30_000}, "python3 /var/lib/faults/*.py undo /var/lib/faults/*.clock", "drifts by unknown"),
+])  # fmt: skip
+def test_it_lasts_until_somebody_else_ends_it(inject, ways, told, on, name, given, end, said):
+    entries = inject(name, "db1", **given)
+    with connected([ways.inventory["db1"]]) as connections:
+        lasting.prove_again(entries, ways, connections, told)
+        on("db1", end)
+        lasting.prove_again(entries, ways, connections, told)
+    assert len(told.of(lasting.STILL)) == 1 and said in told.of(lasting.LAPSED)[0], told
+    if name == "loss":  # what was removed cannot be undone again
+        on("db1", "tc qdisc add dev host0 ingress")
 
 
 def counters(on, name: str) -> dict[str, int]:
