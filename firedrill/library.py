@@ -30,11 +30,15 @@ LOG = logging.getLogger("firedrill")
 
 @dataclass
 class Injected:
-    """A fault that is active: its id on each host, and the proof of its effect there, by host name."""
+    """A fault that is active: its id on each host, and the proof of its effect there, by host name.
+
+    `lapsed` says of each host on which the effect had ended before it was healed, why; it is known after the block.
+    """
 
     fault: Fault
     ids: dict[str, str] = field(default_factory=dict)
     evidence: dict[str, str] = field(default_factory=dict)
+    lapsed: dict[str, str] = field(default_factory=dict)
 
     @property
     def hosts(self) -> list[str]:
@@ -125,6 +129,8 @@ class Cluster:
             LOG.info("%s %s %s: %s: %s", entry.host, entry.fault, entry.id, phase, detail)
             if phase == "effective":
                 found.ids[entry.host], found.evidence[entry.host] = entry.id, detail
+            elif phase == "lapsed":
+                found.lapsed[entry.host] = detail
 
         with engine.injected(plan, self.access, tell):
             yield found

@@ -49,6 +49,8 @@ def test_a_fault_is_a_frozen_value(fault):
 def test_an_inventory_must_allow_faults(ways):
     with pytest.raises(Refused, match="does not allow faults.*chaos_allowed"):
         engine.plan(PowerCut(), "db1", without(ways, "chaos_allowed"))
+    with pytest.raises(Refused, match="does not allow faults"):  # said before anything about the options
+        engine.plan(PowerCut(by="nothing"), "no such target", without(ways, "chaos_allowed"), limit_s=-1)
 
 
 def test_the_blast_radius_is_kept(ways):
