@@ -1,6 +1,7 @@
 """What the commands `lab`, `faults` and `experiments` share: the option `-i`, progress lines, errors as one line."""
 
 import functools
+import io
 import sys
 import time
 import traceback
@@ -42,6 +43,13 @@ def group(make: Callable[[Inventory], Any]) -> Callable[[Callable[[], None]], cl
     return decorate
 
 
+def _shown(error: click.ClickException) -> str:
+    """What click prints of an error, without what was typed controlling the terminal."""
+    text = io.StringIO()
+    error.show(text)
+    return printable(text.getvalue())
+
+
 def console_script(cli: click.Command, name: str) -> Callable[[], None]:
     """Make a click command a console script.
 
@@ -58,7 +66,7 @@ def console_script(cli: click.Command, name: str) -> Callable[[], None]:
             print(f"{name}: {printable(problem)}", file=sys.stderr)
             code = USAGE
         except click.ClickException as error:
-            error.show()
+            print(_shown(error), end="", file=sys.stderr)
             code = USAGE
         except (KeyboardInterrupt, click.Abort):
             print(f"{name}: interrupted", file=sys.stderr)
