@@ -5,10 +5,14 @@ from dataclasses import replace
 from firedrill.cluster import ssh
 from firedrill.cluster.systems import system_of
 from firedrill.experiments.model import Bound, Experiment, Needs
+from firedrill.experiments.steps import Inject
 from firedrill.faults import capability
-from firedrill.faults.protocol import Refused, Target
+from firedrill.faults.connections import connected
+from firedrill.faults.protocol import Fault, Refused, Target
 from firedrill.faults.resource import storage
+from firedrill.faults.targets import resolve
 from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
 
 
 def missing(experiment: Experiment, access: Access) -> list[str]:
@@ -17,7 +21,33 @@ def missing(experiment: Experiment, access: Access) -> list[str]:
         *_of_inventory(experiment.needs, access),
         *_of_timings(experiment, access),
         *_of_kernels(experiment.needs, access),
+        *_of_backend(experiment, access),
     ]
+
+
+def _of_backend(experiment: Experiment, access: Access) -> list[str]:
+    """Why the backend that was asked for cannot carry out a fault on a host that it would hit now."""
+    steps = [step for step in experiment.steps if isinstance(step, Inject)] if experiment.backend else []
+    return list(dict.fromkeys(reason for step in steps for reason in _refusals(step, access)))
+
+
+def _refusals(step: Inject, access: Access) -> list[str]:
+    try:
+        hosts = tuple(resolve(step.target, access))
+    except Problem:  # a role that only the run itself knows
+        return []
+    with connected(hosts) as connections:
+        targets = [Target("0" * 8, step.target, host, access, 60, connections[host.name]) for host in hosts]
+        reasons = [_refusal(step.fault, replace(target, together=hosts)) for target in targets if target.connection]
+    return [reason for reason in reasons if reason]
+
+
+def _refusal(fault: Fault, target: Target) -> str:
+    try:
+        fault.refuse(target)
+    except Refused as problem:
+        return problem.cause
+    return ""
 
 
 def _of_timings(experiment: Experiment, access: Access) -> list[str]:

@@ -11,7 +11,8 @@ from firedrill.cluster.patroni.system import Patroni
 from firedrill.experiments.catalogue import EXPERIMENTS
 from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
 from firedrill.experiments.model import Needs
-from firedrill.experiments.run import needs
+from firedrill.experiments.run import fit, needs
+from firedrill.faults.network.corrupt import Corrupt
 from firedrill.faults.protocol import Refused
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import read
@@ -43,6 +44,22 @@ def test_what_a_smaller_one_lacks_is_said(compact):
     assert lacking(compact, databases=3) == ["it needs 3 hosts with the role postgres, the inventory has 2"]
     assert "floating address" in lacking(compact, vip=True)[0]
     assert lacking(compact, proxies=2, vip=True, apps=2) != lacking(compact, vip=True)
+
+
+def test_a_host_without_the_backend_is_named_before_the_run(lab, monkeypatch):
+    @contextlib.contextmanager
+    def connected(hosts):
+        yield {host.name: object() for host in hosts}
+
+    def refuse(fault, target):
+        raise Refused(f"{target.host.name}: no {fault.backend}", "")
+
+    drill = replace(fit.by_backend(EXPERIMENTS["corrupt_sync_standby"], "chaosblade"), needs=Needs())
+    monkeypatch.setattr(needs, "connected", connected)
+    monkeypatch.setattr(needs, "resolve", lambda spec, access: [access.inventory["db2"]])
+    monkeypatch.setattr(Corrupt, "refuse", refuse)
+    assert needs.missing(drill, lab) == ["db2: no chaosblade"]
+    assert needs.missing(replace(drill, backend=None), lab) == []
 
 
 def test_a_timing_that_only_the_inventory_can_tell_is_named(lab, monkeypatch):
