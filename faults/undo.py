@@ -40,7 +40,7 @@ read -r up rest </proc/uptime; up=$((${up%.*} * 1000000 + (1${up#*.} - 100) * 10
 began=$(systemctl show -P UserspaceTimestampMonotonic); grep -q ' /proc/uptime ' /proc/mounts && began=0
 [ "$(cat /sys/power/suspend_stats/success 2>/dev/null || echo 0)" = 0 ] ||
   up=$(python3 -ISc 'import time; print(time.monotonic_ns() // 1000)' 2>/dev/null || echo $up)
-since=$((up - began))"""
+since=$((up - ${began:-0}))"""
 BOOT_UNIT = """\
 [Unit]
 Description=Heal the fault {id} at its limit, over a reboot too
