@@ -53,7 +53,7 @@ def address():
 def run(tmp_path, address: str, text: str, **load):
     (tmp_path / "mine.py").write_text(text)
     events = tmp_path / "events.jsonl"
-    command = [sys.executable, "-m", "locust", "-f", str(tmp_path / "mine.py"), "--headless", "-H", address, "-t", "4"]
+    command = [sys.executable, "-m", "locust", "-f", str(tmp_path / "mine.py"), "--headless", "-H", address, "-t", "3"]
     environment = {**os.environ, "FIREDRILL_EVENTS": str(events), "FIREDRILL_LOAD": json.dumps(load)}
     done = subprocess.run(
         [*command, "--json"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
