@@ -98,14 +98,23 @@ def check(condition: AbortWhen | None, users: int) -> None:
 
 
 def _watch(condition: AbortWhen, users: Path, over: threading.Event, found: Callable[[str], None]) -> None:
+    try:
+        reason = _wait_for_reason(condition, users, over)
+    except Exception as error:  # noqa: BLE001 - a guard that cannot look must not let the run go on
+        reason = f"aborted: the events of the users cannot be read ({type(error).__name__}: {error})"
+    if reason:
+        found(reason)
+        signal.pthread_kill(threading.main_thread().ident or 0, SIGNAL)
+
+
+def _wait_for_reason(condition: AbortWhen, users: Path, over: threading.Event) -> str | None:
     window, events = Window(condition, clock.now()), _Follow(users)
     while not over.wait(LOOK_SECONDS):
         for event in events.new():
             window.add(event)
         if reason := window.reason(clock.now()):
-            found(reason)
-            signal.pthread_kill(threading.main_thread().ident or 0, SIGNAL)
-            return
+            return reason
+    return None
 
 
 class _Follow:

@@ -80,6 +80,21 @@ def test_a_run_that_fell_short_before_it_was_aborted_fails(lost, verdict):
     assert any("aborted: 7.0 %" in sentence for sentence in found.why)
 
 
+def test_events_that_cannot_be_read_end_the_run(cluster):
+    """They are no events without errors. The judge refuses such a recording, too."""
+
+    @dataclass(frozen=True)
+    class Torn:
+        def carry_out(self, run: StepContext) -> None:
+            (run.parts / "users.jsonl").write_text('{"t": 1, "kind": "request"}\n')
+            time.sleep(30)
+
+    began = time.monotonic()
+    assert cluster.run(Torn(), abort_when=AbortWhen(0.05))["verdict"] == "unknown"
+    assert time.monotonic() - began < 10
+    assert "the events of the users cannot be read (KeyError" in cluster.of("broken_off")[0]["error"]
+
+
 def test_as_many_errors_as_allowed_end_nothing(cluster):
     verdict = cluster.run(Users(("ok",) * 95 + ("error",) * 5, 1), abort_when=AbortWhen(0.05))
     assert cluster.of("broken_off") == []
