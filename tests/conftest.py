@@ -1,6 +1,7 @@
 """What tests share: inventories written on the spot, and the commands run as a user runs them."""
 
 import copy
+import gc
 import os
 import re
 import subprocess
