@@ -19,6 +19,8 @@ from tests.forked import Forked
 from tests.labs import ROOT, WITH_US, run_folder
 
 pytest_plugins = ["tests.groups", "tests.tally"]
+# Recordings are dictionaries by the ten thousand: Python's default of looking for cycles takes a fifth of the time.
+gc.set_threshold(50_000, 20, 100)
 BIN = Path(sys.executable).parent
 
 
