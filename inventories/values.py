@@ -14,6 +14,7 @@ from firedrill.inventories.printable import printable
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 ADDRESS = re.compile(r"[A-Za-z0-9:][A-Za-z0-9.:%_-]{0,252}")
 UNIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9:_.@\\-]{0,250}")
+FOLDER = re.compile(r"(/[A-Za-z0-9._-]+)+")
 MOST = 2**31 - 1
 
 
@@ -48,6 +49,16 @@ def _dict(of: Kind) -> Kind:
     return Kind(
         f"a dictionary of names, each with {of.name}",
         lambda value: isinstance(value, Mapping) and all(_text(key) and of.holds(value[key]) for key in value),
+    )
+
+
+def _disk(value: Any) -> bool:
+    """For /etc/fstab: without blanks."""
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get("path"), str)
+        and bool(FOLDER.fullmatch(value["path"]))
+        and _whole(value.get("gib"), 1, MOST)
     )
 
 
@@ -92,6 +103,7 @@ KINDS: dict[str, Kind] = {
     "packages": _dict(_list(TEXT)),
     "deadlines": _dict(NUMBER),
     "power_seconds": NUMBER,
+    "data_disk": _or_none(Kind('a dictionary such as {"path": "/srv/data", "gib": 4}', _disk)),
 }  # fmt: skip
 
 

@@ -95,6 +95,9 @@ def test_any_name_of_a_host(hosts, name):
         ("profile", "fats", "unknown profile 'fats'"),
         ("virtual_router_id", 256, "a number from 1 to 255"),
         ("unobserved", "proxy", "a list"),
+        ("data_disk", {"path": "/srv /x", "gib": 4}, "a dictionary such as"),
+        ("data_disk", {"path": "/srv"}, "a dictionary such as"),
+        ("data_disk", "/srv", "data_disk"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(hosts, key, value, words):
