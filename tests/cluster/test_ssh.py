@@ -12,7 +12,7 @@ import pytest
 
 from firedrill.cluster import ssh
 from firedrill.faults.power import out_of_band
-from firedrill.faults.protocol import NotEffective, Target
+from firedrill.faults.protocol import NotEffective, Refused, Target
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host, Inventory
 from firedrill.inventories.secrets import Secrets
@@ -150,3 +150,17 @@ def test_a_session_that_is_refused_names_the_limit():
     with pytest.raises(ssh.Unreachable, match="refuses a further session") as it:
         running(Channel(""))._open_session(Full())
     assert "MaxSessions" in it.value.remedy
+
+
+def test_why_there_is_no_connection_is_asked_once_in_a_while(sshd, monkeypatch, tmp_path):
+    """The doctors try many faults on a host that lets nobody in."""
+    asked = []
+    monkeypatch.setattr(
+        ssh, "_ask_why", lambda host: asked.append(host) or ssh.Unreachable("db1: no shell", "give one")
+    )
+    host = sshd(lambda count: None)
+    target = Target("0badcafe", "db1", host, Access(Inventory(tmp_path / "x.py", (host,)), Secrets()), 60)
+    for _ in range(3):
+        with pytest.raises(Refused, match="db1: no shell: give one"):
+            _ = target.ssh
+    assert asked == [host]
