@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from firedrill.inventories.errors import Problem
+from firedrill.inventories.errors import Problem, of_system
 from firedrill.inventories.read import Inventory
 
 
@@ -20,20 +20,32 @@ def folder(inventory: Inventory) -> Path:
 def only_one(inventory: Inventory) -> Iterator[None]:
     """Hold the lock: two drills at the same time would measure each other. Raises Problem."""
     file = folder(inventory) / "lock"
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with open(file, "a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            process = lock.read().strip() or "unknown"
-            raise Problem(
-                f"another drill is running on this cluster (process {process})", "wait until it has ended"
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise of_system(error, file) from None
+    try:
+        _take(lock, file)
         yield
+    finally:
+        os.close(lock)
+
+
+def _take(lock: int, file: Path) -> None:
+    """Lock the file, and write our process into it. Raises Problem."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        process = os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
+        raise Problem(
+            f"another drill is running on this cluster (process {process})", "wait until it has ended"
+        ) from None
+    try:
+        os.ftruncate(lock, 0)
+        os.write(lock, str(os.getpid()).encode())
+    except OSError as error:
+        raise of_system(error, file) from None
 
 
 def holder(inventory: Inventory) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 
 from firedrill.faults import ledger
 from firedrill.faults.ledger import Entry
-from firedrill.inventories import access, secrets
+from firedrill.inventories import access, drill_lock, secrets
 from firedrill.inventories.command import console_script
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import read
@@ -64,3 +64,20 @@ def test_an_injection_that_cannot_be_recorded_is_refused_with_the_file(tmp_path,
     with pytest.raises(Problem, match=r"0badcafe.json cannot be written \(No space left on device\): free space"):
         ledger.write(None, ENTRY)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("call", ["open", "write"])
+def test_a_drill_that_cannot_take_its_lock_names_the_file(tmp_path, monkeypatch, call):
+    monkeypatch.setattr(drill_lock, "folder", lambda inventory: tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(drill_lock.os, call, raising(FULL))
+        with pytest.raises(Problem, match="/lock cannot be written .No space left"), drill_lock.only_one(None):
+            pass
+    with drill_lock.only_one(None):
+        assert drill_lock.holder(None) == str(os.getpid())
+        with (
+            pytest.raises(Problem, match=f"another drill is running .*process {os.getpid()}"),
+            drill_lock.only_one(None),
+        ):
+            pass
+    assert drill_lock.holder(None) is None
