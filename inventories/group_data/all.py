@@ -135,8 +135,9 @@ read_lag = "10MB"
 postgres_parameters = {
     "max_connections": 200,
     "shared_buffers": "64MB",
-    "max_wal_senders": 10,
-    "max_replication_slots": 10,
+    # For up to 12 databases that are copied at the same time: each takes two.
+    "max_wal_senders": 32,
+    "max_replication_slots": 32,
     "wal_log_hints": "on",
     "wal_keep_size": "128MB",
     "max_wal_size": "512MB",
