@@ -212,7 +212,9 @@ class Verdict:
     alerts: tuple[Any, ...] = _list("Alerts that were delivered; none are recorded yet.")
     seed: int | None = _of("The seed of all random choices.")
     versions: Mapping[str, str] | None = _of("Versions of the software on the hosts.")
-    notes: tuple[str, ...] = _list("Further remarks, such as the traceback if the judge failed.")
+    notes: tuple[str, ...] = _list(
+        "Further remarks: a step of the controller's clock, the traceback if the judge failed."
+    )
 
     def to_json(self) -> dict[str, Any]:
         """The content of verdict.json."""
