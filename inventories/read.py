@@ -75,6 +75,8 @@ def default_path() -> str:
 
 def read(path: str | Path | None = None) -> Inventory:
     """Read and check an inventory file. Raises InventoryProblem with the cause and the remedy."""
+    if path is not None and not str(path):  # of an unset variable: not the default, or another cluster is struck
+        raise InventoryProblem("the inventory's name is empty", "name a file with -i, or leave -i out")
     path = Path(path or default_path()).resolve()
     if not path.is_file():
         raise InventoryProblem(f"no inventory file {path}", "name one with -i, such as inventories/lab.py")

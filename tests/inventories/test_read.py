@@ -112,3 +112,9 @@ def test_every_command_reports_it_in_one_line_and_exits_2(quick, inventory_file,
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "share the address 10.1.0.1" in done.stderr
+
+
+def test_an_empty_name_is_not_the_default_inventory():
+    """`faults -i "$INVENTORY" heal --all` with an unset variable must not reach another cluster."""
+    with pytest.raises(InventoryProblem, match="the inventory's name is empty: name a file with -i"):
+        read("")

@@ -71,8 +71,15 @@ class Cluster:
 
     def opening(self, experiment, made) -> dict[str, Any]:
         known = {"format": 2, "system": "patroni", "experiment": experiment.name, "title": experiment.title}
-        known |= dict.fromkeys(("databases", "coordinators", "proxies", "tiers", "observers"), []) | {"seed": made.seed}
-        return known | {"profile": {}, "topology": [], "expectations": [], "load": {"users": 0}, "versions": {}}
+        known |= dict.fromkeys(("coordinators", "proxies", "tiers", "observers"), []) | {"seed": made.seed}
+        return known | {
+            "databases": ["db1", "db2"],
+            "profile": {},
+            "topology": [],
+            "expectations": [],
+            "load": {"users": 0},
+            "versions": {},
+        }
 
     @contextlib.contextmanager
     def applied(self, *_):
