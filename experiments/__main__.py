@@ -1,6 +1,7 @@
 """The `experiments` command: list, show, run and judge drills, one or many."""
 
 import json
+import os
 import random
 import signal
 import sys
@@ -53,7 +54,17 @@ abort_option = click.option(
     metavar="PERCENT",
     help="Stop and heal once more requests than this fail: `5%` within 10 s, or `5%/30s`.",
 )
-junit_option = click.option("--junit", type=FILE, help="Write JUnit XML to this file, too.")
+
+
+def _creatable(context: click.Context, option: click.Parameter, file: Path | None) -> Path | None:
+    """Refuse a file that cannot be created, before a suite has run for an hour."""
+    folder = next((parent for parent in file.absolute().parents if parent.exists()), None) if file else None
+    if folder and not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise click.BadParameter(f"{file} cannot be created: {folder} is not a writable folder", context, option)
+    return file
+
+
+junit_option = click.option("--junit", type=FILE, callback=_creatable, help="Write JUnit XML to this file, too.")
 
 
 @group(access)

@@ -155,6 +155,7 @@ def test_a_file_that_is_no_recording_is_a_usage_error(experiments, tmp_path, con
         ("run", "switchover", "--abort-when-errors", "100%"),
         ("suite", "--abort-when-errors", "5%/0s"),
         ("report", ".", "--junit", "x"),
+        ("suite", "--only", "switchover", "--junit", f"{__file__}/junit.xml"),
         ("unheard",),
     ],
 )
