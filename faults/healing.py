@@ -8,7 +8,7 @@ from firedrill.faults import active, engine, ledger
 from firedrill.faults.connections import connected
 from firedrill.faults.engine import Tell
 from firedrill.faults.ledger import Entry
-from firedrill.faults.protocol import Unhealed
+from firedrill.faults.protocol import ID, Unhealed
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 
@@ -29,6 +29,8 @@ def named(
 
     With `accept` they leave the record although what they touch differs from before.
     """
+    if wrong := sorted(name for name in ids if not ID.fullmatch(name)):
+        raise Problem(f"{wrong[0]!r} is not the id of an injection", "`faults status` lists them")
     found, silent = ledger.entries(access.inventory), []
     if not ids <= {entry.id for entry in found}:
         with connected(access.inventory.hosts) as connections:

@@ -4,11 +4,14 @@ import re
 
 import pytest
 
+from firedrill.faults import healing
 from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.protocol import Refused, Target, check_options
 from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
+from tests.labs import ROOT
 
 BLADE = {"backend": "chaosblade"}
 BAD = (
@@ -99,3 +102,11 @@ def test_bad_arguments_are_refused(ways, name, given, said):
 def test_every_fault_with_options_has_bad_ones():
     without = {"poweroff", "pause"}
     assert {name for name, _, _ in BAD} == set(FAULTS) - without
+
+
+@pytest.mark.parametrize("wrong", ["", "../../victim", "zzzzzzzz", "0BADCAFE", "12345678\n"])
+def test_what_is_no_id_of_an_injection_is_refused(monkeypatch, wrong):
+    monkeypatch.setattr(healing, "connected", lambda hosts: pytest.fail("hosts were asked"))
+    ways = Access(read(ROOT / "inventories/lab.py"), Secrets({}))
+    with pytest.raises(Problem, match="is not the id of an injection"):
+        healing.named(ways, {wrong}, lambda *_: None, lambda _: None)
