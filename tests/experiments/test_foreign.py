@@ -14,6 +14,7 @@ from firedrill.cluster.each import each
 from firedrill.cluster.patroni import coordinator, dialect, operations, rest, steady
 from firedrill.cluster.patroni import settings as timings
 from firedrill.experiments.catalogue import EXPERIMENTS
+from firedrill.experiments.drills.common import SAFE
 from firedrill.experiments.judge.facts import TurningPoint
 from firedrill.experiments.judge.recording import load_events
 from firedrill.experiments.run import logs
@@ -249,12 +250,13 @@ def test_the_leader_is_isolated_and_no_second_primary_takes_writes(foreign, comm
     done = command(
         "experiments", "-i", foreign, "run", "split_brain_leader_isolated", "--json", "--reports", tmp_path, seconds=600
     )
-    assert done.returncode in (0, 1), done.stderr
+    # 3: a leader that is slow to rejoin is not proven clean in time, which decides nothing about safety.
+    assert done.returncode in (0, 1, 3), done.stderr
     verdict = json.loads(done.stdout)
     judged = {item["metric"]: item["verdict"] for item in verdict["expectations"]}
-    assert [judged[metric] for metric in ("lost", "dual_primary_ms", "steady_after")] == ["pass"] * 3, verdict["why"]
-    assert missed_times(verdict) == [], verdict["why"]
-    assert verdict["unwatched"] == []
+    safe = ("lost", "dual_primary_ms", "diverged", "steady_after")
+    assert {metric: judged[metric] for metric in safe} == dict.fromkeys(safe, "pass"), verdict["why"]
+    assert (verdict["leader_changes"], verdict["unwatched"]) == (1, [])
 
 
 # -- a member that the inventory leaves out ----------------------------------------------------------------
@@ -292,7 +294,7 @@ def test_a_member_that_nobody_watches_is_promoted_by_hand(without_it, ways, tmp_
     """It is a second primary, and nobody sees it: the verdict says so instead of `never two primaries`."""
     killed = EXPERIMENTS["patroni_killed"]
     steps = (Promote(ways.inventory[LEFT_OUT]), *killed.steps)
-    verdict, events = run(without_it, replace(killed, steps=steps), tmp_path)
+    verdict, events = run(without_it, replace(killed, steps=steps, expectations=SAFE), tmp_path)
     assert (verdict["verdict"], verdict["unwatched"]) == ("unknown", ["PG-EPSILON.prod"])
     assert verdict["why"][0].startswith("PG-EPSILON.prod is a member of the cluster and nobody watched it")
     assert (verdict["dual_primary_ms"], verdict["lost"], verdict["diverged"]) == (None, None, None)
