@@ -59,6 +59,8 @@ def console_script(cli: click.Command, name: str) -> Callable[[], None]:
 
     @functools.wraps(cli)
     def run() -> None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # no text of a host is too much for a terminal's encoding
         try:
             code = cli.main(prog_name=name, standalone_mode=False)
         except (Problem, OSError) as error:
@@ -68,6 +70,9 @@ def console_script(cli: click.Command, name: str) -> Callable[[], None]:
         except click.ClickException as error:
             print(_shown(error), end="", file=sys.stderr)
             code = USAGE
+        except SystemExit as ending:
+            # Of its own, click exits with 1, where the reader of a pipe has gone. The others are signals.
+            code = USAGE if ending.code == 1 else ending.code
         except (KeyboardInterrupt, click.Abort):
             print(f"{name}: interrupted", file=sys.stderr)
             code = INTERRUPTED

@@ -1,5 +1,9 @@
 """Exit codes of all commands: 1 belongs to a system under test that fell short, and to nothing else."""
 
+import errno
+import io
+import sys
+
 import click
 import pytest
 
@@ -62,3 +66,21 @@ def test_a_commands_own_code_is_the_exit_code(code):
 def test_every_command_tells_its_version(quick, name):
     done = quick(name, "--version")
     assert (done.returncode, done.stdout.split()[0]) == (0, name)
+
+
+def test_a_reader_that_has_gone_is_not_a_system_that_fell_short(capsys):
+    """As of `experiments list | head -1`: click itself exits with 1."""
+    assert exit_of(BrokenPipeError(errno.EPIPE, "Broken pipe")) == 2
+
+
+@pytest.mark.parametrize("signal", [130, 143])
+def test_an_exit_by_a_signal_keeps_its_code(signal):
+    assert exit_of(SystemExit(signal)) == signal
+
+
+def test_any_text_is_printed_in_any_encoding(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii", errors="strict"))
+    assert exit_of(None, 0) == 0
+    print("Größe: 1 °C", flush=True)
+    assert written.getvalue() == b"Gr\\xf6\\xdfe: 1 \\xb0C\n"
