@@ -262,8 +262,8 @@ def ended_early(findings: Findings) -> Iterator[Reason]:
         yield Reason("unknown", f"The run: wanted it to complete, found {found}.")
     elif not end.steps_done:
         yield Reason("unknown", "The run: wanted all its steps to be executed, found that some were not.")
-    elif findings.broken_off:
-        yield Reason("unknown", f"The run: wanted no error in any of its parts, found {findings.broken_off[0].text}.")
+    elif errors := [note for note in findings.broken_off if note.t <= end.t]:  # later: the judge or the report
+        yield Reason("unknown", f"The run: wanted no error in any of its parts, found {errors[0].text}.")
 
 
 def _gaps(findings: Findings) -> Iterator[Reason]:

@@ -157,6 +157,11 @@ def test_a_run_that_completed_has_all_its_steps_and_no_error(run, builder):
     is_unknown([*run(), error], "wanted no error in any of its parts, found the hosts' logs: KeyError: 'db9'")
 
 
+def test_a_run_whose_judge_crashed_can_be_judged_again(run, builder):
+    crash = builder.event(60, "runner", "broken_off", part="The judge", error="KeyError: 'holder'")
+    assert judge_events([*run(), crash]).verdict == "pass"
+
+
 def test_settings_without_a_record_of_their_restoration_are_left_changed(run, builder):
     changes = builder.event(-14, "runner", "settings", phase="set", before={"ttl": 20}, after={"ttl": 40})
     verdict = is_unknown([*run(), changes], 'wanted the settings {"ttl": 20} restored, found no record of it')
