@@ -12,7 +12,7 @@ from firedrill.inventories.errors import Problem
 from firedrill.inventories.printable import printable
 
 BEFORE = "serves"
-SECONDS = 60.0
+SECONDS = 120.0
 STEP_S = 0.5
 
 
