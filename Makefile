@@ -30,7 +30,7 @@ test: .venv/packages
 	@$(WITH_US) pytest -n $(WORKERS) --durations=25
 
 unit: tools
-	@$(WITH_US) pytest -n 2 -m "not lab"
+	@$(WITH_US) pytest -n 4 -m "not lab and not wheel"
 
 # Before a release: what takes hours, for SOAK_MINUTES per test at most.
 soak: tools

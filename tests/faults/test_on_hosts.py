@@ -192,3 +192,19 @@ def test_an_undo_that_does_not_undo_is_not_clean(faults, shell):
     assert done.returncode == 2
     assert "not_clean" in done.stderr
     shell("rm -f /root/mark")
+
+
+def test_a_user_who_is_not_root_is_refused_before_anything_is_written(command, inventory, shell):
+    """Sudo without a password or not: it is not used."""
+    shell(
+        "useradd --create-home ops && echo 'ops ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ops;"
+        " install -d -o ops -m 700 ~ops/.ssh && install -o ops -m 600 /root/.ssh/authorized_keys ~ops/.ssh/"
+    )
+    file = inventory.with_name("as_ops.py")
+    file.write_text(inventory.read_text() + "\nfor _host in postgres: _host[1]['ssh_user'] = 'ops'\n")
+    before = shell("ls /var/lib/faults /etc/systemd/system")
+    done = command("faults", "-i", file, "inject", "kill", "db1", "--unsteady")
+    assert done.returncode == 2
+    assert "the SSH user ops is not root, and faults need root" in done.stderr
+    assert shell("ls /var/lib/faults /etc/systemd/system") == before
+    assert ledger.entries(read(file)) == []

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from firedrill.cluster import ssh
 from firedrill.faults import engine, ledger
 from firedrill.faults.catalogue import FAULTS
 from firedrill.inventories import drill_lock
@@ -21,7 +22,7 @@ def faults(command, net):
 
 
 @pytest.fixture
-def silent(command, net):
+def silent(command, net, resume):
     """Pause a host behind the back of everybody; it goes on in the end."""
     paused = []
 
@@ -30,8 +31,17 @@ def silent(command, net):
         paused.append(name)
 
     yield pause
-    for name in paused:
-        command("lab", "-i", net, "resume", name)
+    resume(*paused)
+
+
+@pytest.fixture
+def resume(command, net, ways):
+    def run(*names: str) -> None:
+        for name in names:
+            command("lab", "-i", net, "resume", name)
+            ssh.wait(ways.inventory[name], up=True, seconds=30)
+
+    return run
 
 
 def test_what_healed_itself_is_no_longer_active_and_blocks_nothing(inject, faults, on, ways):
@@ -64,7 +74,7 @@ def test_a_silent_host_is_not_known(faults, silent):
     assert done.returncode == 3
 
 
-def test_all_that_can_be_healed_is_and_the_rest_is_said(inject, faults, silent, ways, on):
+def test_all_that_can_be_healed_is_and_the_rest_is_said(inject, faults, silent, resume, ways):
     inject("disk_full", "etcd2")
     silent("etcd3")
     done = faults("heal", "--all")
@@ -72,6 +82,7 @@ def test_all_that_can_be_healed_is_and_the_rest_is_said(inject, faults, silent, 
     assert "all as before" in done.stderr
     assert "not known: etcd3 does not answer SSH" in done.stderr
     assert ledger.entries(ways.inventory) == []
+    resume("etcd3")
     inject("disk_full", "etcd1")
     inject("cpu", "etcd2", cores=1, percent=20)
     silent("etcd1")

@@ -48,11 +48,13 @@ def test_every_python_example_is_a_file_with_a_name():
     assert len(names) > 5 and all(re.fullmatch(r"file=[\w/]+\.py", name) for name in names)
 
 
+@pytest.mark.wheel
 @pytest.mark.parametrize("line", commands(lab=False))
 def test_it_runs_without_hosts(reader, line):
     reader(line)
 
 
+@pytest.mark.wheel
 def test_what_is_shown_is_what_is_there(reader):
     assert reader("python hosts.py").splitlines()[0] == "etcd1 192.0.2.11 etcd"
     assert reader("python system.py") == "The payments database\n"
@@ -60,11 +62,13 @@ def test_what_is_shown_is_what_is_there(reader):
     assert "The leader gets little CPU time" in reader("experiments show ./mine.py")
 
 
+@pytest.mark.wheel
 def test_completion_knows_the_commands(reader):
     asked = "COMP_WORDS='experiments ru' COMP_CWORD=1 _EXPERIMENTS_COMPLETE=bash_complete experiments"
     assert reader(asked) == "plain,run\n"
 
 
+@pytest.mark.wheel
 def test_a_deploy_of_the_users_own_is_planned(reader, tmp_path):
     inventory = (ROOT / "inventories/fake.py").read_text().replace("~/.local/state/firedrill", str(tmp_path))
     (tmp_path / "fake.py").write_text(inventory)

@@ -50,7 +50,7 @@ def test_sysrq_can_be_asked_for(ways, inject, heal, told):
     entries = inject("power_cut", "db1", by="sysrq")
     assert not ssh.answers(ways.inventory["db1"])
     heal(entries)
-    assert "db1 rebooted" in told.of("clean")[0]
+    assert "rebooted, no failed unit" in told.of("clean")[0]
 
 
 def test_it_heals_by_itself_when_its_controller_is_killed(ways, controller, on):
