@@ -23,6 +23,8 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.labs import KERNELS, LABS, run_folder
 
 ALONE = "alone"
+# Of the files without a lab those that take the longest, which start first for the same reason.
+SLOW = ("test_weather", "test_verdict", "test_ssh", "test_not_sent", "test_page", "test_refusals", "test_events")
 LOCK = pytest.StashKey[int]()
 
 
@@ -71,9 +73,10 @@ def pytest_collection_modifyitems(config, items):
 
 
 def _rank(group: str) -> int:
+    order = (*LABS, *SLOW)
     if group == ALONE:
-        return len(LABS) + 1
-    return LABS.index(group) if group in LABS else len(LABS)
+        return len(order) + 1
+    return order.index(group) if group in order else len(order)
 
 
 def _groups_file() -> Path:
