@@ -4,16 +4,15 @@ from dataclasses import dataclass
 
 from firedrill.cluster import ssh
 from firedrill.faults import processes, undo, unit
-from firedrill.faults.process.of_process import OfProcess
+from firedrill.faults.process.loop import LEAST_S, MOST_S, Loop
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
 PROVEN_KILLS = 2
 BACK_SECONDS = 30
-LEAST_S, MOST_S = 0.1, 3600
 
 
 @dataclass(frozen=True)
-class CrashLoop(OfProcess):
+class CrashLoop(Loop):
     """Kill the main process of `process` (patroni, postgres, etcd, haproxy, app or a unit's name) every `every_s`."""
 
     process: str = "postgres"
@@ -30,12 +29,6 @@ class CrashLoop(OfProcess):
             f'[ "${{pid:-0}}" -gt 1 ] && kill -KILL $pid && echo $pid >> {undo.file(target, "killed")}; done\n'
         )}  # fmt: skip
 
-    def inject_text(self, target: Target) -> str:
-        return (
-            f"systemd-run --quiet --collect --unit={unit.name(target)} --property=RuntimeMaxSec={target.limit_s:g} "
-            f"sh {undo.file(target, 'sh')}"
-        )
-
     def undo_text(self, target: Target) -> str:
         # A unit that hit its start limit is not started before that is reset.
         service = processes.unit(self.process, target.host)
@@ -51,11 +44,6 @@ class CrashLoop(OfProcess):
                 f"{target.host.name}: {self._killed(target)} kills in {seconds:g} s", "does it come back?"
             )
         return f"{target.host.name}: {self.process} was killed {self._killed(target)} times, a new process each time"
-
-    def lasts(self, target: Target) -> str:
-        if not ssh.sh(target.ssh, unit.pids_text(target), check=False):
-            raise NotEffective(f"{target.host.name}: nothing kills {self.process} any more", "")
-        return f"{target.host.name}: {self.status(target)}"
 
     def prove_clean(self, target: Target) -> str:
         if not poll(lambda: processes.running(target, self.process), BACK_SECONDS, step=0.2):

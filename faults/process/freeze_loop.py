@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 from firedrill.cluster import ssh
 from firedrill.faults import processes, undo, unit
-from firedrill.faults.process.of_process import OfProcess
+from firedrill.faults.process.loop import LEAST_S, MOST_S, Loop
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
-LEAST_S, MOST_S = 0.1, 3600
 MOST_TIMES = 1_000_000
 RUNNING = "running"
 UNDO = """\
@@ -22,7 +21,7 @@ exit 1
 
 
 @dataclass(frozen=True)
-class FreezeLoop(OfProcess):
+class FreezeLoop(Loop):
     """Freeze the unit of `process` (patroni, with its PostgreSQL) for `freeze_s` seconds, then run it for `run_s`.
 
     `times` times; 0: until it is healed.
@@ -60,12 +59,6 @@ class FreezeLoop(OfProcess):
             "[ $left != 0 ] || exec sleep infinity\n"
         )}  # fmt: skip
 
-    def inject_text(self, target: Target) -> str:
-        return (
-            f"systemd-run --quiet --collect --unit={unit.name(target)} --property=RuntimeMaxSec={target.limit_s:g} "
-            f"sh {undo.file(target, 'sh')}"
-        )
-
     def undo_text(self, target: Target) -> str:
         return UNDO.format(loop=unit.name(target), unit=self.unit(target))
 
@@ -79,11 +72,6 @@ class FreezeLoop(OfProcess):
                 "does its kernel have the freezer of cgroup v2?",
             )
         return f"{target.host.name}: {self.unit(target)} is frozen, for the {self._frozen(target)}. time"
-
-    def lasts(self, target: Target) -> str:
-        if not ssh.sh(target.ssh, unit.pids_text(target), check=False):
-            raise NotEffective(f"{target.host.name}: nothing freezes {self.unit(target)} any more", "")
-        return f"{target.host.name}: {self.status(target)}"
 
     def prove_clean(self, target: Target) -> str:
         if (state := self._state(target)) != RUNNING:

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -41,13 +41,9 @@ class Slow(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def address():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+def address(serving):
+    with serving(Slow) as address:
+        yield address
 
 
 def run(tmp_path, address: str, text: str, **load):

@@ -4,9 +4,8 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -46,13 +45,9 @@ class Api(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def address():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+def address(serving):
+    with serving(Api) as address:
+        yield address
 
 
 def locust(address, events, *arguments, load=None):
