@@ -19,7 +19,7 @@ ENDED = [
     ("freeze", GREETER, "systemctl kill --signal=CONT greeter", "0 of 1 processes are stopped"),
     ("freeze", GREETER, "systemctl restart greeter", "the stopped processes have ended"),
     ("stop_service", GREETER, "systemctl start greeter", "greeter.service is active, started at "),
-    ("crash_loop", GREETER | {"every_s": 0.5}, "systemctl stop 'faults-*-load.service'", "the loop that strikes greeter has ended"),
+    ("crash_loop", GREETER | {"every_s": 0.5}, "systemctl stop 'faults-*-load.service'", "the loop that strikes"),
     ("fd_exhaust", GREETER, "systemctl restart greeter; sleep 1", "has ended, and its limit with it"),
     ("cpu", {"cores": 1, "percent": 20}, "pkill -KILL -f '/var/lib/faults/.*py'; sleep 0.5", "no process of it runs"),
     ("memory", {"mib": 64}, "pkill -KILL -f '/var/lib/faults/.*py'; sleep 0.5", "no process of it runs"),
