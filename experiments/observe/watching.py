@@ -1,7 +1,6 @@
 """Load and observers during a run: started together, awaited until each has recorded a sample, ended together."""
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from firedrill.cluster.observer import Observer, Write
 from firedrill.experiments.model import Load
 from firedrill.experiments.observe import process, users
 from firedrill.experiments.observe.catalogue import USERS
-from firedrill.experiments.observe.writer import so_far
+from firedrill.experiments.observe.writer import Follow, so_far
 from firedrill.inventories.access import Access
 
 FIRST_SAMPLE_SECONDS = 20
@@ -92,16 +91,10 @@ class Watch:
 
 def until_writes(parts: Path, within_s: float) -> float | None:
     """Wait until a write that began after now is acknowledged; the seconds it took, None on timeout."""
-    began, part, torn = clock.now(), parts / "write_probe.jsonl", ""
-    with open(part) as file:
-        file.seek(part.read_bytes().rfind(b"\n") + 1)
-        while clock.now() - began < within_s * 10**9:
-            for line in file:
-                torn += line
-                if not torn.endswith("\n"):  # the rest is still being written
-                    continue
-                event, torn = json.loads(torn), ""
-                if event.get("outcome") == "acked" and event["start"] > began:
-                    return float(event["t"] - began) / 1e9
-            time.sleep(0.05)
+    began, probe = clock.now(), Follow(parts / "write_probe.jsonl", from_now=True)
+    while clock.now() - began < within_s * 10**9:
+        for event in probe.new():
+            if event.get("outcome") == "acked" and event["start"] > began:
+                return float(event["t"] - began) / 1e9
+        time.sleep(0.05)
     return None

@@ -35,6 +35,25 @@ def so_far(part: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
+class Follow:
+    """What is appended to a file of events, by whole lines: from its beginning, or from the last whole line of now."""
+
+    def __init__(self, part: Path, *, from_now: bool = False) -> None:
+        self._part = part
+        self._place = part.read_bytes().rfind(b"\n") + 1 if from_now else 0
+
+    def new(self) -> list[dict[str, Any]]:
+        """The events since the last call; none while there is no file."""
+        if not self._part.exists():
+            return []
+        with open(self._part, "rb") as file:
+            file.seek(self._place)
+            text = file.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self._place += len(whole)
+        return [json.loads(line) for line in whole.splitlines()]
+
+
 def merge(parts: list[Path], target: Path) -> int:
     """Write the events of all parts, sorted by time, to `target`; return their number. A torn last line is dropped."""
     events: list[tuple[int, str]] = []

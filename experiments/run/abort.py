@@ -5,7 +5,6 @@ raises Aborted wherever it is; the run then heals, looks at the cluster and is j
 """
 
 import contextlib
-import json
 import signal
 import threading
 from collections import deque
@@ -16,6 +15,7 @@ from typing import Any
 from firedrill.cluster import clock
 from firedrill.cluster.outcomes import ACKED
 from firedrill.experiments.model import AbortWhen
+from firedrill.experiments.observe.writer import Follow
 from firedrill.inventories.errors import Problem
 
 SIGNAL = signal.SIGUSR1
@@ -108,29 +108,10 @@ def _watch(condition: AbortWhen, users: Path, over: threading.Event, found: Call
 
 
 def _wait_for_reason(condition: AbortWhen, users: Path, over: threading.Event) -> str | None:
-    window, events = Window(condition, clock.now()), _Follow(users)
+    window, events = Window(condition, clock.now()), Follow(users)
     while not over.wait(LOOK_SECONDS):
         for event in events.new():
             window.add(event)
         if reason := window.reason(clock.now()):
             return reason
     return None
-
-
-class _Follow:
-    """What is appended to a file of events, by whole lines."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._place = 0
-
-    def new(self) -> list[dict[str, Any]]:
-        """The events since the last call."""
-        if not self._path.exists():
-            return []
-        with open(self._path, "rb") as file:
-            file.seek(self._place)
-            text = file.read()
-        whole = text[: text.rfind(b"\n") + 1]
-        self._place += len(whole)
-        return [json.loads(line) for line in whole.splitlines()]

@@ -11,7 +11,8 @@ import pytest
 from firedrill.cluster import clock
 from firedrill.experiments.judge.verdict import judge_events
 from firedrill.experiments.model import AbortWhen, Load, StepContext
-from firedrill.experiments.run.abort import SIGNAL, Window, _Follow, armed
+from firedrill.experiments.observe.writer import Follow
+from firedrill.experiments.run.abort import SIGNAL, Window, armed
 from firedrill.inventories.errors import Problem
 from tests.experiments.judge.builder import power_cut_run
 from tests.experiments.run.test_broken_off import Cluster
@@ -159,7 +160,7 @@ def test_users_of_whom_nothing_is_heard_are_no_users_without_errors():
 
 
 def test_a_line_that_is_read_in_parts_is_one_event(tmp_path):
-    file, follow = tmp_path / "users.jsonl", _Follow(tmp_path / "users.jsonl")
+    file, follow = tmp_path / "users.jsonl", Follow(tmp_path / "users.jsonl")
     assert follow.new() == []
     line = json.dumps(request(T, "ok"))
     file.write_text(line[:10])
