@@ -32,6 +32,7 @@ ENTRIES: dict[str, tuple[str, ...]] = {
     "power": ("power_on", "power_off", "pause", "resume"),
     "patroni_tls": ("ca",),
     "etcd_tls": ("ca", "cert", "key"),
+    "certificates": ("ca", "cert", "key"),
     # Of an existing cluster: Patroni's, where Patroni does not set them, and the proxies'.
     "timings": (
         "ttl", "loop_wait", "retry_timeout", "primary_start_timeout", "synchronous_mode", "failsafe_mode",

@@ -6,7 +6,10 @@ import os
 import secrets as random
 from pathlib import Path
 
-NAMES = ("superuser", "replication", "rewind", "weather", "firedrill", "patroni_rest")
+NAMES = (
+    "superuser", "replication", "rewind", "weather", "firedrill", "patroni_rest",
+    "etcd_root", "etcd_patroni", "etcd_firedrill", "haproxy_stats",
+)  # fmt: skip
 
 
 class Secrets(dict):

@@ -6,6 +6,7 @@ line break in a command.
 
 import re
 from collections.abc import Callable, Mapping
+from string import Formatter
 from typing import Any, NamedTuple
 
 from firedrill.inventories.errors import InventoryProblem
@@ -62,6 +63,17 @@ def _disk(value: Any) -> bool:
     )
 
 
+def _own(value: Any) -> bool:
+    """The user's own certificates: three paths, with {host} and {role} to fill in."""
+    if not isinstance(value, Mapping) or value.keys() != {"ca", "cert", "key"} or not all(map(_text, value.values())):
+        return False
+    try:
+        fields = {field for path in value.values() for _, field, _, _ in Formatter().parse(path)}
+    except ValueError:
+        return False
+    return fields <= {None, "host", "role"}
+
+
 def _or_none(of: Kind) -> Kind:
     return Kind(f"{of.name}, or None", lambda value: value is None or of.holds(value))
 
@@ -82,8 +94,9 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("profile", "provider", "patroni_name", "postgres_version", "haproxy_stats_path", "system"), TEXT),
     **dict.fromkeys(("chaosblade_folder", "chaosblade_archive", "chaosblade_sha256"), TEXT),
     **dict.fromkeys(("ssh_key", "ssh_known_hosts_file", "ssh_password", "ssh_key_password"), _or_none(TEXT)),
-    **dict.fromkeys(("chaos_allowed", "foreign"), FLAG),
+    **dict.fromkeys(("chaos_allowed", "foreign", "tls"), FLAG),
     **dict.fromkeys(("disk_gib", "memory_mib", "etcd_heartbeat_ms", "etcd_election_ms"), COUNT),
+    **dict.fromkeys(("certificate_days", "renew_days"), COUNT),
     **dict.fromkeys(("unobserved", "client_networks", "postgres_logs"), _list(TEXT)),
     **dict.fromkeys(("power", "lab", "patroni_tls", "etcd_tls"), ENTRIES),
     "cluster": CLUSTER,
@@ -103,6 +116,9 @@ KINDS: dict[str, Kind] = {
     "packages": _dict(_list(TEXT)),
     "deadlines": _dict(NUMBER),
     "power_seconds": NUMBER,
+    "certificates": _or_none(
+        Kind('a dictionary such as {"ca": "ca.crt", "cert": "{host}-{role}.crt", "key": "{host}-{role}.key"}', _own)
+    ),
     "data_disk": _or_none(Kind('a dictionary such as {"path": "/srv/data", "gib": 4}', _disk)),
 }  # fmt: skip
 

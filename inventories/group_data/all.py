@@ -51,6 +51,16 @@ units = {"patroni": "patroni", "etcd": "etcd", "haproxy": "haproxy", "keepalived
 postgres_data = "/var/lib/postgresql/*/*"
 postgres_logs = ["/var/log/postgresql/*.log", "/var/lib/postgresql/*/*/log/*.log"]
 
+# Whether every connection of a deployed cluster is encrypted and verified. A deployed cluster keeps its choice.
+tls = False
+# None: Firedrill's own CA, in the folder `ca` next to the secrets file. Or the files of yours on this machine:
+# {"ca": "ca.crt", "cert": "certs/{host}-{role}.crt", "key": "certs/{host}-{role}.key"}; this machine is the host
+# `controller` in the role `client`.
+certificates = None
+# A deploy renews a certificate that ends within `renew_days`.
+certificate_days = 365
+renew_days = 30
+
 # Timings, in seconds. Patroni: ttl >= 20, loop_wait >= 1, retry_timeout >= 3 and
 # loop_wait + 2 * retry_timeout <= ttl, or Patroni adjusts them silently (3.2 and later).
 # HAProxy: the check interval (inter: up, downinter: down, fastinter: in transition), and the number of

@@ -1,0 +1,242 @@
+"""The certificates of a cluster: those of its own small authority, kept next to the passwords, or the user's own.
+
+    <folder of secrets_file>/ca/<cluster>/ca.crt, ca.key, controller.crt, controller.key, <host>-<role>.crt, .key
+
+A certificate for each host and role, so that a stolen one is good for that role alone. Loading makes what is missing,
+what the authority did not issue, and what ends within `renew_days`; everything else stays as it is, byte for byte.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from firedrill.inventories import authority
+from firedrill.inventories.authority import CLIENT, SERVER, Issued, Wanted
+from firedrill.inventories.errors import InventoryProblem
+from firedrill.inventories.read import Host
+
+# What the certificate of each role is for. A proxy's and an app host's are no client's: with a stolen one nobody
+# connects to etcd or changes Patroni.
+USES = {
+    "etcd": frozenset({SERVER, CLIENT}),
+    "postgres": frozenset({SERVER, CLIENT}),
+    "proxy": frozenset({SERVER}),
+    "app": frozenset({SERVER}),
+}
+# Clients reach these through any proxy, and verify the name that they connected to.
+BEHIND_PROXIES = ("postgres", "proxy")
+CONTROLLER = "controller"
+LOCAL = ("localhost", "127.0.0.1")
+OTHERS = 0o077
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The files of a certificate and its key on this machine."""
+
+    cert: Path
+    key: Path
+
+    @property
+    def issued(self) -> Issued:
+        """Their content. Raises OSError."""
+        return Issued(self.cert.read_bytes(), self.key.read_bytes())
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """The files of a cluster's certificates on this machine."""
+
+    ca: Path
+    cert_pattern: str
+    key_pattern: str
+
+    def of(self, role: str, host_name: str) -> Pair:
+        """The certificate of a host in one of its roles."""
+        return self._pair(host_name, role)
+
+    @property
+    def controller(self) -> Pair:
+        """The certificate of this machine's own clients."""
+        return self._pair(CONTROLLER, "client")
+
+    def _pair(self, host: str, role: str) -> Pair:
+        cert, key = (pattern.format(host=host, role=role) for pattern in (self.cert_pattern, self.key_pattern))
+        return Pair(Path(cert).expanduser(), Path(key).expanduser())
+
+
+def known(hosts: Sequence[Host], data: dict[str, Any]) -> Certificates:
+    """Where the certificates of a cluster are; none is made."""
+    if own := data["certificates"]:
+        return Certificates(Path(own["ca"]).expanduser(), own["cert"], own["key"])
+    folder = _folder(data)
+    pattern = str(folder).replace("{", "{{").replace("}", "}}") + "/{host}-{role}"
+    return Certificates(folder / "ca.crt", f"{pattern}.crt", f"{pattern}.key")
+
+
+def load(hosts: Sequence[Host], data: dict[str, Any]) -> Certificates:
+    """The certificates of a cluster; those that are missing or no longer good are made first.
+
+    Of the user's own none is made: one that is not good is refused. Raises InventoryProblem, OSError.
+    """
+    found = known(hosts, data)
+    if data["certificates"]:
+        _refuse_flawed(found, hosts)
+        return found
+    days, left = data["certificate_days"], data["renew_days"]
+    if left >= days:
+        raise InventoryProblem(
+            f"certificates are valid for {days} days and renewed {left} days before their end",
+            "make renew_days smaller than certificate_days",
+        )
+    if not _all_good(found, hosts, left):
+        folder = found.ca.parent
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(folder / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _make_missing(found, hosts, data)
+    return found
+
+
+def wanted(hosts: Sequence[Host]) -> Iterator[tuple[str, str, Wanted]]:
+    """Host, role and purpose of every certificate, without the controller's."""
+    proxies = [name for host in hosts if "proxy" in host.roles for name in (host.name, host.address)]
+    front = [*proxies, *([vip] if (vip := hosts[0].data.get("vip")) else [])]
+    for host in hosts:
+        for role in host.roles:
+            if role in USES:
+                names = {host.name, host.address, *LOCAL, *(front if role in BEHIND_PROXIES else ())}
+                yield host.name, role, authority.for_names(names, USES[role])
+
+
+def _folder(data: dict[str, Any]) -> Path:
+    return Path(data["secrets_file"]).expanduser().parent / "ca" / data["cluster"]
+
+
+def _pairs(found: Certificates, hosts: Sequence[Host]) -> Iterator[tuple[str, Pair, Wanted]]:
+    """What each certificate is called, its files and its purpose."""
+    yield CONTROLLER, found.controller, authority.for_names((), frozenset({CLIENT}))
+    for host, role, purpose in wanted(hosts):
+        yield f"{role} {host}", found.of(role, host), purpose
+
+
+# -- our own authority ---------------------------------------------------------------------------------------
+
+
+def _all_good(found: Certificates, hosts: Sequence[Host], left: int) -> bool:
+    try:
+        ca = found.ca.read_bytes()
+        return not _ca_flaw(ca, left) and all(
+            _good(pair, ca, purpose, left) for _, pair, purpose in _pairs(found, hosts)
+        )
+    except OSError:
+        return False
+
+
+def _good(pair: Pair, ca: bytes, purpose: Wanted, left: int) -> bool:
+    try:
+        issued = pair.issued
+    except FileNotFoundError:
+        return False
+    if authority.flaw(issued, ca, purpose, left):
+        return False
+    return authority.exact(authority.certificates(issued.cert)[0], purpose)
+
+
+def _ca_flaw(ca: bytes, left: int) -> str | None:
+    try:
+        return authority.ends(authority.certificates(ca)[0], left)
+    except ValueError as error:
+        return f"it cannot be read ({error})"
+
+
+def _make_missing(found: Certificates, hosts: Sequence[Host], data: dict[str, Any]) -> None:
+    ca = _authority(found.ca, data["cluster"], data["renew_days"])
+    for unit, pair, purpose in _pairs(found, hosts):
+        if not _good(pair, ca.cert, purpose, data["renew_days"]):
+            made = authority.issue(ca, unit.split()[0], purpose, data["certificate_days"])
+            _write(pair.key, made.key)
+            _write(pair.cert, made.cert)
+
+
+def _authority(cert: Path, cluster: str, left: int) -> Issued:
+    """The authority, made if there is none; near its end it gets a new certificate for the same key."""
+    key = cert.with_suffix(".key")
+    if not cert.exists() and not key.exists():
+        made = authority.new_ca(cluster)
+        _write(key, made.key)
+        _write(cert, made.cert)
+        return made
+    if not key.exists():
+        raise InventoryProblem(
+            f"the CA's key {key} is missing, and a certificate must be issued",
+            f"restore it from a backup, or delete {cert.parent} and deploy again: all hosts get a new CA",
+        )
+    ca = Issued(cert.read_bytes() if cert.exists() else b"", key.read_bytes())
+    if not cert.exists() or _ca_flaw(ca.cert, left):
+        ca = _renewed(ca, cluster, key)
+        _write(cert, ca.cert)
+    _refuse_foreign(ca, cert, key)
+    return ca
+
+
+def _renewed(ca: Issued, cluster: str, key: Path) -> Issued:
+    try:
+        return authority.new_ca(cluster, ca.key)
+    except (ValueError, TypeError) as error:
+        raise InventoryProblem(
+            f"the CA's key {key} cannot be read ({error})",
+            f"restore it from a backup, or delete {key.parent} and deploy again: all hosts get a new CA",
+        ) from None
+
+
+def _refuse_foreign(ca: Issued, cert: Path, key: Path) -> None:
+    try:
+        belongs = authority.matches(authority.certificates(ca.cert)[0], ca.key)
+    except (ValueError, TypeError):
+        belongs = False
+    if not belongs:
+        raise InventoryProblem(
+            f"{key} is not the key of the CA {cert}",
+            f"restore both from a backup, or delete {cert.parent} and deploy again: all hosts get a new CA",
+        )
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Complete or not at all, and readable by its owner alone."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(path)
+
+
+# -- the user's own ------------------------------------------------------------------------------------------
+
+
+def _refuse_flawed(found: Certificates, hosts: Sequence[Host]) -> None:
+    try:
+        ca = found.ca.read_bytes()
+        if flaw := _ca_flaw(ca, 0):
+            raise InventoryProblem(f"the CA {found.ca} cannot be used: {flaw}", "name another in `certificates`")
+        for name, pair, purpose in _pairs(found, hosts):
+            _refuse_open(pair.key)
+            if flaw := authority.flaw(pair.issued, ca, purpose, 0):
+                raise InventoryProblem(
+                    f"the certificate {pair.cert} of {name} cannot be used: {flaw}",
+                    f"replace it and its key {pair.key}; the CA is {found.ca}",
+                )
+    except OSError as error:
+        raise InventoryProblem(
+            f"{error.filename}: {error.strerror}", "the key `certificates` of the inventory names this file"
+        ) from None
+
+
+def _refuse_open(key: Path) -> None:
+    if key.stat().st_mode & OTHERS:
+        raise InventoryProblem(f"others can read the key {key}", f"chmod 600 {key}")
