@@ -10,7 +10,7 @@ from pyinfra_cli.exceptions import CliError
 
 from firedrill.deploy import topology
 from firedrill.inventories import read
-from firedrill.inventories.errors import USAGE, InventoryProblem, Problem
+from firedrill.inventories.errors import USAGE, InventoryProblem, Problem, of_system
 from firedrill.inventories.read import Host
 
 # Patroni 3.2 and later adjusts smaller or inconsistent values silently; a drill would measure other timings.
@@ -35,6 +35,7 @@ def preflight() -> None:
         check_addresses(hosts)
         check_roles(hosts)
         check_timings(hosts[0].data)
+        check_secrets()
         check_reached(hosts, {topology.plain(host.name) for host in state.failed_hosts})
     except Problem as problem:
         raise Refused(str(problem)) from None
@@ -87,6 +88,14 @@ def check_timings(data: dict[str, Any]) -> None:
             f"profile {name} has loop_wait + 2 * retry_timeout = {needed}, more than its ttl {timings['ttl']}",
             "raise ttl or lower one of the others, or Patroni adjusts them silently",
         )
+
+
+def check_secrets() -> None:
+    """Ask for each secret now: a source that has none must not end the deploy halfway."""
+    try:
+        dict(topology.passwords())
+    except OSError as error:
+        raise of_system(error) from None
 
 
 def check_reached(hosts: tuple[Host, ...], failed: set[str]) -> None:

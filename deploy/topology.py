@@ -81,8 +81,7 @@ def has(role: str) -> bool:
 @functools.cache
 def passwords() -> secrets.Secrets:
     """The cluster's passwords; the first deploy creates them."""
-    shared = hosts()[0].data
-    return secrets.load(shared["secrets_file"], shared["cluster"])
+    return secrets.load(hosts()[0].data)
 
 
 def profile() -> dict[str, Any]:

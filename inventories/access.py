@@ -3,13 +3,13 @@
 One place, so that TLS, other ports or an existing cluster are one change here and none elsewhere.
 """
 
-import os
+import contextlib
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firedrill.inventories import secrets
+from firedrill.inventories import secrets, sources
 from firedrill.inventories.errors import FORBIDDEN, FULL, InventoryProblem
 from firedrill.inventories.read import Host, Inventory
 
@@ -182,29 +182,24 @@ class Access:
         return (known["user"], self._password(name, known)) if known else None
 
     def _password(self, name: str, known: dict[str, Any]) -> str:
-        if "password" in known:
-            return str(known["password"])
-        try:
-            if "password_file" in known:
-                return Path(known["password_file"]).expanduser().read_text().strip()
-            if "password_env" in known:
-                return os.environ[known["password_env"]]
-            return str(self.passwords[known["secret"]])
-        except (OSError, KeyError) as error:
+        if "secret" not in known:
+            return sources.password(f"{name} in {self.inventory.path}", known)
+        if known["secret"] not in self.passwords:
             raise InventoryProblem(
-                f"{self.inventory.path}: no password for {name} ({error})",
-                "give its credentials a password, password_file, password_env, or the name of a secret",
-            ) from None
+                f"no password for {name} in {self.inventory.path}: there is no secret {known['secret']!r}",
+                f"give its credentials one of {', '.join(sources.KINDS)}",
+            )
+        return self.passwords[known["secret"]]
 
     @property
     def secrets(self) -> set[str]:
         """Every password that is known here, so that none is ever shown."""
-        found = set(self.passwords.values())
-        for name, known in self.data["credentials"].items():
-            try:
-                found |= {self._password(name, known)} if known else set()
-            except InventoryProblem:
-                continue
+        asked = [lambda name=name: self.passwords[name] for name in self.passwords]
+        asked += [lambda name=name: (self.credential(name) or ("", ""))[1] for name in self.data["credentials"]]
+        found = set()
+        for ask in asked:
+            with contextlib.suppress(InventoryProblem):
+                found.add(ask())
         return found - {""}
 
 
@@ -214,12 +209,11 @@ def access(inventory: Inventory) -> Access:
     Nor are they where they cannot be written: what needs one then reports that there is none.
     """
     data = inventory.data
-    where = data["secrets_file"], data["cluster"]
     if data["foreign"]:
-        return Access(inventory, secrets.known(*where))
+        return Access(inventory, secrets.known(data))
     try:
-        return Access(inventory, secrets.load(*where))
+        return Access(inventory, secrets.load(data))
     except OSError as error:
         if error.errno not in (*FULL, *FORBIDDEN):
             raise
-        return Access(inventory, secrets.known(*where))
+        return Access(inventory, secrets.known(data))

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from firedrill.inventories import values
+from firedrill.inventories import secrets, sources, values
 from firedrill.inventories.errors import InventoryProblem
 
 # How similar a key must be to a known one to be taken for a typo of it (difflib's ratio): `patroni_tsl` has 0.91.
@@ -42,7 +42,7 @@ ENTRIES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # Keys whose entries are those of their default in group_data/all.py.
 LIKE_DEFAULT = ("ports", "credentials", "haproxy_backends", "units", "watchdog", "packages", "deadlines")
-CREDENTIAL = ("user", "secret", "password", "password_file", "password_env")
+CREDENTIAL = ("user", "secret", *sources.KINDS)
 
 
 def check(path: Path, host: str, data: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
@@ -57,6 +57,9 @@ def check(path: Path, host: str, data: Mapping[str, Any], defaults: Mapping[str,
         _refuse_unknown(f"{key} of {where}", data.get(key) or {}, names)
     for name, credential in data["credentials"].items():
         _refuse_unknown(f"credentials[{name!r}] of {where}", credential or {}, CREDENTIAL)
+    _refuse_unknown(f"secrets of {where}", data["secrets"], (*secrets.NAMES, secrets.ALL))
+    for name, entry in data["secrets"].items():
+        _refuse_unknown(f"secrets[{name!r}] of {where}", entry, sources.KINDS)
     for name, profile in data["profiles"].items():
         _refuse_unknown(f"profiles[{name!r}] of {where}", profile, defaults["profiles"]["default"])
     values.check_profile(where, data)

@@ -1,56 +1,119 @@
-"""Passwords: random, generated once, kept in a file of mode 0600 outside git."""
+"""The cluster's passwords: random and kept in a file of mode 0600 outside git, or where the inventory's `secrets` say.
 
+A source outside is asked when its password is needed, not before.
+"""
+
+import contextlib
 import fcntl
 import json
-import os
 import secrets as random
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from firedrill.inventories import private, sources
+from firedrill.inventories.errors import InventoryProblem, Problem
 
 NAMES = (
     "superuser", "replication", "rewind", "weather", "firedrill", "patroni_rest",
     "etcd_root", "etcd_patroni", "etcd_firedrill", "haproxy_stats",
 )  # fmt: skip
+# In `secrets` of an inventory: the source of all secrets that are not named there.
+ALL = "*"
 
 
-class Secrets(dict):
+class Secrets(Mapping[str, str]):
     """Passwords by name. The repr shows only the names."""
+
+    def __init__(self, *known: Any, **more: Any) -> None:
+        self._known: dict[str, Any] = dict(*known, **more)
+
+    def __getitem__(self, name: str) -> str:
+        """The password. Raises InventoryProblem if its source does not have it."""
+        found = self._known[name]
+        if isinstance(found, str):
+            return found
+        password = sources.password(f"the secret {name}", found)
+        if not password.isascii():
+            raise InventoryProblem(f"the secret {name} has other characters than ASCII", "change the password")
+        return password
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
     def __repr__(self) -> str:
         return f"Secrets({', '.join(self)})"
 
 
-def load(path: str | Path, cluster: str) -> Secrets:
-    """The passwords of a cluster. Missing ones are generated and written first; reading needs no write.
+def load(data: Mapping[str, Any]) -> Secrets:
+    """The passwords of a cluster, from its group data. Missing ones are generated and written first.
 
-    Raises OSError.
+    Raises Problem and OSError.
     """
-    path = Path(path).expanduser()
-    found = known(path, cluster)
-    if all(name in found for name in NAMES):
-        return found
+    path, elsewhere = _path(data), _elsewhere(data)
+    found = _read(path).get(data["cluster"], {})
+    if any(name not in found for name in NAMES if name not in elsewhere):
+        with locked(path):
+            content = _read(path)
+            found = content.setdefault(data["cluster"], {})
+            found |= {name: random.token_urlsafe(18) for name in NAMES if name not in found | elsewhere}
+            private.write(path, json.dumps(content, indent=1))
+    return Secrets(found | elsewhere)
+
+
+def known(data: Mapping[str, Any]) -> Secrets:
+    """The existing passwords of a cluster, from its group data; none is generated."""
+    return Secrets(_read(_path(data)).get(data["cluster"], {}) | _elsewhere(data))
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a secrets file, whose folder is made. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open(path.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        content = json.loads(path.read_text()) if path.exists() else {}
-        mine = content.setdefault(cluster, {})
-        missing = [name for name in NAMES if name not in mine]
-        if missing:
-            mine.update({name: random.token_urlsafe(18) for name in missing})
-            _write(path, content)
-    return Secrets(mine)
+        yield
 
 
-def known(path: str | Path, cluster: str) -> Secrets:
-    """The existing passwords of a cluster; none is generated."""
-    path = Path(path).expanduser()
-    return Secrets(json.loads(path.read_text()).get(cluster, {}) if path.exists() else {})
+def _path(data: Mapping[str, Any]) -> Path:
+    return Path(data["secrets_file"]).expanduser()
 
 
-def _write(path: Path, content: dict) -> None:
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
+def _elsewhere(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The sources outside the secrets file, by name of the secret."""
+    given = data["secrets"]
+    names = NAMES if ALL in given else tuple(given)
+    return {name: _filled(given[name if name in given else ALL], name=name, cluster=data["cluster"]) for name in names}
+
+
+def _filled(entry: Mapping[str, Any], **values: str) -> dict[str, Any]:
+    def fill(text: str) -> str:
+        for name, value in values.items():
+            text = text.replace(f"{{{name}}}", value)
+        return text
+
+    return {kind: fill(value) if isinstance(value, str) else [*map(fill, value)] for kind, value in entry.items()}
+
+
+def _read(path: Path) -> dict[str, dict[str, str]]:
+    """The content of a secrets file by cluster; empty if there is none. Raises Problem."""
+    try:
+        content = json.loads(private.read(path))
+    except FileNotFoundError:
+        return {}
+    except json.JSONDecodeError as error:
+        raise _damaged(path, f"is not valid JSON: {error.msg} in line {error.lineno}") from None
+    if not (isinstance(content, dict) and all(map(_is_section, content.values()))):
+        raise _damaged(path, "does not hold names and passwords by cluster")
+    return content
+
+
+def _is_section(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(password, str) for password in value.values())
+
+
+def _damaged(path: Path, how: str) -> Problem:
+    return Problem(f"{path} {how}", "restore it from a copy: it holds the passwords of your clusters")

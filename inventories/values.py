@@ -88,6 +88,17 @@ SIGNED = Kind(SCALAR.name, lambda value: SCALAR.holds(value) or _number(value, -
 ADDRESSED = _matching("an address or a DNS name", ADDRESS)
 CLUSTER = _matching("letters, digits, dots, dashes and underscores", NAME)
 ENTRIES = _or_none(_dict(TEXT))
+COMMAND = Kind(
+    'a list of a program and its arguments, such as ["pass", "show", "db/firedrill"]',
+    lambda value: isinstance(value, list | tuple) and all(map(_text, value)) and bool(value and value[0]),
+)
+SOURCE = Kind(
+    f"a dictionary of texts; a `password_command` is {COMMAND.name}",
+    lambda value: (
+        isinstance(value, Mapping)
+        and all((COMMAND if key == "password_command" else TEXT).holds(value[key]) for key in value)
+    ),
+)
 
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(("ssh_user", "patroni_namespace", "secrets_file", "database", "postgres_data", "read_lag"), TEXT),
@@ -107,7 +118,8 @@ KINDS: dict[str, Kind] = {
     "ports": _dict(PORT),
     "units": _dict(_matching("the name of a systemd unit", UNIT)),
     "haproxy_backends": _dict(TEXT),
-    "credentials": _dict(ENTRIES),
+    "credentials": _dict(_or_none(SOURCE)),
+    "secrets": _dict(SOURCE),
     "sql_options": _dict(SIGNED),
     "postgres_parameters": _dict(SIGNED),
     "timings": _dict(SCALAR),

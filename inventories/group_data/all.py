@@ -18,6 +18,9 @@ cluster = "firedrill"
 patroni_namespace = "/service/"
 # In its folder are the ledger of active faults and other state of the controller, too.
 secrets_file = (_environ.get("XDG_STATE_HOME") or "~/.local/state") + "/firedrill/secrets.json"
+# Secrets that are kept elsewhere: a source by name of the secret, or "*" for all others. {name} and {cluster} are
+# filled in: {"*": {"password_command": ["pass", "show", "{cluster}/{name}"]}}.
+secrets: dict[str, dict[str, object]] = {}
 
 ports = {
     "etcd": 2379,
@@ -36,7 +39,8 @@ ports = {
 foreign = False
 database = "weather"
 sql_options: dict[str, str] = {}
-# A password is a `secret` in the secrets file, a `password`, or the content of `password_file` or `password_env`.
+# A password is a `secret`, a `password`, the content of `password_file` or `password_env`, or the first line that
+# `password_command` prints: ["pass", "show", "db/firedrill"].
 credentials = {
     "sql": {"user": "firedrill", "secret": "firedrill"},
     "patroni_rest": {"user": "patroni", "secret": "patroni_rest"},

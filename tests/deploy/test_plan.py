@@ -99,9 +99,13 @@ def test_names_are_sentences(plan):
         assert " " in step["name"] and "|" not in step["name"] and not step["args"], step
 
 
+def known_of(secrets_file) -> secrets.Secrets:
+    return secrets.known({"secrets_file": str(secrets_file), "cluster": "firedrill", "secrets": {}})
+
+
 def test_no_password_is_shown(answer, plan, secrets_file):
     shown = answer.stdout + answer.stderr
-    known = secrets.load(secrets_file, "firedrill")
+    known = known_of(secrets_file)
     assert plan and known
     for name, password in known.items():
         assert password not in shown, name
@@ -112,7 +116,7 @@ def test_no_password_is_shown_with_all_commands(pyinfra, secrets_file):
     done = pyinfra("-y", "-vvv", "--debug", *data, "--fail-percent", "100", "inventories/fake.py", ENTRY)
     shown = done.stdout + done.stderr
     assert "base64 -d | tar" in shown
-    for name, password in secrets.load(secrets_file, "firedrill").items():
+    for name, password in known_of(secrets_file).items():
         assert password not in shown, name
 
 
@@ -177,3 +181,11 @@ def test_a_bad_inventory_is_refused_in_one_line(pyinfra, case, tmp_path):
     assert "Traceback" not in done.stderr
     assert len(said) == 1 and re.search(wanted, said[0]), done.stderr
     assert not (tmp_path / "secrets.json").exists()
+
+
+def test_a_secret_without_its_source_ends_the_deploy_before_any_change(pyinfra, secrets_file):
+    source = 'secrets={"superuser": {"password_command": ["/no/such/pass", "show", "x"]}}'
+    done = pyinfra("--dry", "--data", f"secrets_file={secrets_file}", "--data", source, "inventories/fake.py", ENTRY)
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("deploy: no password for the secret superuser (/no/such/pass cannot be run"), done.stderr

@@ -76,6 +76,7 @@ def foreign(tmp_path_factory, lab_up):
     """The inventory file of a cluster that this project did not provision, in a folder without our group data."""
     folder = tmp_path_factory.mktemp("foreign")
     (folder / "rest.password").write_text(f"rest-pw-{TOKEN}\n")
+    (folder / "rest.password").chmod(0o600)
     file = folder / "theirs.py"
     words = {"name": NAME, "subnet": SUBNET, "token": TOKEN, "folder": folder, "secrets": folder / "secrets.json"}
     file.write_text(INVENTORY.format(**words))

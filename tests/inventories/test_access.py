@@ -1,14 +1,11 @@
 """Addresses and passwords come from one place, and passwords are never shown."""
 
-import json
-import stat
 from dataclasses import replace
 
 import pytest
 
 from firedrill.cluster import names
 from firedrill.faults import processes
-from firedrill.inventories import secrets
 from firedrill.inventories.access import access
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.read import Inventory, read
@@ -17,23 +14,6 @@ from firedrill.inventories.read import Inventory, read
 def with_secrets(inventory: Inventory, file) -> Inventory:
     hosts = tuple(replace(host, data=host.data | {"secrets_file": str(file)}) for host in inventory.hosts)
     return replace(inventory, hosts=hosts)
-
-
-def test_passwords_are_generated_once_in_a_file_of_mode_0600(tmp_path):
-    file = tmp_path / "deep/secrets.json"
-    first = secrets.load(file, "one")
-    assert secrets.load(file, "one") == first
-    assert secrets.load(file, "two")["superuser"] != first["superuser"]
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert set(json.loads(file.read_text())) == {"one", "two"}
-
-
-def test_a_name_added_later_gets_a_password_and_the_rest_keep_theirs(tmp_path):
-    file = tmp_path / "secrets.json"
-    file.write_text(json.dumps({"one": {"superuser": "old"}}))
-    loaded = secrets.load(file, "one")
-    assert loaded["superuser"] == "old"
-    assert set(loaded) == set(secrets.NAMES)
 
 
 def test_access_shows_no_password(tmp_path):

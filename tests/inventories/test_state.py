@@ -28,9 +28,10 @@ def raising(error):
 
 def test_known_passwords_are_read_without_a_write(tmp_path, monkeypatch):
     file = tmp_path / "state" / "secrets.json"
-    first = secrets.load(file, "c")
+    data = {"secrets_file": str(file), "cluster": "c", "secrets": {}}
+    first = secrets.load(data)
     monkeypatch.setattr(secrets.fcntl, "flock", raising(READ_ONLY))
-    assert secrets.load(file, "c") == first
+    assert secrets.load(data) == first
 
 
 @pytest.mark.parametrize("error", [FULL, READ_ONLY], ids=["full", "read-only"])
