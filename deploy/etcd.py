@@ -16,16 +16,16 @@ def etcd() -> None:
             HostFile("/etc/default/etcd", topology.render("etcd.env.j2")),
             HostFile("/etc/systemd/system/etcd.service.d/firedrill.conf", topology.render("etcd.service.conf.j2")),
         ],
+        units=["etcd"],
     )
     # A first start waits for the other members, so all start at the same time. Later restarts go one by one (each
     # ends when the member is back): a changed setting must not cost the quorum.
-    started = services.running(name="Start etcd", unit="etcd")
-    services.running(
+    services.running(name="Start etcd", unit="etcd", verb=services.AT_START)
+    services.applied(
         name="Restart etcd member by member where its configuration changed",
         unit="etcd",
         changed=[configured],
         verb="restart",
-        _if=started.did_not_change,
         _serial=True,
     )
     waits.until(

@@ -15,6 +15,7 @@ def haproxy() -> None:
     configured = files.write(
         name="Write the HAProxy configuration",
         files=[HostFile("/etc/haproxy/haproxy.cfg", topology.render("haproxy.cfg.j2"))],
+        units=["haproxy"],
     )
     services.running(name="Start HAProxy", unit="haproxy", changed=[configured])
     if topology.data().get("vip"):
@@ -30,6 +31,7 @@ def _keepalived() -> None:
             HostFile("/etc/keepalived/keepalived.conf", topology.render("keepalived.conf.j2", interface=interface)),
             HostFile("/etc/keepalived/check-haproxy", topology.render("check-haproxy.sh.j2"), mode=0o755),
         ],
+        units=["keepalived"],
     )
     services.running(name="Start keepalived", unit="keepalived", changed=[configured])
 

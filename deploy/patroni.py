@@ -31,6 +31,7 @@ def patroni() -> None:
             HostFile(CONFIG, _config(), mode=0o640, group="postgres"),
             HostFile(UNIT, topology.render("patroni.service.conf.j2")),
         ],
+        units=["patroni"],
     )
     services.running(name="Start Patroni", unit="patroni", changed=[configured])
 

@@ -15,11 +15,12 @@ def weather() -> None:
     """Install the app and start it. It answers requests while its database is not available."""
     if not topology.has("app"):
         return
-    app = files.write(name="Write the weather app and its configuration", files=_app_files())
+    app = files.write(name="Write the weather app and its configuration", files=_app_files(), units=["weather"])
     services.running(name="Start the weather app", unit="weather", changed=[app], verb="restart")
     front = files.write(
         name="Write the nginx configuration",
         files=[HostFile("/etc/nginx/nginx.conf", topology.render("nginx.conf.j2"))],
+        units=["nginx"],
     )
     services.running(name="Start nginx", unit="nginx", changed=[front])
 

@@ -3,19 +3,28 @@
 pyinfra's files.template needs about four round trips per file, and a new file is world-readable until its mode is
 set. Here the content comes over stdin (no password in a command line), and tar creates each file with its final mode
 and owner.
+
+A deploy may be killed at any moment. So each file is created under another name and renamed once all have arrived,
+and a mark in /run lists the units that have not taken up their changed files. services.running removes it; the next
+deploy finds it.
 """
 
 import base64
 import hashlib
 import io
+import shlex
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pyinfra import host
 from pyinfra.api import FactBase, QuoteString, StringCommand, operation
+from pyinfra.api.operation import OperationMeta
 
-# What reloads a changed file, by folder.
-RELOAD = {"/etc/systemd/": "systemctl daemon-reload", "/etc/sysusers.d/": "systemd-sysusers"}
+UNAPPLIED = "/run/firedrill/unapplied"
+NEW = ".firedrill-new"
+UNITS = "/etc/systemd/"
+USERS = "/etc/sysusers.d/"
 
 
 @dataclass(frozen=True)
@@ -62,23 +71,41 @@ def archive(files: list[HostFile]) -> str:
     return base64.b64encode(packed.getvalue()).decode()
 
 
+def write(name: str, files: list[HostFile], units: Sequence[str] = ()) -> OperationMeta:
+    """Give files the wanted content, mode and owner. `units`: the units that must take up a change."""
+    written = _written(name=name, files=files, units=units)
+    written.units = tuple(units)
+    return written
+
+
 @operation()
-def write(files: list[HostFile]):
+def _written(files: list[HostFile], units: Sequence[str]):
     """
     Give files the wanted content, mode and owner. Missing folders are created.
 
     + files: the files; those that are up to date are not changed
+    + units: the units that must take up a change
     """
     found = host.get_fact(FileStates, paths=[file.path for file in files])
     wrong = [file for file in files if found.get(file.path) != file.state]
     if not wrong:
         host.noop("all files are up to date")
         return
-    # --touch: otherwise the mtime would be 1970, which misleads searches for recent changes.
-    yield StringCommand(
-        "base64 -d | tar --extract --gzip --touch --same-owner -C /",
-        _stdin=archive(wrong),
-    )
-    for folder, command in RELOAD.items():
-        if any(file.path.startswith(folder) for file in wrong):
-            yield StringCommand(command)
+    yield StringCommand(replace([file.path for file in wrong], units), _stdin=archive(wrong))
+
+
+def replace(paths: list[str], units: Sequence[str]) -> str:
+    """The shell command that replaces files by those of an archive on its standard input: all of them, or none."""
+    new = [shlex.quote(path + NEW) for path in paths]
+    marks = shlex.join(f"{UNAPPLIED}/{unit}" for unit in units)
+    users = [name for name, path in zip(new, paths, strict=True) if path.startswith(USERS)]
+    steps = [
+        # --touch: otherwise the mtime would be 1970, which misleads searches for recent changes.
+        f"base64 -d | tar --extract --gzip --touch --same-owner --transform='s/$/{NEW}/' -C /",
+        f"systemd-sysusers {' '.join(users)}" if users else "",
+        f"mkdir -p {UNAPPLIED} && touch {marks}" if units else "",
+        *(f"mv -fT {name} {shlex.quote(path)}" for name, path in zip(new, paths, strict=True)),
+    ]
+    done = " && ".join(step for step in steps if step)
+    reload = "; systemctl daemon-reload" if any(path.startswith(UNITS) for path in paths) else ""
+    return f"{{ {done}; }} || {{ rm -f {' '.join(new)}; exit 1; }}{reload}"

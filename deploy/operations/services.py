@@ -1,4 +1,8 @@
-"""Keep a systemd unit enabled and running, and apply a changed configuration: one fact and few commands."""
+"""Keep a systemd unit enabled and running, and apply a changed configuration: one fact and few commands.
+
+Whether a unit has taken up its changed files is read from the host (files.UNAPPLIED), not remembered by this process:
+a deploy that was killed in between is continued by the next one.
+"""
 
 from collections.abc import Sequence
 
@@ -6,22 +10,23 @@ from pyinfra import host, state
 from pyinfra.api import FactBase, StringCommand, operation
 from pyinfra.api.operation import OperationMeta
 
+from firedrill.deploy.operations.files import UNAPPLIED
+
+RUNNING = ("active", "activating", "reloading")
+AT_START = ""
+
 
 class UnitState(FactBase[dict[str, str]]):
-    """ActiveState, UnitFileState and NeedDaemonReload of a unit."""
+    """ActiveState, UnitFileState and NeedDaemonReload of a unit; Unapplied if it has not taken up changed files."""
 
     default = dict
 
     def command(self, unit: str) -> str:
-        return f"systemctl show --property ActiveState,UnitFileState,NeedDaemonReload {unit}"
+        show = f"systemctl show --property ActiveState,UnitFileState,NeedDaemonReload {unit}"
+        return f"{show}; if [ -e {UNAPPLIED}/{unit} ]; then echo Unapplied=yes; fi"
 
     def process(self, output: list[str]) -> dict[str, str]:
         return dict(line.split("=", 1) for line in output if "=" in line)
-
-
-def _changed(operations: Sequence[OperationMeta]) -> bool:
-    # Nothing has changed yet during planning.
-    return state.is_executing and any(one.did_change() for one in operations)
 
 
 @operation()
@@ -30,8 +35,8 @@ def running(unit: str, changed: Sequence[OperationMeta] = (), verb: str = "reloa
     Enable a unit at boot and start it. If it runs and its configuration changed, reload it.
 
     + unit: the unit's name
-    + changed: operations whose change requires `verb` on a running unit
-    + verb: reload or restart
+    + changed: operations (files.write) whose change requires `verb` on a running unit
+    + verb: reload or restart; AT_START leaves the change to a later `applied`
     """
     found = host.get_fact(UnitState, unit=unit)
     if found.get("NeedDaemonReload") == "yes":
@@ -39,7 +44,34 @@ def running(unit: str, changed: Sequence[OperationMeta] = (), verb: str = "reloa
     if found.get("UnitFileState") != "enabled":
         yield StringCommand(f"systemctl enable --quiet {unit}")
     # systemd refuses to start a unit that failed too often; a deploy is a new attempt.
-    if found.get("ActiveState") not in ("active", "activating", "reloading"):
-        yield StringCommand(f"systemctl reset-failed {unit} 2>/dev/null; systemctl start {unit}")
-    elif _changed(changed):
-        yield StringCommand(f"systemctl {verb} {unit}")
+    if found.get("ActiveState") not in RUNNING:
+        yield _noted(unit, f"systemctl reset-failed {unit} 2>/dev/null; systemctl start {unit}")
+    elif verb and _unapplied(unit, found, changed):
+        yield _noted(unit, f"systemctl {verb} {unit}")
+
+
+@operation()
+def applied(unit: str, changed: Sequence[OperationMeta], verb: str):
+    """
+    Reload or restart a unit that runs with an older configuration.
+
+    + unit: the unit's name
+    + changed: operations (files.write) whose change requires `verb`
+    + verb: reload or restart
+    """
+    found = host.get_fact(UnitState, unit=unit)
+    if found.get("ActiveState") in RUNNING and _unapplied(unit, found, changed):
+        yield _noted(unit, f"systemctl {verb} {unit}")
+    else:
+        host.noop(f"{unit} runs with its current configuration")
+
+
+def _noted(unit: str, command: str) -> StringCommand:
+    return StringCommand(f"{command} && rm -f {UNAPPLIED}/{unit}")
+
+
+def _unapplied(unit: str, found: dict[str, str], changed: Sequence[OperationMeta]) -> bool:
+    """Whether the unit has not taken up its files; in a plan also whether they are about to change."""
+    if undeclared := [one for one in changed if unit not in one.units]:
+        raise ValueError(f"files.write without units=[{unit!r}], but {unit} depends on it: {undeclared}")
+    return found.get("Unapplied") == "yes" or (not state.is_executing and any(one.will_change for one in changed))

@@ -16,16 +16,14 @@ import json, sys
 import firedrill.deploy.operations.files as files
 from pyinfra_cli.main import main
 found = {}
-plain = files.write._inner
-def write(files):
+plain = files.write
+def write(name, files, units=()):
     from pyinfra import host
     for file in files:
         mine = found.setdefault(host.name.removeprefix("@fake/"), {})
         mine[file.path] = [file.content, file.mode, file.user, file.group]
-    yield from plain(files)
-from pyinfra.api import operation
-write.__module__ = "files"
-files.write = operation()(write)
+    return plain(name, files, units)
+files.write = write
 sys.argv = ["pyinfra", "--dry", *sys.argv[1:], "deploy/cluster.py"]
 try:
     main()
