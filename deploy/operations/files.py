@@ -71,11 +71,24 @@ def archive(files: list[HostFile]) -> str:
     return base64.b64encode(packed.getvalue()).decode()
 
 
-def write(name: str, files: list[HostFile], units: Sequence[str] = ()) -> OperationMeta:
+@dataclass(frozen=True)
+class Written:
+    """An operation that writes files, and the units that must take up a change of them."""
+
+    operation: OperationMeta
+    units: tuple[str, ...]
+
+    @property
+    def will_change(self) -> bool:
+        return bool(self.operation.will_change)
+
+    def did_change(self) -> bool:
+        return bool(self.operation.did_change())
+
+
+def write(name: str, files: list[HostFile], units: Sequence[str] = ()) -> Written:
     """Give files the wanted content, mode and owner. `units`: the units that must take up a change."""
-    written = _written(name=name, files=files, units=units)
-    written.units = tuple(units)
-    return written
+    return Written(_written(name=name, files=files, units=units), tuple(units))
 
 
 @operation()

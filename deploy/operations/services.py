@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 from pyinfra import host, state
 from pyinfra.api import FactBase, StringCommand, operation
-from pyinfra.api.operation import OperationMeta
 
-from firedrill.deploy.operations.files import UNAPPLIED
+from firedrill.deploy.operations.files import UNAPPLIED, Written
 
 RUNNING = ("active", "activating", "reloading")
 AT_START = ""
@@ -30,7 +29,7 @@ class UnitState(FactBase[dict[str, str]]):
 
 
 @operation()
-def running(unit: str, changed: Sequence[OperationMeta] = (), verb: str = "reload"):
+def running(unit: str, changed: Sequence[Written] = (), verb: str = "reload"):
     """
     Enable a unit at boot and start it. If it runs and its configuration changed, reload it.
 
@@ -51,7 +50,7 @@ def running(unit: str, changed: Sequence[OperationMeta] = (), verb: str = "reloa
 
 
 @operation()
-def applied(unit: str, changed: Sequence[OperationMeta], verb: str):
+def applied(unit: str, changed: Sequence[Written], verb: str):
     """
     Reload or restart a unit that runs with an older configuration.
 
@@ -70,7 +69,7 @@ def _noted(unit: str, command: str) -> StringCommand:
     return StringCommand(f"{command} && rm -f {UNAPPLIED}/{unit}")
 
 
-def _unapplied(unit: str, found: dict[str, str], changed: Sequence[OperationMeta]) -> bool:
+def _unapplied(unit: str, found: dict[str, str], changed: Sequence[Written]) -> bool:
     """Whether the unit has not taken up its files; in a plan also whether they are about to change."""
     if undeclared := [one for one in changed if unit not in one.units]:
         raise ValueError(f"files.write without units=[{unit!r}], but {unit} depends on it: {undeclared}")
