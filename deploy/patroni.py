@@ -84,7 +84,7 @@ def _config() -> str:
     return topology.render(
         "patroni.yml.j2",
         dynamic=dynamic(topology.profile()),
-        networks=topology.client_networks(),
+        logins=topology.logins(),
         passwords=topology.passwords(),
     )
 

@@ -16,6 +16,7 @@ from pyinfra import host, inventory
 
 from firedrill import package
 from firedrill.inventories import secrets
+from firedrill.inventories.access import DATABASE, PROBE_USER
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.read import ROLES, Host, defaults, with_defaults
 
@@ -94,16 +95,16 @@ def front() -> str:
     return data().get("vip") or ",".join(one.address for one in members("proxy"))
 
 
-def client_networks() -> list[str]:
-    """The networks that may log in to PostgreSQL: hosts, controller, and `client_networks`."""
-    shared = hosts()[0].data
-    networks = {str(ipaddress.ip_network(network)) for network in shared["client_networks"]}
-    if lab := shared.get("lab"):
-        return sorted(networks | {str(ipaddress.ip_interface(lab["address"]).network)})
-    networks |= {str(ipaddress.ip_network(one.address)) for one in hosts()}
-    if address := controller():
-        networks.add(str(ipaddress.ip_network(address)))
-    return sorted(networks)
+def logins() -> list[tuple[str, str]]:
+    """Who may log in to PostgreSQL from where: the app through the proxies, the probes from this machine, too.
+
+    (users, network); both users from the networks in `client_networks`.
+    """
+    given = hosts()[0].data["client_networks"]
+    both = {str(ipaddress.ip_network(one)) for one in (*given, *(proxy.address for proxy in members("proxy")))}
+    probes = {str(ipaddress.ip_network(address)) for address in [controller()] if address} - both
+    users = f"{DATABASE},{PROBE_USER}"
+    return [*((users, network) for network in sorted(both)), *((PROBE_USER, network) for network in sorted(probes))]
 
 
 @functools.cache

@@ -1,5 +1,6 @@
 """The weather app: gunicorn under its own user behind nginx. It starts before its database exists."""
 
+import re
 from pathlib import Path
 
 from firedrill import package
@@ -38,10 +39,15 @@ def serving() -> None:
     )
 
 
+def quoted(text: str) -> str:
+    """The text inside double quotes of an EnvironmentFile of systemd."""
+    return re.sub(r'([\\"`$])', r"\\\1", text)
+
+
 def _app_files() -> list[HostFile]:
     source = package.file("weather")
     code = [HostFile(str(HOME / "weather" / name), (source / name).read_text()) for name in CODE]
-    secret = topology.render("weather.env.j2", front=topology.front(), password=topology.passwords()["weather"])
+    secret = topology.render("weather.env.j2", front=topology.front(), password=quoted(topology.passwords()["weather"]))
     return [
         *code,
         HostFile("/etc/weather/gunicorn.conf.py", topology.render("gunicorn.conf.py.j2")),

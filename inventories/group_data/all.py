@@ -125,7 +125,7 @@ chaosblade_folder = "/opt/chaosblade"
 chaosblade_archive = ""
 chaosblade_sha256 = ""
 
-# Networks that may log in to PostgreSQL, in addition to the addresses of the hosts and the controller.
+# Networks that may log in to PostgreSQL, in addition to the proxies and the controller.
 client_networks: list[str] = []
 
 # Seconds that a power command (`power`) may take to act after it has returned. Clouds and BMCs only accept it.

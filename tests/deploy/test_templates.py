@@ -70,7 +70,15 @@ def test_patroni_settings(files):
     assert dynamic["postgresql"]["parameters"]["wal_sender_timeout"] == "5s"
     assert "scope: firedrill\nnamespace: /service/\nname: db1\n" in text
     assert "host replication replicator 192.0.2.22/32 scram-sha-256" in text
-    assert "host weather weather,firedrill 192.0.2.41/32 scram-sha-256" in text
+
+
+def test_only_proxies_and_this_machine_log_in(files):
+    """Each user only from where it is used: the app connects through a proxy; no other host is trusted."""
+    rules = [
+        line.split() for line in content(files, "db1", "/etc/patroni/config.yml").splitlines() if " weather " in line
+    ]
+    assert [rule[3:5] for rule in rules[:2]] == [["weather,firedrill", f"192.0.2.{last}/32"] for last in (31, 32)]
+    assert all(rule[3] == "firedrill" and rule[4].endswith("/32") for rule in rules[2:]) and len(rules) <= 3
 
 
 def test_haproxy_asks_patroni_and_names_servers_as_the_inventory_does(files):
