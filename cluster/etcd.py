@@ -21,7 +21,8 @@ with warnings.catch_warnings():
 import grpc  # noqa: E402
 from etcd3.exceptions import Etcd3Exception  # noqa: E402
 
-from firedrill.inventories.access import Access  # noqa: E402
+from firedrill.cluster import tls_errors  # noqa: E402
+from firedrill.inventories.endpoint import Endpoint  # noqa: E402
 
 # What a client may see while members fail; any other exception is a defect of ours.
 ERRORS = (Etcd3Exception, grpc.RpcError, grpc.FutureCancelledError)
@@ -30,23 +31,37 @@ Client: TypeAlias = etcd3.Etcd3Client
 Member: TypeAlias = etcd3.Member
 
 
-def cause(error: Exception) -> str:
-    """Why a call failed, in etcd's or gRPC's words."""
-    details = error.details() if isinstance(error, grpc.Call) else str(error)
-    return f"{type(error).__name__}: {details}" if details else type(error).__name__
+def cause(error: Exception, endpoint: Endpoint) -> str:
+    """Why a call to a member failed: what does not fit about TLS, or etcd's or gRPC's words."""
+    call = error if isinstance(error, grpc.Call) else error.__context__  # the client replaces gRPC's errors
+    details = (call.details() if isinstance(call, grpc.Call) else str(error)) or ""
+    if found := tls_errors.explained(details, endpoint):
+        return found
+    own = details if call is error else str(error)
+    return f"{type(error).__name__}: {own}" if own else type(error).__name__
 
 
 @contextmanager
-def client(endpoint: tuple[str, int], access: Access, seconds: float = DEADLINE_S) -> Iterator[Client]:
-    """A client of one member, whose calls take at most `seconds`."""
-    address, port = endpoint
-    opened = etcd3.client(host=address, port=port, timeout=seconds, **access.etcd_options)
+def client(endpoint: Endpoint, seconds: float = DEADLINE_S) -> Iterator[Client]:
+    """A client of one member, whose calls take at most `seconds`. Raises InventoryProblem for unusable files."""
+    opened = etcd3.client(host=endpoint.address, port=endpoint.port, timeout=seconds, **_options(endpoint))
     # The token is sent with every call as metadata; gRPC refuses it as call credentials on a channel without TLS.
     opened.call_credentials = None
     try:
         yield opened
     finally:
         opened.close()
+
+
+def _options(endpoint: Endpoint) -> dict[str, str]:
+    """The client's names for the files and the credentials."""
+    found: dict[str, str | None] = {}
+    if tls := endpoint.tls:
+        tls.context()  # it reads the same files: what is wrong with one is reported by name
+        found |= {"ca_cert": tls.ca_file, "cert_cert": tls.cert, "cert_key": tls.key}
+    if endpoint.auth:
+        found |= {"user": endpoint.auth[0], "password": endpoint.auth[1]}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,28 @@ One place, so that TLS, other ports or an existing cluster are one change here a
 """
 
 import contextlib
-import ssl
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from firedrill.inventories import secrets, sources
+from firedrill.inventories import certificates, secrets, sources
+from firedrill.inventories.endpoint import Endpoint, SqlArguments, Tls, url
 from firedrill.inventories.errors import FORBIDDEN, FULL, InventoryProblem
 from firedrill.inventories.read import Host, Inventory
 
 DATABASE = "weather"
 PROBE_USER = "firedrill"
+# The clients that show a certificate; what the others connect to asks for a password instead.
+MUTUAL = ("etcd_tls", "patroni_tls")
+# libpq's files, by their names in other clients. By itself libpq takes any certificate, or plain text.
+SQL_FILES = {"sslrootcert": "ca", "sslcert": "cert", "sslkey": "key"}
+VERIFY = ("verify-full", "verify-ca")
+PLAIN_SQL = {"sslmode": "disable", "gssencmode": "disable"}
+VERIFIED_SQL = {"sslmode": "verify-full", "gssencmode": "disable"}
+# What a cluster that Firedrill deploys with TLS asks for, and one without does not.
+WITH_TLS = {
+    "etcd": {"user": PROBE_USER, "secret": "etcd_firedrill"},
+    "haproxy_stats": {"user": PROBE_USER, "secret": "haproxy_stats"},
+}
 # Patroni's own, for what its dynamic configuration does not set.
 PATRONI_DEFAULTS = {
     "ttl": 30,
@@ -86,13 +97,39 @@ class Access:
         return ",".join(host.address for host in hosts)
 
     @property
-    def http_urls(self) -> list[str]:
-        """The base URLs of the weather API; each connection of a user takes any of them."""
-        return [f"http://{address}:{self.ports['http']}" for address in self.front.split(",")]
+    def http(self) -> list[Endpoint]:
+        """The weather API for users; each connection of a user takes any of them."""
+        return [self._endpoint("http_tls", address, self.ports["http"]) for address in self.front.split(",")]
 
-    def haproxy_csv_url(self, host: Host) -> str:
-        """The statistics of one proxy."""
-        return f"http://{host.address}:{host.data['ports']['haproxy_stats']}{host.data['haproxy_stats_path']}"
+    def app(self, host: Host) -> Endpoint:
+        """The weather app on one of its hosts, not through the proxy."""
+        return self._endpoint("http_tls", host.address, host.data["ports"]["weather"])
+
+    def haproxy_stats(self, host: Host) -> Endpoint:
+        """The statistics of one proxy, as CSV."""
+        port, path = host.data["ports"]["haproxy_stats"], host.data["haproxy_stats_path"]
+        return self._endpoint("haproxy_stats_tls", host.address, port, path, self.credential("haproxy_stats"))
+
+    def _endpoint(
+        self, key: str, address: str, port: int, path: str = "", auth: tuple[str, str] | None = None
+    ) -> Endpoint:
+        tls = self._tls(key)
+        return Endpoint(url("https" if tls else "http", address, port, path), tls, auth)
+
+    def _tls(self, key: str) -> Tls | None:
+        """How one kind of client verifies its servers, by the inventory's key; None for plain text."""
+        given = self.data[key]
+        if given is not None:
+            return Tls.of(f"`{key}` in {self.inventory.path}", given)
+        return self._own_tls(shows_certificate=key in MUTUAL)
+
+    def _own_tls(self, *, shows_certificate: bool) -> Tls | None:
+        """As the cluster was deployed; None for plain text, and for an existing cluster."""
+        if self.foreign or not self.data["tls"]:
+            return None
+        known = certificates.known(self.inventory.hosts, self.data)
+        source, pair = f"the certificates of {self.data['cluster']}", known.controller
+        return Tls(source, str(known.ca), *((str(pair.cert), str(pair.key)) if shows_certificate else ()))
 
     # -- SQL ---------------------------------------------------------------------------------------------
 
@@ -119,9 +156,9 @@ class Access:
         # In random order: a dead host at the head of the list would delay every new connection.
         return self._sql(self.front, ports) | {"load_balance_hosts": "random"}
 
-    def _sql(self, address: str, port: int | str) -> dict[str, Any]:
+    def _sql(self, address: str, port: int | str) -> SqlArguments:
         user, password = self.credential("sql") or (PROBE_USER, "")
-        return {
+        arguments = {
             "host": address,
             "port": port,
             "dbname": self.data["database"],
@@ -129,24 +166,34 @@ class Access:
             "password": password,
             "connect_timeout": 2,
             "application_name": PROBE_USER,
-        } | self.data["sql_options"]
+        }
+        return SqlArguments(arguments | self._sql_options())
+
+    def _sql_options(self) -> dict[str, Any]:
+        """The inventory's options for libpq, and its options for TLS: verified, or plain text."""
+        given = dict(self.data["sql_options"])
+        if given.keys() & SQL_FILES.keys() or given.get("sslmode") in VERIFY:
+            files = {SQL_FILES[name]: str(given.pop(name)) for name in SQL_FILES if name in given}
+            tls: Tls | None = Tls.of(f"`sql_options` in {self.inventory.path}", files)
+        else:
+            tls = self._own_tls(shows_certificate=False)
+        if tls is None:
+            return PLAIN_SQL | given
+        tls.context()
+        pair = {"sslcert": tls.cert, "sslkey": tls.key} if tls.cert else {}
+        return VERIFIED_SQL | {"sslrootcert": tls.ca_file} | pair | given
 
     # -- etcd --------------------------------------------------------------------------------------------
 
     @property
-    def etcd(self) -> list[tuple[str, int]]:
-        """(address, port) of every etcd member."""
-        return [(host.address, host.data["ports"]["etcd"]) for host in self.inventory.role("etcd")]
+    def etcd(self) -> list[Endpoint]:
+        """Every etcd member, in the order of the inventory."""
+        return [self.etcd_of(host) for host in self.inventory.role("etcd")]
 
-    @property
-    def etcd_options(self) -> dict[str, Any]:
-        """What the etcd client needs in addition to the address: credentials, TLS files."""
-        tls = self.data["etcd_tls"] or {}
-        names = {"ca": "ca_cert", "cert": "cert_cert", "key": "cert_key"}
-        found = {names[name]: str(Path(file).expanduser()) for name, file in tls.items()}
-        if pair := self.credential("etcd"):
-            found |= {"user": pair[0], "password": pair[1]}
-        return found
+    def etcd_of(self, host: Host) -> Endpoint:
+        """The etcd member on one host."""
+        port = host.data["ports"]["etcd"]
+        return self._endpoint("etcd_tls", host.address, port, auth=self.credential("etcd"))
 
     # -- Patroni -----------------------------------------------------------------------------------------
 
@@ -155,30 +202,20 @@ class Access:
         """The prefix of Patroni's keys in etcd, with the final slash."""
         return f"/{self.data['patroni_namespace'].strip('/')}/{self.data['cluster']}/".replace("//", "/")
 
-    @property
-    def patroni_auth(self) -> tuple[str, str] | None:
-        """User and password of Patroni's REST API, for requests that change something."""
-        return self.credential("patroni_rest")
+    def patroni(self, host: Host) -> Endpoint:
+        """Patroni's REST API on one host, for requests that change nothing."""
+        return self._endpoint("patroni_tls", host.address, host.data["ports"]["patroni"])
 
-    @property
-    def patroni_options(self) -> dict[str, Any]:
-        """What an HTTP client needs for Patroni's REST API in addition to the address."""
-        tls = self.data["patroni_tls"]
-        if not tls:
-            return {}
-        if not tls.get("ca"):
-            return {"verify": False}
-        return {"verify": ssl.create_default_context(cafile=str(Path(tls["ca"]).expanduser()))}
-
-    def patroni_url(self, host: Host) -> str:
-        scheme = "https" if self.data["patroni_tls"] else "http"
-        return f"{scheme}://{host.address}:{host.data['ports']['patroni']}"
+    def patroni_operator(self, host: Host) -> Endpoint:
+        """Patroni's REST API on one host, with the credentials that changes take."""
+        return replace(self.patroni(host), auth=self.credential("patroni_rest"))
 
     # -- credentials -------------------------------------------------------------------------------------
 
     def credential(self, name: str) -> tuple[str, str] | None:
         """User and password for one kind of access; None if the inventory has none. Raises InventoryProblem."""
-        known = self.data["credentials"].get(name)
+        own = WITH_TLS.get(name) if self.data["tls"] and not self.foreign else None
+        known = self.data["credentials"].get(name) or own
         return (known["user"], self._password(name, known)) if known else None
 
     def _password(self, name: str, known: dict[str, Any]) -> str:

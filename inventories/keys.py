@@ -30,8 +30,7 @@ ENTRIES: dict[str, tuple[str, ...]] = {
     "lab": ("name", "provider", "bridge", "address"),
     "data_disk": ("path", "gib"),
     "power": ("power_on", "power_off", "pause", "resume"),
-    "patroni_tls": ("ca",),
-    "etcd_tls": ("ca", "cert", "key"),
+    **dict.fromkeys(("etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"), ("ca", "cert", "key")),
     "certificates": ("ca", "cert", "key"),
     # Of an existing cluster: Patroni's, where Patroni does not set them, and the proxies'.
     "timings": (

@@ -17,6 +17,7 @@ ADDRESS = re.compile(r"[A-Za-z0-9:][A-Za-z0-9.:%_-]{0,252}")
 UNIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9:_.@\\-]{0,250}")
 FOLDER = re.compile(r"(/[A-Za-z0-9._-]+)+")
 MOST = 2**31 - 1
+SQL_MODES = ("verify-full", "verify-ca", "disable")
 
 
 class Kind(NamedTuple):
@@ -100,6 +101,11 @@ SOURCE = Kind(
     ),
 )
 
+SQL_OPTIONS = Kind(
+    'a dictionary of libpq options, sslmode "verify-full", "verify-ca" or "disable": others encrypt for anybody',
+    lambda value: _dict(SIGNED).holds(value) and value.get("sslmode", "disable") in SQL_MODES,
+)
+
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(("ssh_user", "patroni_namespace", "secrets_file", "database", "postgres_data", "read_lag"), TEXT),
     **dict.fromkeys(("profile", "provider", "patroni_name", "postgres_version", "haproxy_stats_path", "system"), TEXT),
@@ -109,7 +115,7 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("disk_gib", "memory_mib", "etcd_heartbeat_ms", "etcd_election_ms"), COUNT),
     **dict.fromkeys(("certificate_days", "renew_days"), COUNT),
     **dict.fromkeys(("unobserved", "client_networks", "postgres_logs"), _list(TEXT)),
-    **dict.fromkeys(("power", "lab", "patroni_tls", "etcd_tls"), ENTRIES),
+    **dict.fromkeys(("power", "lab", "etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"), ENTRIES),
     "cluster": CLUSTER,
     "ssh_hostname": ADDRESSED,
     "ssh_port": PORT,
@@ -120,7 +126,7 @@ KINDS: dict[str, Kind] = {
     "haproxy_backends": _dict(TEXT),
     "credentials": _dict(_or_none(SOURCE)),
     "secrets": _dict(SOURCE),
-    "sql_options": _dict(SIGNED),
+    "sql_options": SQL_OPTIONS,
     "postgres_parameters": _dict(SIGNED),
     "timings": _dict(SCALAR),
     "profiles": _dict(_dict(SCALAR)),

@@ -9,12 +9,14 @@ $FIREDRILL_EVENTS    the file that every request is recorded in
 $FIREDRILL_LOAD      {"rates": {"GET /cities": 5, ...}, "timeout_s": 5}, instead of the defaults of the locust file
 """
 
+import contextlib
 import json
 import logging
 import os
 import random
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from typing import ClassVar
 
 import gevent
@@ -127,20 +129,29 @@ class Arrival(User):
         recorder.request(method=self.method, name=self.name, **fields)
 
 
-def cluster_access() -> Access:
-    """Access to the cluster of $FIREDRILL_INVENTORY. Ends the process with one line if there is none."""
+@contextlib.contextmanager
+def problems_end() -> Iterator[None]:
+    """End the process with one line if the body raises a Problem."""
     try:
-        return access(read())
+        yield
     except Problem as problem:
         print(f"loadtests: {problem}", file=sys.stderr)
         sys.exit(USAGE)
 
 
+def cluster_access() -> Access:
+    """Access to the cluster of $FIREDRILL_INVENTORY. Raises Problem."""
+    return access(read())
+
+
 @events.init_command_line_parser.add_listener
 def set_defaults(parser) -> None:
-    """As many users as the rates need, started within a second; at the end they may finish their requests."""
+    """As many users as the rates need, started within a second; at the end they may finish their requests.
+
+    The web UI has neither TLS nor a login, so by default it listens on this machine alone.
+    """
     users = sum(RATES.values())
-    parser.set_defaults(num_users=users, spawn_rate=users, stop_timeout=str(TIMEOUT + 1))
+    parser.set_defaults(num_users=users, spawn_rate=users, stop_timeout=str(TIMEOUT + 1), web_host="127.0.0.1")
 
 
 @events.init.add_listener

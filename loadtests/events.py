@@ -16,14 +16,16 @@ import psycopg
 from firedrill.cluster import clock
 from firedrill.cluster.outcomes import ACKED, FAILED, UNKNOWN
 from firedrill.cluster.patroni.outcomes import CANCELED_WAIT, sql_outcome
-from firedrill.loadtests.arrivals import TIMEOUT, Arrival, cluster_access, rates
+from firedrill.loadtests.arrivals import TIMEOUT, Arrival, cluster_access, problems_end, rates
 from firedrill.loadtests.outcomes import ERROR, OK
 
 RATES = rates({"INSERT": 10, "SELECT": 10})
 # An existing id is updated to itself: see weather/api.py.
 INSERT = "INSERT INTO firedrill.event (id, text) VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET id = excluded.id"
 LAST = "SELECT id, at, text FROM firedrill.event ORDER BY at DESC LIMIT 3"
-ACCESS = cluster_access()
+with problems_end():
+    ACCESS = cluster_access()
+    WRITE, READ = ACCESS.sql_front(), ACCESS.sql_read()
 
 
 class Connection(psycopg.Connection):
@@ -90,7 +92,7 @@ class Writer(EventUser):
 
     weight = RATES["INSERT"]
     method, name = "POST", "INSERT"
-    where = ACCESS.sql_front()
+    where = WRITE
 
     def send(self, identity: str, due: int) -> str:
         return self.execute(identity, due, INSERT, (identity, "something happened"))
@@ -101,7 +103,7 @@ class Reader(EventUser):
 
     weight = RATES["SELECT"]
     method, name = "GET", "SELECT"
-    where = ACCESS.sql_read()
+    where = READ
 
     def send(self, identity: str, due: int) -> str:
         return self.execute(identity, due, LAST, ())

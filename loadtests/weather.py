@@ -1,11 +1,12 @@
 """Users of the weather API: two kinds of GET at 5 per second each, and POST at 10 per second, at a constant rate.
 
-    locust -f loadtests/weather.py                                        with the web UI on port 8089
+    locust -f loadtests/weather.py                                        with the web UI, http://127.0.0.1:8089
     locust -f loadtests/weather.py --headless -u 20 -r 20 -t 60           one minute; -u 40 doubles the rate
     locust -f loadtests/weather.py -H http://192.0.2.1 ...                another address than the inventory's
 
 The address comes from $FIREDRILL_INVENTORY or inventories/lab.py; of several (separated by commas: a cluster without a
-floating address) each connection takes any. Other rates come from $FIREDRILL_LOAD (arrivals.py).
+floating address) each connection takes any. HTTPS is verified as the inventory says.
+Other rates come from $FIREDRILL_LOAD (arrivals.py).
 Requests start on schedule whatever the outcome of earlier ones, and time out after 5 s.
 """
 
@@ -18,7 +19,8 @@ from locust import FastHttpUser, events
 from locust.contrib.fasthttp import FastHttpSession
 
 from firedrill.cluster import clock
-from firedrill.loadtests.arrivals import TIMEOUT, Arrival, cluster_access, rates
+from firedrill.inventories.endpoint import PLAIN
+from firedrill.loadtests.arrivals import TIMEOUT, Arrival, cluster_access, problems_end, rates
 from firedrill.loadtests.outcomes import read_outcome, write_outcome
 
 RATES = rates({"GET /cities": 5, "GET /forecasts": 5, "POST /forecasts": 10})
@@ -30,6 +32,7 @@ class WeatherUser(Arrival, FastHttpUser):
     """Shared by readers and writers: a connection for each request in progress, kept until a request on it fails."""
 
     abstract = True
+    verified_by = staticmethod(PLAIN.context)
 
     def __init__(self, environment) -> None:
         super().__init__(environment)
@@ -72,6 +75,8 @@ class WeatherUser(Arrival, FastHttpUser):
             max_retries=0,
             concurrency=1,
             user=self,
+            insecure=False,
+            ssl_context_factory=self.verified_by,
         )
 
 
@@ -125,6 +130,11 @@ def _forecast(identity: str) -> dict:
 
 @events.init.add_listener
 def find_address(environment, **_: object) -> None:
-    """Use the address of the inventory if none was given."""
-    if not environment.host:
-        environment.host = ",".join(cluster_access().http_urls)
+    """Use the address of the inventory if none was given, and verify as it says."""
+    if environment.host and "https://" not in environment.host:
+        return
+    with problems_end():
+        apps = cluster_access().http
+        apps[0].context()  # what is wrong with its files is reported now
+    environment.host = environment.host or ",".join(app.url for app in apps)
+    WeatherUser.verified_by = staticmethod(apps[0].context)

@@ -54,7 +54,7 @@ def credentials(access: Access) -> Check:
     """A key is set to the value it has: that changes nothing, and requires the credentials all the same."""
     what, needed = MAY_CONFIGURE, "experiments that change Patroni's settings"
     try:
-        auth = access.patroni_auth
+        auth = access.credential("patroni_rest")
         if not auth:
             return Check(what, None, "the inventory has no credentials `patroni_rest`", needed)
         now = rest.dynamic_configuration(access)

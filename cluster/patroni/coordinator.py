@@ -12,7 +12,7 @@ def leader(access: Access) -> str | None:
     """The inventory name of the member that leads, from the first member that answers; None if none does."""
     for endpoint in access.etcd:
         try:
-            with etcd.client(endpoint, access) as client:
+            with etcd.client(endpoint) as client:
                 status = client.status()
                 return host_name(status.leader, access) if status.leader else None
         except etcd.ERRORS:
@@ -29,7 +29,7 @@ def members(access: Access) -> tuple[str, ...]:
     """All members by inventory names, from the first that answers; none if none does."""
     for endpoint in access.etcd:
         try:
-            with etcd.client(endpoint, access) as client:
+            with etcd.client(endpoint) as client:
                 return tuple(sorted(host_name(member, access) for member in client.members))
         except etcd.ERRORS:
             continue
@@ -48,7 +48,7 @@ def has_quorum(access: Access, seconds: float = DEADLINE_S) -> bool:
     """Whether any member answers a linearizable read, which takes a quorum."""
     for endpoint in access.etcd:
         try:
-            with etcd.client(endpoint, access, seconds) as client:
+            with etcd.client(endpoint, seconds) as client:
                 client.get(f"{access.patroni_prefix}leader")
                 return True
         except etcd.ERRORS:
@@ -60,9 +60,9 @@ def member_error(access: Access) -> str | None:
     """The first member that does not answer or knows no leader; None if all are well."""
     for host, endpoint in zip(access.inventory.role("etcd"), access.etcd, strict=True):
         try:
-            with etcd.client(endpoint, access, DEADLINE_S) as client:
+            with etcd.client(endpoint, DEADLINE_S) as client:
                 if not client.status().leader:
                     return f"etcd on {host.name} has no leader"
         except etcd.ERRORS as error:
-            return f"etcd on {host.name} does not answer ({etcd.cause(error)})"
+            return f"etcd on {host.name} does not answer ({etcd.cause(error, endpoint)})"
     return None

@@ -11,6 +11,7 @@ from firedrill.cluster import etcd, names
 from firedrill.cluster.each import each
 from firedrill.cluster.patroni import answers, coordinator
 from firedrill.inventories.access import Access
+from firedrill.inventories.endpoint import Endpoint
 from firedrill.inventories.read import Host
 
 DEADLINE_S = 1.0
@@ -34,7 +35,8 @@ def _by_host(pairs: Iterable[Pair]) -> dict[str, list[str]]:
 def _of_patroni(host: Host, access: Access) -> list[Pair]:
     """What one node reports of all members; nothing if it does not answer."""
     try:
-        answer = httpx.get(f"{access.patroni_url(host)}/cluster", timeout=DEADLINE_S, **access.patroni_options)
+        patroni = access.patroni(host)
+        answer = httpx.get(f"{patroni.url}/cluster", timeout=DEADLINE_S, **patroni.httpx)
         return [pair for row in answers.json_object(answer)["members"] for pair in _member(row, access)]
     except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
         return []
@@ -45,10 +47,10 @@ def _member(row: dict[str, Any], access: Access) -> list[Pair]:
     return [(names.host_of(access, row["name"]), str(one)) for one in found if one]
 
 
-def _of_etcd(endpoint: tuple[str, int], access: Access) -> list[Pair]:
+def _of_etcd(endpoint: Endpoint, access: Access) -> list[Pair]:
     """What one member reports of all; nothing if it does not answer."""
     try:
-        with etcd.client(endpoint, access, DEADLINE_S) as client:
+        with etcd.client(endpoint, DEADLINE_S) as client:
             return [
                 (coordinator.host_name(member, access), one)
                 for member in client.members

@@ -9,6 +9,7 @@ from firedrill.cluster import etcd, names
 from firedrill.cluster.observer import Event, Observer, Write
 from firedrill.cluster.patroni import answers, mode, rest
 from firedrill.inventories.access import Access
+from firedrill.inventories.endpoint import Endpoint
 
 HEARTBEAT_S = 1.0
 DEADLINE_S = 1.0
@@ -31,7 +32,7 @@ def _watch(access: Access, write: Write, stop: threading.Event) -> None:
         if stop.is_set():
             return
         try:
-            with etcd.client(endpoint, access, DEADLINE_S) as client:
+            with etcd.client(endpoint, DEADLINE_S) as client:
                 seen = seen or _snapshot(client, access, keys)
                 watch = etcd.Watch(client, access.patroni_prefix, seen + 1)
                 heartbeat = threading.Thread(target=_heartbeat, args=(client, endpoint, watch, write, stop))
@@ -46,18 +47,16 @@ def _watch(access: Access, write: Write, stop: threading.Event) -> None:
         except etcd.ERRORS as error:
             if not stop.is_set():
                 # No member reachable is an observation, too; nobody observing would be a gap.
-                write("unreachable", endpoint=_text(endpoint), error=etcd.cause(error))
+                write("unreachable", endpoint=endpoint.place, error=etcd.cause(error, endpoint))
             stop.wait(PAUSE_S)
 
 
-def _heartbeat(
-    client: etcd.Client, endpoint: tuple[str, int], watch: etcd.Watch, write: Write, stop: threading.Event
-) -> None:
+def _heartbeat(client: etcd.Client, endpoint: Endpoint, watch: etcd.Watch, write: Write, stop: threading.Event) -> None:
     """Record that the watch is active while its member answers; cancel it when the member stops, or we do."""
     try:
         while watch.active and not stop.wait(HEARTBEAT_S):
             client.status()
-            write("alive", endpoint=_text(endpoint))
+            write("alive", endpoint=endpoint.place)
     except etcd.ERRORS:
         return
     finally:
@@ -71,10 +70,6 @@ def _snapshot(client: etcd.Client, access: Access, keys: "Keys") -> int:
         keys.changed(etcd.Change(key, text, meta.mod_revision), "snapshot")
         revision = int(meta.response_header.revision)
     return revision
-
-
-def _text(endpoint: tuple[str, int]) -> str:
-    return f"{endpoint[0]}:{endpoint[1]}"
 
 
 class Keys:

@@ -6,10 +6,12 @@ from typing import Any
 
 import httpx
 
+from firedrill.cluster import tls_errors
 from firedrill.cluster.observer import Event, Observer, Write
 from firedrill.cluster.on_change import on_change
 from firedrill.cluster.patroni import answers, rest
 from firedrill.inventories.access import Access
+from firedrill.inventories.endpoint import Endpoint
 from firedrill.inventories.read import Host
 
 INTERVAL_S = 0.25
@@ -24,26 +26,27 @@ def databases(access: Access) -> tuple[Host, ...]:
 
 async def observe(access: Access, write: Write) -> None:
     """Ask every node until cancelled."""
-    async with httpx.AsyncClient(timeout=TIMEOUT_S, **access.patroni_options) as client, asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group:
         for host in databases(access):
-            group.create_task(_node(access, host, client, write))
+            group.create_task(_node(host, access.patroni(host), write))
 
 
-async def _node(access: Access, host: Host, client: httpx.AsyncClient, write: Write) -> None:
+async def _node(host: Host, patroni: Endpoint, write: Write) -> None:
     record = on_change(lambda state: write("member", host=host.name, **state))
-    while True:
-        record(await _ask(f"{access.patroni_url(host)}/patroni", client))
-        await asyncio.sleep(INTERVAL_S)
+    async with httpx.AsyncClient(timeout=TIMEOUT_S, **patroni.httpx) as client:
+        while True:
+            record(await _ask(patroni, client))
+            await asyncio.sleep(INTERVAL_S)
 
 
-async def _ask(url: str, client: httpx.AsyncClient) -> dict[str, Any]:
+async def _ask(patroni: Endpoint, client: httpx.AsyncClient) -> dict[str, Any]:
     try:
         async with asyncio.timeout(DEADLINE_S):
-            return _state(answers.json_object(await client.get(url)))
+            return _state(answers.json_object(await client.get(f"{patroni.url}/patroni")))
     except TimeoutError:
         return UNREACHABLE | {"reachable": False, "error": f"no whole answer within {DEADLINE_S:g} s"}
     except (httpx.HTTPError, ValueError) as error:
-        return UNREACHABLE | {"reachable": False, "error": str(error) or type(error).__name__}
+        return UNREACHABLE | {"reachable": False, "error": tls_errors.cause(error, patroni)}
 
 
 def _state(status: dict[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from typing import Any
 
 import httpx
 
-from firedrill.cluster import names
+from firedrill.cluster import names, tls_errors
 from firedrill.cluster.patroni import answers, mode
 from firedrill.cluster.system import PRIMARY, REPLICA, STARTING, Member, View
 from firedrill.inventories.access import Access
+from firedrill.inventories.endpoint import Endpoint
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
 
@@ -33,11 +34,12 @@ def view(access: Access) -> View:
     """Ask one node after the other for the cluster until one answers."""
     error = "the inventory has no postgres hosts"
     for host in access.inventory.role("postgres"):
+        patroni = access.patroni(host)
         try:
-            response = httpx.get(f"{access.patroni_url(host)}/cluster", timeout=DEADLINE_S, **access.patroni_options)
+            response = httpx.get(f"{patroni.url}/cluster", timeout=DEADLINE_S, **patroni.httpx)
             return _view(answers.json_object(response), access)
         except (httpx.HTTPError, ValueError) as problem:  # down, or another server's response
-            error = f"{host.name}: {str(problem) or type(problem).__name__}"
+            error = f"{host.name}: {tls_errors.cause(problem, patroni)}"
     return View((), error)
 
 
@@ -85,31 +87,31 @@ def change_configuration(access: Access, patch: Mapping[str, Any]) -> None:
 def _config(access: Access, method: str, body: Mapping[str, Any] | None) -> httpx.Response:
     last = "the inventory has no postgres hosts"
     for host in access.inventory.role("postgres"):
+        patroni = access.patroni_operator(host)
         try:
             return httpx.request(
-                method, f"{access.patroni_url(host)}/config", json=body, auth=access.patroni_auth,
-                timeout=CHANGE_DEADLINE_S, **access.patroni_options,
-            ).raise_for_status()  # fmt: skip
+                method, f"{patroni.url}/config", json=body, timeout=CHANGE_DEADLINE_S, **patroni.httpx
+            ).raise_for_status()
         except httpx.HTTPError as error:
-            last = f"{host.name}: {cause(error)}"
+            last = f"{host.name}: {cause(error, patroni)}"
     verb = "read" if method == "GET" else "changed"
     raise Problem(f"Patroni's configuration cannot be {verb} ({last})", "check Patroni and etcd there")
 
 
-def cause(error: httpx.HTTPError) -> str:
+def cause(error: httpx.HTTPError, patroni: Endpoint) -> str:
     """Why a request failed: the status and what the server says, or what kept it from answering."""
     if isinstance(error, httpx.HTTPStatusError):
         response = error.response
         said = " ".join(response.text.split())[:60]
         return f"HTTP {response.status_code} {response.reason_phrase}{f': {said}' if said else ''}"
-    return str(error) or type(error).__name__
+    return tls_errors.cause(error, patroni)
 
 
 def dcs_last_seen(access: Access, host: Host) -> int | None:
     """When this node's Patroni last had a response from etcd, by its clock; None if it does not report it."""
+    patroni = access.patroni(host)
     try:
-        url = f"{access.patroni_url(host)}/patroni"
-        response = httpx.get(url, timeout=CHANGE_DEADLINE_S, **access.patroni_options)
+        response = httpx.get(f"{patroni.url}/patroni", timeout=CHANGE_DEADLINE_S, **patroni.httpx)
         return answers.integer(answers.json_object(response).get("dcs_last_seen"))
     except (httpx.HTTPError, ValueError):
         return None
@@ -117,13 +119,11 @@ def dcs_last_seen(access: Access, host: Host) -> int | None:
 
 def post(access: Access, name: str, path: str, body: Mapping[str, Any]) -> str:
     """Have a node's Patroni do something; return its message. Raises Problem."""
-    url = f"{access.patroni_url(access.inventory[name])}{path}"
+    patroni = access.patroni_operator(access.inventory[name])
     try:
-        response = httpx.post(
-            url, json=body, auth=access.patroni_auth, timeout=ACTION_DEADLINE_S, **access.patroni_options
-        )
+        response = httpx.post(f"{patroni.url}{path}", json=body, timeout=ACTION_DEADLINE_S, **patroni.httpx)
     except httpx.HTTPError as error:
-        raise Problem(f"{name}: no response to {path} ({error or type(error).__name__})", "check Patroni") from None
+        raise Problem(f"{name}: no response to {path} ({tls_errors.cause(error, patroni)})", "check Patroni") from None
     if response.is_error:
         raise Problem(f"{name}: {path} was refused ({response.status_code} {response.text.strip()})", "check Patroni")
     return response.text.strip()

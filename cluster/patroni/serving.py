@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import httpx
 import psycopg
 
-from firedrill.cluster import etcd
+from firedrill.cluster import etcd, tls_errors
 from firedrill.cluster.outcomes import ACKED
 from firedrill.cluster.patroni import rest
 from firedrill.cluster.patroni.dialect import PostgresDialect
@@ -48,23 +48,25 @@ def _postgresql(access: Access, host: Host, decides: bool) -> str | None:
 
 def _patroni(access: Access, host: Host, decides: bool) -> str | None:
     """Patroni reports that its PostgreSQL runs."""
+    patroni = access.patroni(host)
     try:
-        answer = httpx.get(f"{access.patroni_url(host)}/patroni", timeout=ANSWER_S, **access.patroni_options).json()
+        answer = httpx.get(f"{patroni.url}/patroni", timeout=ANSWER_S, **patroni.httpx).json()
         state = answer.get("state") if isinstance(answer, Mapping) else None
     except (httpx.HTTPError, ValueError, OSError) as error:
-        return f"its REST API does not answer ({error or type(error).__name__})"
+        return f"its REST API does not answer ({tls_errors.cause(error, patroni)})"
     return None if state in rest.UP_STATES else f"it reports the state {state}"
 
 
 def _etcd(access: Access, host: Host, decides: bool) -> str | None:
     """The member answers, and knows a leader; or decides, by a linearizable read."""
+    endpoint = access.etcd_of(host)
     try:
-        with etcd.client((host.address, host.data["ports"]["etcd"]), access, ANSWER_S) as client:
+        with etcd.client(endpoint, ANSWER_S) as client:
             client.status()
             if decides:
                 client.get(f"{access.patroni_prefix}leader")
     except etcd.ERRORS as error:
-        return f"no answer{' by quorum' if decides else ''} ({type(error).__name__})"
+        return f"no answer{' by quorum' if decides else ''} ({etcd.cause(error, endpoint)})"
     return None
 
 
@@ -81,10 +83,11 @@ def _haproxy(access: Access, host: Host, decides: bool) -> str | None:
 
 def _app(access: Access, host: Host, decides: bool) -> str | None:
     """It answers; whether its database does is another question."""
+    app = access.app(host)
     try:
-        httpx.get(f"http://{host.address}:{host.data['ports']['weather']}/healthz", timeout=ANSWER_S).raise_for_status()
+        httpx.get(f"{app.url}/healthz", timeout=ANSWER_S, **app.httpx).raise_for_status()
     except httpx.HTTPError as error:
-        return f"no answer ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+        return f"no answer ({tls_errors.cause(error, app)})"
     return None
 
 

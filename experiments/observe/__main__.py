@@ -14,6 +14,7 @@ from firedrill.experiments.observe import stalls
 from firedrill.experiments.observe.catalogue import all_of
 from firedrill.experiments.observe.writer import Writer
 from firedrill.inventories.access import Access
+from firedrill.inventories.errors import Problem
 
 
 def or_end(write: Writer) -> Write:
@@ -50,4 +51,7 @@ if __name__ == "__main__":
     if name not in observers:
         sys.exit(f"no observer {name!r}: there are {', '.join(observers)}")
     write, of_clock = Writer(Path(path), name), Writer(Path(path).with_suffix(".clock.jsonl"), clock.SOURCE)
-    asyncio.run(until_terminated(observers[name], access, or_end(write), or_end(of_clock)))
+    try:
+        asyncio.run(until_terminated(observers[name], access, or_end(write), or_end(of_clock)))
+    except* Problem as problems:  # of tasks, too
+        sys.exit(f"observer {name}: {problems.exceptions[0]}")

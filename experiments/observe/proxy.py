@@ -7,10 +7,11 @@ from typing import Any
 
 import httpx
 
-from firedrill.cluster import names
+from firedrill.cluster import names, tls_errors
 from firedrill.cluster.observer import Event, Observer, Write
 from firedrill.cluster.on_change import on_change
 from firedrill.inventories.access import Access
+from firedrill.inventories.endpoint import Endpoint
 from firedrill.inventories.read import Host
 
 INTERVAL_S = 0.2
@@ -29,33 +30,35 @@ def proxies(access: Access) -> tuple[Host, ...]:
 
 async def observe(access: Access, write: Write) -> None:
     """Ask every proxy until cancelled."""
-    async with httpx.AsyncClient(timeout=TIMEOUT_S) as client, asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group:
         for host in proxies(access):
-            group.create_task(_proxy(access, host, client, write))
+            group.create_task(_proxy(access, host, write))
 
 
-async def _proxy(access: Access, host: Host, client: httpx.AsyncClient, write: Write) -> None:
+async def _proxy(access: Access, host: Host, write: Write) -> None:
     records: dict[tuple[str | None, str | None], Callable[[dict[str, Any]], None]] = {}
-    while True:
-        for state in await _ask(access, host, client):
-            key = (state["backend"], state["server"])
-            if key not in records:
-                records[key] = on_change(lambda state: write("server", host=host.name, **state))
-            records[key](state)
-        await asyncio.sleep(INTERVAL_S)
+    statistics = access.haproxy_stats(host)
+    async with httpx.AsyncClient(timeout=TIMEOUT_S, **statistics.httpx) as client:
+        while True:
+            for state in await _ask(access, host, statistics, client):
+                key = (state["backend"], state["server"])
+                if key not in records:
+                    records[key] = on_change(lambda state: write("server", host=host.name, **state))
+                records[key](state)
+            await asyncio.sleep(INTERVAL_S)
 
 
-async def _ask(access: Access, host: Host, client: httpx.AsyncClient) -> list[dict[str, Any]]:
+async def _ask(access: Access, host: Host, statistics: Endpoint, client: httpx.AsyncClient) -> list[dict[str, Any]]:
     try:
         async with asyncio.timeout(DEADLINE_S):
-            response = await client.get(access.haproxy_csv_url(host), auth=access.credential("haproxy_stats"))
+            response = await client.get(statistics.url)
         response.raise_for_status()
         return servers(response.text, access, host)
     except TimeoutError:
         error: Exception = ValueError(f"no whole answer within {DEADLINE_S:g} s")
     except (httpx.HTTPError, ValueError) as problem:
         error = problem
-    return [UNREACHABLE | {"reachable": False, "error": str(error) or type(error).__name__}]
+    return [UNREACHABLE | {"reachable": False, "error": tls_errors.cause(error, statistics)}]
 
 
 def servers(statistics: str, access: Access, host: Host) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ def start(load: Load, access: Access, events: Path, log: Path) -> subprocess.Pop
     """Start the users; every request of theirs is recorded in `events`."""
     file = package.file(load.file)  # an absolute path stays as it is
     locust = package.command(
-        "locust", "-f", str(file), "--headless", "--host", ",".join(access.http_urls),
+        "locust", "-f", str(file), "--headless", "--host", ",".join(app.url for app in access.http),
         "-u", str(load.total), "-r", str(load.total), "--only-summary", "--loglevel", "WARNING",
     )  # fmt: skip
     environment = package.environment(

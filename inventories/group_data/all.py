@@ -47,8 +47,12 @@ credentials = {
     "etcd": None,
     "haproxy_stats": None,
 }
-patroni_tls = None
+# Of an existing cluster: how its servers are verified, {"ca": file}, with `cert` and `key` where they ask for a client
+# certificate. {} means the CAs of this machine's operating system, None plain text. For SQL: `sql_options`.
 etcd_tls = None
+patroni_tls = None
+haproxy_stats_tls = None
+http_tls = None
 haproxy_stats_path = "/stats;csv"
 haproxy_backends = {"postgres_write": "postgres_write", "postgres_read": "postgres_read"}
 units = {"patroni": "patroni", "etcd": "etcd", "haproxy": "haproxy", "keepalived": "keepalived", "app": "weather"}

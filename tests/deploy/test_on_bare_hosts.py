@@ -36,7 +36,8 @@ def test_bare_hosts_become_a_cluster_and_stay_one(command, inventory):
     there = access(read(inventory))
     state, _ = steady_state.wait(there, 60, print)
     assert state.ok, state.detail
-    health = httpx.get(f"{there.http_urls[0]}/healthz")
+    app = there.http[0]
+    health = httpx.get(f"{app.url}/healthz", **app.httpx)
     assert health.status_code == 200
     totals = deploy(command, inventory)
     assert (totals["success"], totals["error"]) == (0, 0), "a second run changes nothing"

@@ -7,6 +7,7 @@ import pytest
 from firedrill.cluster import names
 from firedrill.faults import processes
 from firedrill.inventories.access import access
+from firedrill.inventories.endpoint import Endpoint
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.read import Inventory, read
 
@@ -18,9 +19,9 @@ def with_secrets(inventory: Inventory, file) -> Inventory:
 
 def test_access_shows_no_password(tmp_path):
     there = access(with_secrets(read(), tmp_path / "secrets.json"))
-    assert there.http_urls == ["http://10.77.0.100:80"]
+    assert [app.url for app in there.http] == ["http://10.77.0.100:80"]
     assert there.sql_front()["host"] == "10.77.0.100"
-    assert there.etcd[0] == ("10.77.0.11", 2379)
+    assert there.etcd[0] == Endpoint("http://10.77.0.11:2379")
     assert not any(password in repr(there) for password in there.passwords.values())
 
 
@@ -29,10 +30,10 @@ def test_without_a_floating_address_clients_get_all_proxies(tmp_path):
     hosts = tuple(replace(host, data={k: v for k, v in host.data.items() if k != "vip"}) for host in inventory.hosts)
     there = access(replace(inventory, hosts=hosts))
     assert there.front == "10.77.0.31,10.77.0.32"
-    assert there.http_urls == ["http://10.77.0.31:80", "http://10.77.0.32:80"]
+    assert [app.url for app in there.http] == ["http://10.77.0.31:80", "http://10.77.0.32:80"]
     assert (there.sql_front()["host"], there.sql_front()["port"]) == ("10.77.0.31,10.77.0.32", 5000)
     assert there.sql_read()["load_balance_hosts"] == "random"
-    assert replace(there, one_proxy=True).http_urls == ["http://10.77.0.31:80"]
+    assert [app.url for app in replace(there, one_proxy=True).http] == ["http://10.77.0.31:80"]
 
 
 # -- existing clusters -------------------------------------------------------------------------------
@@ -79,10 +80,10 @@ def test_a_foreign_cluster_is_reached_as_its_inventory_says(existing, monkeypatc
     assert front["target_session_attrs"] == "read-write"
     assert {key for key in front if front[key] != there.sql_read().get(key)} == {"target_session_attrs"}
     assert (front["user"], front["password"], front["dbname"]) == ("dba", "pw-1", "weather")
-    assert there.etcd == [("192.0.2.1", 12379), ("192.0.2.2", 12379), ("192.0.2.3", 99)]
-    assert there.etcd_options == {"user": "root", "password": "pw-2"}
+    assert [one.place for one in there.etcd] == ["192.0.2.1:12379", "192.0.2.2:12379", "192.0.2.3:99"]
+    assert {(one.tls, one.auth) for one in there.etcd} == {(None, ("root", "pw-2"))}
     assert there.patroni_prefix == "/db/orders/"
-    assert [there.patroni_url(host) for host in there.inventory.hosts][1:] == [
+    assert [there.patroni(host).url for host in there.inventory.hosts][1:] == [
         "http://192.0.2.2:8008",
         "http://192.0.2.3:1",
     ]
@@ -103,9 +104,9 @@ def test_a_missing_password_is_reported(existing, monkeypatch):
     monkeypatch.delenv("ETCD_PW", raising=False)
     there = existing()
     with pytest.raises(InventoryProblem, match="no password for etcd"):
-        assert there.etcd_options
+        assert there.etcd
     with pytest.raises(InventoryProblem, match="no password for patroni_rest"):
-        assert there.patroni_auth
+        assert there.patroni_operator(there.inventory["a"])
 
 
 def test_with_proxies_it_is_reached_through_them(existing):

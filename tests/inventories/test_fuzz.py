@@ -48,10 +48,10 @@ def used(inventory: Inventory) -> None:
     system_of(inventory)
     assert isinstance(inventory.data.get("chaos_allowed", False), bool)
     assert folder(inventory).parent.name == "faults"
-    _ = access.front, access.http_urls, access.profile, access.profile_name, access.has_app, access.etcd, access.secrets
-    _ = access.patroni_prefix, access.patroni_auth, access.etcd_options, access.sql_front(), access.sql_read()
+    _ = access.front, access.http, access.profile, access.profile_name, access.has_app, access.etcd, access.secrets
+    _ = access.patroni_prefix, access.sql_front(), access.sql_read()
     for host in inventory.hosts:
-        _ = access.patroni_url(host), access.haproxy_csv_url(host), access.sql_node(host)
+        _ = access.patroni_operator(host), access.haproxy_stats(host), access.app(host), access.sql_node(host)
     catalogue.usual(access)
 
 

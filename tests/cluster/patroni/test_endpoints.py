@@ -36,7 +36,7 @@ def members(monkeypatch):
     """What etcd answers."""
 
     @contextmanager
-    def client(endpoint, access, seconds):
+    def client(endpoint, seconds):
         yield SimpleNamespace(members=iter(MEMBERS))
 
     monkeypatch.setattr(endpoints.etcd, "client", client)

@@ -13,6 +13,7 @@ from firedrill.cluster.etcd import Change
 from firedrill.cluster.patroni import endpoints, leadership, members, rest
 from firedrill.cluster.patroni.system import Patroni
 from firedrill.inventories.access import Access
+from firedrill.inventories.endpoint import Endpoint
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
@@ -89,7 +90,7 @@ def test_any_status_of_a_node_is_a_sample(text):
     async def ask() -> dict:
         transport = httpx.MockTransport(lambda _: httpx.Response(200, content=text))
         async with httpx.AsyncClient(transport=transport) as client:
-            return await members._ask("http://db1/patroni", client)
+            return await members._ask(Endpoint("http://db1"), client)
 
     state = asyncio.run(ask())
     recorded("members", "member", "db1", state)

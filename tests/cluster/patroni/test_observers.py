@@ -11,6 +11,7 @@ from firedrill import package
 from firedrill.cluster.etcd import Change
 from firedrill.cluster.patroni import leadership, members
 from firedrill.inventories.access import Access
+from firedrill.inventories.endpoint import Endpoint
 from firedrill.inventories.read import read
 from firedrill.inventories.secrets import Secrets
 
@@ -141,7 +142,7 @@ def test_the_mode_of_the_cluster_is_recorded_when_it_changes(clusters):
 
 async def asked(handler) -> dict:
     async with httpx.AsyncClient(transport=httpx.MockTransport(handler)) as client:
-        return await members._ask("http://192.0.2.1:8008/patroni", client)
+        return await members._ask(Endpoint("http://192.0.2.1:8008"), client)
 
 
 @pytest.mark.parametrize(

@@ -66,12 +66,13 @@ def test_the_cluster_is_what_the_inventory_says(sound):
 
 
 def test_the_app_stores_a_forecast_once(sound):
-    city = httpx.get(f"{sound.http_urls[0]}/cities").json()[0]["name"]
+    app = sound.http[0]
+    city = httpx.get(f"{app.url}/cities", **app.httpx).json()[0]["name"]
     body = {"id": str(uuid.uuid4()), "city": city, "day": "2030-01-31", "temperature_c": -3.5, "summary": "snow"}
-    first, second = (httpx.post(f"{sound.http_urls[0]}/forecasts", json=body) for _ in range(2))
+    first, second = (httpx.post(f"{app.url}/forecasts", json=body, **app.httpx) for _ in range(2))
     assert (first.status_code, second.status_code) == (201, 200), first.text
     deadline = time.monotonic() + 20  # the app reads from a standby, which may be a little behind
-    while body["id"] not in (read := httpx.get(f"{sound.http_urls[0]}/forecasts", params={"city": city})).text:
+    while body["id"] not in (read := httpx.get(f"{app.url}/forecasts", params={"city": city}, **app.httpx)).text:
         assert time.monotonic() < deadline, read.text
         time.sleep(0.2)
 

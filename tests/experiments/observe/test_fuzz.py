@@ -46,7 +46,7 @@ def test_any_statistics_of_a_proxy(access, text, status):
     async def ask() -> list[dict]:
         transport = httpx.MockTransport(lambda _: httpx.Response(status, content=text))
         async with httpx.AsyncClient(transport=transport) as client:
-            return await proxy._ask(access, host, client)
+            return await proxy._ask(access, host, access.haproxy_stats(host), client)
 
     states = asyncio.run(ask())
     for state in states:

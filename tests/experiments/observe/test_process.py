@@ -16,7 +16,7 @@ from firedrill.experiments.observe import __main__ as observe
 from firedrill.experiments.observe import process
 from firedrill.experiments.observe.writer import Writer, so_far
 from firedrill.inventories.access import Access
-from firedrill.inventories.read import Host, Inventory
+from firedrill.inventories.read import Host, Inventory, defaults
 from firedrill.inventories.secrets import Secrets
 
 STATUS = {"role": "primary", "state": "running", "timeline": 3}
@@ -47,8 +47,7 @@ def access() -> Iterator[Access]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         ports = {"patroni": server.server_port, "haproxy_stats": server.server_port}
-        data = {"ports": ports, "patroni_tls": None, "credentials": {}, "haproxy_stats_path": "/stats;csv"}
-        data["haproxy_backends"] = {"postgres_write": "theirs"}
+        data = defaults() | {"ports": ports, "haproxy_backends": {"postgres_write": "theirs"}}
         hosts = (Host("db1", "127.0.0.1", ("postgres", "proxy"), data),)
         yield Access(Inventory(Path("made.py"), hosts), Secrets())
         server.shutdown()
