@@ -1,28 +1,55 @@
 """The proxies: a write port, a read port and HTTP on each, and a floating address held by a working one."""
 
+import base64
+import hashlib
+import string
+
+import bcrypt
 from pyinfra import host
 from pyinfra.api import FactBase
 
-from firedrill.deploy import topology
+from firedrill.deploy import tls, topology, vrrp
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
+from firedrill.inventories.access import PROBE_USER
+
+LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
+# From the alphabet of base64 to that of bcrypt.
+TO_BCRYPT = bytes.maketrans(f"{LETTERS}+/".encode(), f"./{LETTERS}".encode())
 
 
 def haproxy() -> None:
     """Configure and start HAProxy, and keepalived if the inventory has a floating address."""
     if not topology.has("proxy"):
         return
+    data = topology.data()
+    login = {}
+    if data["tls"]:
+        login = {"stats_user": PROBE_USER, "stats_hash": hashed(topology.passwords()["haproxy_stats"])}
     configured = files.write(
         name="Write the HAProxy configuration",
-        files=[HostFile("/etc/haproxy/haproxy.cfg", topology.render("haproxy.cfg.j2"))],
+        files=[
+            *tls.bundle("proxy"),
+            HostFile("/etc/haproxy/haproxy.cfg", topology.render("haproxy.cfg.j2", **login), mode=0o640),
+        ],
         units=["haproxy"],
     )
     services.running(name="Start HAProxy", unit="haproxy", changed=[configured])
-    if topology.data().get("vip"):
+    if data.get("vip"):
         _keepalived()
 
 
+def hashed(password: str) -> str:
+    """The hash that HAProxy compares with (bcrypt). The salt is derived from the password: every run gives the same.
+
+    The password is random, so the least of rounds is enough; observers log in five times a second.
+    """
+    salt = base64.b64encode(hashlib.sha256(f"haproxy:{password}".encode()).digest()[:16]).rstrip(b"=")
+    return bcrypt.hashpw(password.encode(), b"$2b$04$" + salt.translate(TO_BCRYPT)).decode()
+
+
 def _keepalived() -> None:
+    vrrp.filtered()
     me = topology.me()
     interface = host.get_fact(InterfaceOf, address=me.address)
     configured = files.write(
@@ -53,10 +80,11 @@ def answering() -> None:
     if vip := topology.data().get("vip"):
         waits.until(
             name="Wait until the floating address answers",
-            check="answers",
+            check="postgres",
             seconds=deadline,
             service="keepalived",
-            url=f"http://{vip}:{ports['haproxy_stats']}/healthz",
+            address=vip,
+            port=ports["write"],
         )
 
 

@@ -17,10 +17,13 @@ from pyinfra import host, inventory
 from firedrill import package
 from firedrill.inventories import secrets
 from firedrill.inventories.access import DATABASE, PROBE_USER
+from firedrill.inventories.certificates import Certificates, load
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.read import ROLES, Host, defaults, with_defaults
 
 PSEUDO_GROUPS = {"all", "@fake"}
+# Of the CA and the certificates on a host.
+TLS_FOLDER = "/etc/firedrill/tls"
 
 
 @functools.cache
@@ -85,6 +88,12 @@ def passwords() -> secrets.Secrets:
     return secrets.load(hosts()[0].data)
 
 
+@functools.cache
+def certificates() -> Certificates:
+    """The cluster's certificates; a deploy makes what is missing and renews what ends soon."""
+    return load(hosts(), hosts()[0].data)
+
+
 def profile() -> dict[str, Any]:
     """The timings of the chosen profile."""
     return data()["profiles"][data()["profile"]]
@@ -130,6 +139,6 @@ def _templates() -> Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """Render a template with `data` (of the current host), `me`, `members`, `profile`, and the given values."""
-    known = {"data": data(), "me": me(), "members": members, "profile": profile()}
+    """Render a template with `data` (of this host), `me`, `members`, `profile`, `tls_folder`, and the given values."""
+    known = {"data": data(), "me": me(), "members": members, "profile": profile(), "tls_folder": TLS_FOLDER}
     return _templates().get_template(template).render(**known, **values)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from firedrill import package
-from firedrill.deploy import topology
+from firedrill.deploy import tls, topology
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
 
@@ -20,7 +20,7 @@ def weather() -> None:
     services.running(name="Start the weather app", unit="weather", changed=[app], verb="restart")
     front = files.write(
         name="Write the nginx configuration",
-        files=[HostFile("/etc/nginx/nginx.conf", topology.render("nginx.conf.j2"))],
+        files=[*tls.pair("app"), HostFile("/etc/nginx/nginx.conf", topology.render("nginx.conf.j2"))],
         units=["nginx"],
     )
     services.running(name="Start nginx", unit="nginx", changed=[front])
@@ -30,12 +30,13 @@ def serving() -> None:
     """Wait until the app reads and writes."""
     if not topology.has("app"):
         return
+    scheme = "https" if topology.data()["tls"] else "http"
     waits.until(
         name="Wait until the weather app reads and writes",
         check="app",
         seconds=topology.data()["deadlines"]["app"],
         service="weather",
-        url=f"http://{topology.me().address}:{topology.data()['ports']['weather']}/healthz",
+        url=f"{scheme}://{topology.me().address}:{topology.data()['ports']['weather']}/healthz",
     )
 
 
@@ -50,6 +51,7 @@ def _app_files() -> list[HostFile]:
     secret = topology.render("weather.env.j2", front=topology.front(), password=quoted(topology.passwords()["weather"]))
     return [
         *code,
+        *([tls.authority()] if topology.data()["tls"] else []),
         HostFile("/etc/weather/gunicorn.conf.py", topology.render("gunicorn.conf.py.j2")),
         HostFile("/etc/weather/weather.env", secret, mode=0o600),
         HostFile("/etc/sysusers.d/weather.conf", topology.render("weather.sysusers.j2")),

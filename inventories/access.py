@@ -99,7 +99,8 @@ class Access:
     @property
     def http(self) -> list[Endpoint]:
         """The weather API for users; each connection of a user takes any of them."""
-        return [self._endpoint("http_tls", address, self.ports["http"]) for address in self.front.split(",")]
+        port = self.ports["https" if self._tls("http_tls") else "http"]
+        return [self._endpoint("http_tls", address, port) for address in self.front.split(",")]
 
     def app(self, host: Host) -> Endpoint:
         """The weather app on one of its hosts, not through the proxy."""

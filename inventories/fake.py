@@ -7,7 +7,10 @@ def _host(name, last):
         "secrets_file": "~/.local/state/firedrill/fake-secrets.json",
         "fake_delay": 0,
         "fake_delay_jitter": 0,
-        "fake_responses": {"ip -o -4 address show": f"2: eth0    inet 192.0.2.{last}/24 scope global eth0"},
+        "fake_responses": {
+            "cat /sys/class/net/": f"02:00:c0:00:02:{last:02x}",
+            "ip -o -4 address show": f"2: eth0    inet 192.0.2.{last}/24 scope global eth0",
+        },
     }
     return f"@fake/{name}", data
 

@@ -27,6 +27,11 @@ CONNECT = {
 }
 
 
+def protection(settings: Mapping[str, str]) -> dict[str, str]:
+    """With the certificate authority of the databases: TLS, and a server that proves its name. Otherwise none."""
+    return {"sslmode": "verify-full", "sslrootcert": ca} if (ca := settings.get("WEATHER_CA")) else {}
+
+
 def check_writable(connection: psycopg.Connection) -> None:
     """Refuse a demoted server: its old connections survive for a moment."""
     if connection.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
@@ -39,7 +44,13 @@ def pool(settings: Mapping[str, str], purpose: str) -> ConnectionPool:
     hosts = settings["WEATHER_HOST"]
     ports = ",".join([settings[f"WEATHER_{purpose.upper()}_PORT"]] * len(hosts.split(",")))
     return ConnectionPool(
-        kwargs={**CONNECT, "host": hosts, "port": ports, "password": settings["WEATHER_PASSWORD"]},
+        kwargs={
+            **CONNECT,
+            **protection(settings),
+            "host": hosts,
+            "port": ports,
+            "password": settings["WEATHER_PASSWORD"],
+        },
         connection_class=WatchedConnection,
         name=purpose,
         min_size=2,

@@ -29,6 +29,8 @@ ports = {
     "patroni": 8008,
     "write": 5000,
     "read": 5001,
+    # Of the app: https if `tls` is True, otherwise http.
+    "https": 443,
     "http": 80,
     "haproxy_stats": 8404,
     "weather": 8000,
@@ -118,7 +120,7 @@ packages = {
     "all": ["python3", "ca-certificates"],
     "etcd": ["etcd-server", "etcd-client"],
     "postgres": ["postgresql-{postgres_version}", "patroni", "python3-etcd"],
-    "proxy": ["haproxy", "keepalived", "curl"],
+    "proxy": ["haproxy", "keepalived", "curl", "nftables"],
     "app": ["nginx-light", "gunicorn", "python3-flask", "python3-psycopg", "python3-psycopg-pool"],
     "monitor": [],
 }

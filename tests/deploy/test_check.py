@@ -64,8 +64,6 @@ HEADLESS = cluster(db1=("replica", "running"), db2=("replica", "start failed"))
         ("streaming", "/cluster", HEALTHY, {"member": "db9"}, "db9 is no member"),
         ("standby", "/cluster", HEALTHY, {}, None),
         ("standby", "/cluster", HEADLESS, {}, "no sync standby"),
-        ("answers", "/", (200, {}), {}, None),
-        ("answers", "/", (503, {}), {}, "HTTP 503"),
         ("app", "/", (200, {"database": {"write": True, "read": True}}), {}, None),
         ("app", "/", (200, {"database": {"write": False, "read": True}}), {}, "does not answer for writes"),
     ],

@@ -57,6 +57,8 @@ WANTED = {
     "lb1": [
         "Write the HAProxy configuration",
         "Start HAProxy",
+        "Write the filter of VRRP advertisements",
+        "Load the filter of VRRP advertisements",
         "Write the keepalived configuration",
         "Start keepalived",
         "Wait until PostgreSQL answers at HAProxy's write port",

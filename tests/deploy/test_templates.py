@@ -2,11 +2,15 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import bcrypt
 import pytest
+
+from firedrill.inventories import secrets
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,10 +94,64 @@ def test_haproxy_asks_patroni_and_names_servers_as_the_inventory_does(files):
     assert "    server app1 192.0.2.41:8000 check\n" in text
 
 
+def test_advertisements_come_from_the_other_proxies_alone(files):
+    """By address, distance and MAC address; those of anybody else are dropped."""
+    text = content(files, "lb1", "/etc/keepalived/vrrp.nft")
+    peer = "ip protocol vrrp ip saddr 192.0.2.32 ip ttl 255 ether saddr 02:00:c0:00:02:20 accept"
+    assert [line.strip() for line in text.splitlines() if line.endswith("accept")] == [peer]
+    assert text.index(peer) < text.index("ip protocol vrrp drop")
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("encrypted")
+    data = ("--data", f"secrets_file={folder / 'secrets.json'}", "--data", "tls=True")
+    return folder, collect("inventories/fake.py", *data)
+
+
+def test_with_tls_every_connection_of_a_proxy_is_verified(encrypted):
+    _, files = encrypted
+    text = content(files, "lb1", "/etc/haproxy/haproxy.cfg")
+    binds = [line.strip() for line in text.splitlines() if line.strip().startswith("bind ")]
+    tls = "ssl crt /etc/firedrill/tls/proxy.pem alpn http/1.1"
+    assert binds == [
+        "bind :5000",
+        "bind :5001",
+        f"bind :443 {tls}",
+        "bind unix@/run/haproxy/health.sock mode 666",
+        f"bind :8404 {tls}",
+    ]
+    assert text.count("    default-server check-ssl verify required ca-file /etc/firedrill/tls/ca.crt\n") == 2
+    assert text.count("    default-server ssl verify required ca-file /etc/firedrill/tls/ca.crt\n") == 1
+    servers = [line.split() for line in text.splitlines() if line.strip().startswith("server ")]
+    assert all(words[words.index("verifyhost") + 1] == words[1] for words in servers) and len(servers) == 8
+
+
+def test_statistics_ask_for_a_password_that_the_host_does_not_have(encrypted):
+    folder, files = encrypted
+    text = content(files, "lb1", "/etc/haproxy/haproxy.cfg")
+    password = secrets.load(folder / "secrets.json", "firedrill")["haproxy_stats"].encode()
+    hashed = re.search(r"    user firedrill password (\S+)\n", text)[1].encode()
+    assert bcrypt.checkpw(password, hashed) and password not in text.encode()
+
+
+def test_nginx_and_the_app_use_tls(encrypted):
+    _, files = encrypted
+    assert "listen 192.0.2.41:8000 ssl;" in content(files, "app1", "/etc/nginx/nginx.conf")
+    assert "WEATHER_CA=/etc/firedrill/tls/ca.crt\n" in content(files, "app1", "/etc/weather/weather.env")
+
+
+def test_keys_are_for_their_service_alone(encrypted):
+    _, files = encrypted
+    for host, path in [("lb1", "/etc/firedrill/tls/proxy.pem"), ("app1", "/etc/firedrill/tls/app.key")]:
+        text, mode, user, _ = files[host][path]
+        assert "PRIVATE KEY" in text and (mode, user) == (0o600, "root")
+
+
 def test_keepalived_peers_and_priorities_differ(files):
     one, two = (content(files, host, "/etc/keepalived/keepalived.conf") for host in ("lb1", "lb2"))
     assert "unicast_src_ip 192.0.2.31" in one and "unicast_src_ip 192.0.2.32" in two
-    assert "        192.0.2.32\n" in one and "        192.0.2.31\n" in two
+    assert "        192.0.2.32 min_ttl 255 max_ttl 255\n" in one and "        192.0.2.31 min_ttl" in two
     assert "priority 150" in one and "priority 140" in two
     assert "192.0.2.100/32 dev eth0" in one
 
