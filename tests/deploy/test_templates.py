@@ -10,8 +10,6 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from firedrill.inventories import secrets
-
 ROOT = Path(__file__).resolve().parents[2]
 
 # pyinfra patches the process it is imported into, so the files are filled in one of their own.
@@ -130,7 +128,7 @@ def test_with_tls_every_connection_of_a_proxy_is_verified(encrypted):
 def test_statistics_ask_for_a_password_that_the_host_does_not_have(encrypted):
     folder, files = encrypted
     text = content(files, "lb1", "/etc/haproxy/haproxy.cfg")
-    password = secrets.load(folder / "secrets.json", "firedrill")["haproxy_stats"].encode()
+    password = json.loads((folder / "secrets.json").read_text())["firedrill"]["haproxy_stats"].encode()
     hashed = re.search(r"    user firedrill password (\S+)\n", text)[1].encode()
     assert bcrypt.checkpw(password, hashed) and password not in text.encode()
 
