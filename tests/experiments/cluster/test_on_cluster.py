@@ -22,6 +22,7 @@ from firedrill.experiments.observe import tables
 from firedrill.experiments.observe.writer import Writer
 from firedrill.experiments.run import runner
 from firedrill.experiments.steps import Level, Switchover, UntilSteady, UntilWrites, Wait
+from tests.experiments.cluster import floating, listeners
 from tests.experiments.cluster.helpers import missed_times, on, run
 
 pytestmark = pytest.mark.lab("cluster")
@@ -75,6 +76,33 @@ def test_the_app_stores_a_forecast_once(sound):
     while body["id"] not in (read := httpx.get(f"{app.url}/forecasts", params={"city": city}, **app.httpx)).text:
         assert time.monotonic() < deadline, read.text
         time.sleep(0.2)
+
+
+def test_nothing_listens_in_plain_text(sound):
+    """Every listener of every host is known, proves its name to a client that verifies, and refuses plain text."""
+    if not sound.data["tls"]:
+        pytest.skip("the cluster is deployed without TLS")
+    port = {host.name: int(host.data.get("ssh_port", 22)) for host in sound.inventory.hosts}
+    known = {host: listeners.allowed(host) for host in sound.inventory.hosts}
+    unknown = {host.name: listeners.found(sound, host) ^ {port[host.name], *known[host]} for host in known}
+    assert {name: ports for name, ports in unknown.items() if ports} == {}
+    flaws = [listeners.flaw(sound, host, port, kind) for host in known for port, kind in known[host].items()]
+    assert [flaw for flaw in flaws if flaw] == []
+
+
+def test_a_forged_advertisement_does_not_move_the_address(sound):
+    """Of the highest priority, in the name of the other proxy. Without the filter the same one moves the address."""
+    (holder,) = floating.holders(sound)
+    floating.forge(sound, "app1", holder, 2)
+    assert floating.holders(sound) == [holder]
+    on(sound, holder, "systemctl stop firedrill-vrrp")
+    try:
+        floating.forge(sound, "app1", holder, 2)
+        (other,) = {host.name for host in sound.inventory.role("proxy")} - {holder}
+        assert floating.until_held(sound, {other}) == [other]
+    finally:
+        on(sound, holder, "systemctl start firedrill-vrrp")
+    assert "drop" in on(sound, holder, "nft list table ip firedrill_vrrp")
 
 
 @pytest.mark.parametrize("name", ["db1", "lb1", "app1", "etcd1"])
