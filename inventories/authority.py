@@ -58,7 +58,7 @@ def new_ca(name: str, key: bytes | None = None) -> Issued:
     return _issued(cert, private)
 
 
-def issue(ca: Issued, unit: str, wanted: Wanted, days: int) -> Issued:
+def issue(ca: Issued, unit: str, wanted: Wanted, days: float) -> Issued:
     """A new key, and a certificate of the authority for it. `unit` is for people: what the certificate is for."""
     issuer, issuer_key = certificates(ca.cert)[0], _key(ca.key)
     private = ec.generate_private_key(ec.SECP256R1())
@@ -165,7 +165,7 @@ def _by(cert: x509.Certificate, issuer: x509.Certificate) -> bool:
     return True
 
 
-def _builder(subject, issuer, public, issuer_public, days: int) -> x509.CertificateBuilder:
+def _builder(subject, issuer, public, issuer_public, days: float) -> x509.CertificateBuilder:
     start = now()
     return (
         x509.CertificateBuilder()

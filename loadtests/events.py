@@ -15,6 +15,7 @@ import psycopg
 
 from firedrill.cluster import clock
 from firedrill.cluster.outcomes import ACKED, FAILED, UNKNOWN
+from firedrill.cluster.patroni import sql_errors
 from firedrill.cluster.patroni.outcomes import CANCELED_WAIT, sql_outcome
 from firedrill.loadtests.arrivals import TIMEOUT, Arrival, cluster_access, problems_end, rates
 from firedrill.loadtests.outcomes import ERROR, OK
@@ -65,7 +66,7 @@ class EventUser(Arrival):
             warning = connection.unconfirmed if connection else None
             state = getattr(problem, "sqlstate", None)
             outcome = sql_outcome(state, warning is not None) if connection else FAILED
-            error = _text(problem)
+            error = sql_errors.cause(problem, self.where)
         if self.method == "GET":
             outcome = OK if error is None else ERROR
         t = clock.now()
@@ -81,10 +82,6 @@ class EventUser(Arrival):
         connection = Connection.connect(**self.where, autocommit=True)
         connection.add_notice_handler(connection.notice)
         return connection
-
-
-def _text(problem: Exception) -> str:
-    return (str(problem) or type(problem).__name__).strip().splitlines()[0]
 
 
 class Writer(EventUser):

@@ -32,6 +32,7 @@ class WeatherUser(Arrival, FastHttpUser):
     """Shared by readers and writers: a connection for each request in progress, kept until a request on it fails."""
 
     abstract = True
+    insecure = False  # locust's default is not to verify
     verified_by = staticmethod(PLAIN.context)
 
     def __init__(self, environment) -> None:
@@ -75,7 +76,7 @@ class WeatherUser(Arrival, FastHttpUser):
             max_retries=0,
             concurrency=1,
             user=self,
-            insecure=False,
+            insecure=self.insecure,
             ssl_context_factory=self.verified_by,
         )
 

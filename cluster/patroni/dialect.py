@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 
 from firedrill.cluster.dialect import PROBE, USERS, Lane
+from firedrill.cluster.patroni import sql_errors
 from firedrill.cluster.patroni.lane import PostgresLane
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
@@ -78,11 +79,12 @@ class PostgresDialect:
             yield from _pages(connection, query, int if table == PROBE else str)
 
     def write_route_error(self, access: Access, address: str) -> str | None:
+        arguments = access.sql_front() | {"host": address}
         try:
-            with psycopg.connect(**access.sql_front() | {"host": address}) as connection:
+            with psycopg.connect(**arguments) as connection:
                 row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
         except psycopg.Error as error:
-            return f"no connection through {address} ({first_line(error)})"
+            return f"no connection through {address} ({sql_errors.cause(error, arguments)})"
         return f"the write port of {address} leads to a replica" if row and row[0] else None
 
     def read_route(self, access: Access) -> str:
@@ -102,7 +104,7 @@ def _connected(
         with psycopg.connect(**arguments, autocommit=True) as connection:
             yield connection
     except psycopg.Error as error:
-        raise Problem(f"{failure} ({first_line(error)})", remedy) from None
+        raise Problem(f"{failure} ({sql_errors.cause(error, arguments)})", remedy) from None
 
 
 def schema_exists(connection: psycopg.Connection) -> bool:
@@ -120,8 +122,3 @@ def _pages(connection: psycopg.Connection, query: str, convert: type) -> Iterato
                 page = []
     if page:
         yield page
-
-
-def first_line(error: Exception) -> str:
-    """The message of an error without the server's detail and hint."""
-    return str(error).strip().splitlines()[0]

@@ -14,6 +14,7 @@ import psycopg
 
 from firedrill.cluster.dialect import Answer
 from firedrill.cluster.outcomes import ACKED, FAILED, UNKNOWN
+from firedrill.cluster.patroni import sql_errors
 from firedrill.cluster.patroni.outcomes import CANCELED_WAIT, sql_outcome
 
 READ_ONLY = "25006"
@@ -53,7 +54,7 @@ class PostgresLane:
             try:
                 await asyncio.wait_for(self._connect(), self._connect_s)
             except (psycopg.Error, OSError, TimeoutError) as error:
-                return Answer(FAILED, readonly=_sqlstate(error) == READ_ONLY, error=f"connect: {_text(error)}")
+                return Answer(FAILED, readonly=_sqlstate(error) == READ_ONLY, error=f"connect: {self._text(error)}")
         self._warning = None
         task = asyncio.ensure_future(self._execute(self._values(identity)))
         done, _ = await asyncio.wait({task}, timeout=self._deadline_s)
@@ -82,9 +83,13 @@ class PostgresLane:
             row = await cursor.fetchone()
         except (psycopg.Error, OSError) as error:
             outcome = sql_outcome(_sqlstate(error), self._warning is not None)
-            return Answer(outcome, readonly=_sqlstate(error) == READ_ONLY, error=_text(error))
+            return Answer(outcome, readonly=_sqlstate(error) == READ_ONLY, error=self._text(error))
         fields = self._returned(row) if row else {}
         return Answer(UNKNOWN, **fields, error=self._warning) if self._warning else Answer(ACKED, **fields)
+
+    def _text(self, error: Exception) -> str:
+        state, cause = _sqlstate(error), sql_errors.cause(error, self._arguments)
+        return f"{state}: {cause}" if state else cause
 
     def _shut(self) -> None:
         assert self._connection
@@ -102,9 +107,3 @@ class PostgresLane:
 
 def _sqlstate(error: Exception) -> str | None:
     return getattr(error, "sqlstate", None)
-
-
-def _text(error: Exception) -> str:
-    state = _sqlstate(error)
-    first = (str(error) or type(error).__name__).strip().splitlines()[0]
-    return f"{state}: {first}" if state else first

@@ -6,7 +6,7 @@ import time
 import psycopg
 
 from firedrill.cluster import clock, host_clock, names, ssh
-from firedrill.cluster.patroni import processes, rest
+from firedrill.cluster.patroni import processes, rest, sql_errors
 from firedrill.cluster.system import Handover
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
@@ -54,8 +54,9 @@ def switchover(access: Access, within_s: float, to: str | None = None) -> Handov
 def write_wal(access: Access, mib: int) -> str:
     """Have the leader write WAL; return how much it wrote. Raises Problem."""
     name = leader(access)
+    arguments = access.sql_node(access.inventory[name])
     try:
-        with psycopg.connect(**access.sql_node(access.inventory[name]), autocommit=True) as connection:
+        with psycopg.connect(**arguments, autocommit=True) as connection:
             # An absent standby must not hold this up.
             connection.execute("SET synchronous_commit = local")
             began = _position(connection)
@@ -63,7 +64,7 @@ def write_wal(access: Access, mib: int) -> str:
                 connection.execute(WRITE_WAL, (MIB,))
             return f"{name} wrote {(_position(connection) - began) / MIB:.0f} MiB of WAL"
     except psycopg.Error as error:
-        raise Problem(f"{name}: no WAL written ({str(error).strip().splitlines()[0]})", "is it the primary?") from None
+        raise Problem(f"{name}: no WAL written ({sql_errors.cause(error, arguments)})", "is it the primary?") from None
 
 
 def _position(connection: psycopg.Connection) -> int:

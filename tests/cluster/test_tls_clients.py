@@ -1,0 +1,222 @@
+"""Every client against a server whose certificate is wrong in each way: refused, with the cause and the remedy."""
+
+import asyncio
+
+import httpx
+import psycopg
+import pytest
+
+from firedrill.cluster.patroni import coordinator, members, rest, serving, sql_errors
+from firedrill.cluster.patroni.dialect import PostgresDialect
+from firedrill.experiments.observe import proxy
+from firedrill.experiments.run.doctor import users
+from firedrill.inventories.access import Access
+from firedrill.inventories.endpoint import PLAIN
+from firedrill.inventories.errors import InventoryProblem
+from tests import tls
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> tls.Files:
+    return tls.Files(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def server(files):
+    """A port for each kind of certificate."""
+    with (
+        tls.serving(files, "good") as good,
+        tls.serving(files, "expired") as expired,
+        tls.serving(files, "foreign") as foreign,
+        tls.serving(files, "wrong_name") as wrong_name,
+        tls.serving(files, "plain") as plain,
+    ):
+        yield {"good": good, "expired": expired, "foreign": foreign, "wrong_name": wrong_name, "plain": plain}
+
+
+@pytest.fixture
+def access(server, files, tmp_path):
+    """Access to a server of a kind: every client wants TLS with our CA."""
+
+    def to(kind: str, **more: object) -> Access:
+        keys = dict.fromkeys(("etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"), files.tls())
+        sql = {"sql_options": {"sslrootcert": files.cert("ca")}}
+        return tls.access_to(server[kind], tmp_path, **keys | sql | more)
+
+    return to
+
+
+def of_members(access: Access) -> str:
+    patroni = access.patroni(access.inventory["db1"])
+
+    async def ask() -> dict:
+        async with httpx.AsyncClient(**patroni.httpx) as client:
+            return await members._ask(patroni, client)
+
+    state = asyncio.run(ask())
+    assert not state["reachable"] and state["role"] is None, "not observed"
+    return state["error"]
+
+
+def of_statistics(access: Access) -> str:
+    host = access.inventory["db1"]
+    statistics = access.haproxy_stats(host)
+
+    async def ask() -> list[dict]:
+        async with httpx.AsyncClient(**statistics.httpx) as client:
+            return await proxy._ask(access, host, statistics, client)
+
+    (state,) = asyncio.run(ask())
+    assert not state["reachable"] and state["status"] is None, "not observed"
+    return state["error"]
+
+
+def of_writes(access: Access) -> str:
+    async def write():
+        lane = PostgresDialect().node_lane(access, access.inventory["db1"], 2, 2)
+        return await lane.write(1)
+
+    answer = asyncio.run(write())
+    assert (answer.outcome, answer.readonly) == ("failed", False)
+    return answer.error
+
+
+def of_users(access: Access) -> str:
+    check = users.check(access)
+    assert check.ok is False
+    return check.found
+
+
+CLIENTS = {
+    "etcd": lambda access: coordinator.member_error(access),
+    "etcd serves": lambda access: serving._etcd(access, access.inventory["db1"], True),
+    "patroni": lambda access: rest.view(access).error,
+    "patroni serves": lambda access: serving._patroni(access, access.inventory["db1"], True),
+    "members": of_members,
+    "statistics": of_statistics,
+    "users": of_users,
+    "app serves": lambda access: serving._app(access, access.inventory["db1"], True),
+    "writes": of_writes,
+    "SQL serves": lambda access: serving._postgresql(access, access.inventory["db1"], True),
+    "write route": lambda access: PostgresDialect().write_route_error(access, tls.ADDRESS),
+}
+CAUSES = {
+    "expired": "the certificate of 127.0.0.1 has expired: renew it",
+    "foreign": "the certificate of 127.0.0.1 is not from the CA {ca}: name the CA that issued it",
+    "wrong_name": "the certificate has no SAN for 127.0.0.1: issue it with this address, or name the host",
+    "plain": "127.0.0.1 answers without TLS: enable TLS there, or remove TLS from the inventory",
+}
+# What libpq does not tell apart.
+OF_LIBPQ = "the certificate of 127.0.0.1 cannot be verified with the CA {ca}: it has expired or is from another CA"
+LIBPQ = ("writes", "SQL serves", "write route")
+
+
+@pytest.mark.parametrize("flaw", tls.FLAWS)
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_server_that_cannot_be_verified_is_refused_with_the_cause(access, files, client, flaw):
+    wanted = OF_LIBPQ if client in LIBPQ and flaw in ("expired", "foreign") else CAUSES[flaw]
+    error = CLIENTS[client](access(flaw))
+    assert wanted.format(ca=files.cert("ca")) in error
+    assert "\n" not in error and "pw-7xQ" not in error
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_good_certificate_is_accepted(access, client):
+    """The server then says nothing more; no client names TLS as the cause."""
+    error = CLIENTS[client](access("good"))
+    assert "certificate" not in error and "TLS" not in error
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_without_a_ca_the_systems_own_are_asked(access, client):
+    """Never nobody: the certificate is of a CA that this machine does not know."""
+    empty = dict.fromkeys(("etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"), {})
+    error = CLIENTS[client](access("good", **empty, sql_options={"sslrootcert": "system"}))
+    assert "is not from the CA" in error or "cannot be verified with the CA" in error
+
+
+# -- the files of the client -----------------------------------------------------------------------------------
+
+
+def lost(files, folder):
+    return {"ca": str(folder / "lost.crt")}, "lost.crt cannot be read (No such file or directory): restore the file"
+
+
+def a_folder(files, folder):
+    return {"ca": str(folder)}, "cannot be read (Is a directory)"
+
+
+def no_certificate(files, folder):
+    (folder / "empty.crt").write_text("nothing")
+    return {"ca": str(folder / "empty.crt")}, "empty.crt holds no certificate (PEM)"
+
+
+def own_expired(files, folder):
+    return files.tls(client="expired"), "expired.crt expired on "
+
+
+def mismatched(files, folder):
+    pair = {"cert": files.cert("good"), "key": files.key("foreign")}
+    return files.tls() | pair, "foreign.key is not the key of the certificate"
+
+
+def key_lost(files, folder):
+    return files.tls() | {"cert": files.cert("good"), "key": str(folder / "no.key")}, "no.key cannot be read"
+
+
+def half_a_pair(files, folder):
+    return files.tls() | {"cert": files.cert("good")}, "has only one of cert and key: name both, or none"
+
+
+USES = {
+    "etcd_tls": lambda access: coordinator.member_error(access),
+    "patroni_tls": lambda access: rest.view(access),
+    "haproxy_stats_tls": of_statistics,
+    "http_tls": users.check,
+    "sql_options": lambda access: access.sql_front(),
+}
+SQL_NAMES = {"ca": "sslrootcert", "cert": "sslcert", "key": "sslkey"}
+UNUSABLE = (lost, a_folder, no_certificate, own_expired, mismatched, key_lost, half_a_pair)
+
+
+@pytest.mark.parametrize("key", USES)
+@pytest.mark.parametrize("flaw", UNUSABLE)
+def test_a_file_that_cannot_serve_is_one_line_with_the_key_and_the_file(access, files, tmp_path, key, flaw):
+    given, said = flaw(files, tmp_path)
+    if key == "sql_options":
+        given = {SQL_NAMES[name]: file for name, file in given.items()}
+    there = access("good", **{key: given})
+    with pytest.raises(InventoryProblem) as problem:
+        USES[key](there)
+    assert f"`{key}` in {tmp_path}/theirs.py" in str(problem.value)
+    assert said in str(problem.value) and "\n" not in str(problem.value)
+
+
+def test_a_renewed_certificate_is_read_anew(access, files, tmp_path):
+    for source in ("ca", "other_ca"):
+        copy = tmp_path / "renewed.crt"
+        copy.write_bytes((files.folder / f"{source}.crt").read_bytes())
+        found = rest.view(access("good", patroni_tls={"ca": str(copy)})).error
+        assert ("is not from the CA" in found) == (source == "other_ca")
+
+
+def test_what_is_plain_text_verifies_where_it_is_sent_on():
+    context = PLAIN.context()
+    assert context.check_hostname and context.verify_mode.name == "CERT_REQUIRED"
+
+
+@pytest.mark.parametrize(
+    ("message", "wanted"),
+    [
+        (
+            'no pg_hba.conf entry for host "10.0.0.9", user "a", database "b", no encryption',
+            "without TLS: set `sslroot",
+        ),
+        ("SSL error: tlsv13 alert certificate required", "10.0.0.9 asks for a client certificate: name `cert` and"),
+        ("SSL error: tlsv1 alert unknown ca", "10.0.0.9 refuses the client certificate: name a valid one of its CA"),
+        ('FATAL:  password authentication failed for user "a"\nhint', 'password authentication failed for user "a"'),
+    ],
+)
+def test_what_postgresql_refuses(message, wanted):
+    error = psycopg.OperationalError(f'connection to server at "10.0.0.9", port 5432 failed: {message}')
+    assert wanted in sql_errors.cause(error, {"host": "db.example,10.0.0.9"})
