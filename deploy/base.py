@@ -5,7 +5,7 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
-from firedrill.deploy import topology
+from firedrill.deploy import settings, topology
 from firedrill.deploy.operations import files, packages
 from firedrill.deploy.operations.files import HostFile
 from firedrill.deploy.operations.waits import COMMAND
@@ -24,6 +24,7 @@ def base() -> None:
 def _early_files() -> list[HostFile]:
     wanted = [HostFile(COMMAND, CHECK.read_text(), mode=0o755)]
     if topology.has("postgres"):
+        wanted.append(HostFile(settings.COMMAND, settings.PROGRAM.read_text(), mode=0o755))
         # The package must not create a cluster: it would listen on port 5432.
         wanted.append(HostFile("/etc/postgresql-common/createcluster.conf", topology.render("createcluster.conf.j2")))
     return wanted

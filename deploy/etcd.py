@@ -1,23 +1,35 @@
-"""etcd: one member per host, a quorum before anything needs it, and never more than one member restarting."""
+"""etcd: one member per host, a quorum before anything needs it, and never more than one member restarting.
 
-from firedrill.deploy import topology
+With TLS nobody does anything without a certificate and a password: `patroni` writes its own keys, our probes (`firedrill`)
+read them, `root` is used by the deploy alone.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from pyinfra import host
+from pyinfra.api import FactBase, StringCommand, operation
+
+from firedrill.deploy import tls, topology
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
+from firedrill.inventories.access import PROBE_USER
+from firedrill.inventories.certificates import MEMBER
+
+USERS = "/usr/local/sbin/firedrill-etcd-users"
+USERS_FILE = "/etc/firedrill/etcd-users.json"
+PROGRAM = Path(__file__).parent / "on_host" / "etcd_users.py"
 
 
 def etcd() -> None:
-    """Configure the member, start it, wait for the quorum."""
+    """Configure the member, start it, wait for the quorum, and ask everybody for a password."""
     if not topology.has("etcd"):
         return
-    me, ports = topology.me(), topology.data()["ports"]
-    configured = files.write(
-        name="Write the etcd configuration",
-        files=[
-            HostFile("/etc/default/etcd", topology.render("etcd.env.j2")),
-            HostFile("/etc/systemd/system/etcd.service.d/firedrill.conf", topology.render("etcd.service.conf.j2")),
-        ],
-        units=["etcd"],
-    )
+    # Read at each handshake: a renewed certificate restarts nothing.
+    if certificates := tls.pair("etcd", owner="etcd"):
+        files.write(name="Write the certificate of etcd", files=certificates)
+    configured = files.write(name="Write the etcd configuration", files=_files(), units=["etcd"])
     # A first start waits for the other members, so all start at the same time. Later restarts go one by one (each
     # ends when the member is back): a changed setting must not cost the quorum.
     services.running(name="Start etcd", unit="etcd", verb=services.AT_START)
@@ -33,5 +45,63 @@ def etcd() -> None:
         check="quorum",
         seconds=topology.data()["deadlines"]["quorum"],
         service="etcd",
-        url=f"http://{me.address}:{ports['etcd']}",
+        url=_url(),
     )
+    if topology.data()["tls"] and topology.me() == topology.members("etcd")[0]:
+        _users()
+
+
+def _url() -> str:
+    return f"{topology.scheme()}://{topology.me().address}:{topology.data()['ports']['etcd']}"
+
+
+def _files() -> list[HostFile]:
+    ca = topology.certificates().ca.read_bytes() if topology.data()["tls"] else b""
+    settings = topology.render("etcd.env.j2", member_name=MEMBER, ca_digest=hashlib.sha256(ca).hexdigest()[:16])
+    return [
+        HostFile("/etc/default/etcd", settings),
+        HostFile("/etc/systemd/system/etcd.service.d/firedrill.conf", topology.render("etcd.service.conf.j2")),
+    ]
+
+
+def _users() -> None:
+    files.write(
+        name="Write the users of etcd",
+        files=[
+            HostFile(USERS, PROGRAM.read_text(), mode=0o755),
+            HostFile(USERS_FILE, json.dumps({"url": _url(), "users": users()}), mode=0o600),
+        ],
+    )
+    users_only(name="Let only the users of etcd do anything")
+
+
+def users() -> dict[str, dict[str, str]]:
+    """The users of etcd, with what they may do."""
+    data, passwords = topology.data(), topology.passwords()
+    prefix = f"/{data['patroni_namespace'].strip('/')}/{data['cluster']}/".replace("//", "/")
+    return {
+        "root": {"password": passwords["etcd_root"]},
+        "patroni": {"password": passwords["etcd_patroni"], "prefix": prefix, "access": "READWRITE"},
+        PROBE_USER: {"password": passwords["etcd_firedrill"], "prefix": prefix, "access": "READ"},
+    }
+
+
+class UsersOnly(FactBase[bool]):
+    """Whether etcd's users and roles are those wanted, and authentication is enabled."""
+
+    default = bool
+
+    def command(self) -> str:
+        return f"if [ -x {USERS} ] && {USERS} --check >/dev/null 2>&1; then echo yes; else echo no; fi"
+
+    def process(self, output: list[str]) -> bool:
+        return output[-1:] == ["yes"]
+
+
+@operation()
+def users_only():
+    """Create etcd's users and roles, and enable authentication."""
+    if host.get_fact(UsersOnly):
+        host.noop("only the users of etcd may do anything")
+    else:
+        yield StringCommand(USERS)

@@ -30,6 +30,8 @@ USES = {
 BEHIND_PROXIES = ("postgres", "proxy")
 CONTROLLER = "controller"
 LOCAL = ("localhost", "127.0.0.1")
+# A name that only the certificates of etcd members have: the others take nobody else for a member.
+MEMBER = "member.etcd.firedrill"
 OTHERS = 0o077
 
 
@@ -105,10 +107,12 @@ def wanted(hosts: Sequence[Host]) -> Iterator[tuple[str, str, Wanted]]:
     """Host, role and purpose of every certificate, without the controller's."""
     proxies = [name for host in hosts if "proxy" in host.roles for name in (host.name, host.address)]
     front = [*proxies, *([vip] if (vip := hosts[0].data.get("vip")) else [])]
+    own = not hosts[0].data["certificates"]
+    more = dict.fromkeys(BEHIND_PROXIES, front) | ({"etcd": [MEMBER]} if own else {})
     for host in hosts:
         for role in host.roles:
             if role in USES:
-                names = {host.name, host.address, *LOCAL, *(front if role in BEHIND_PROXIES else ())}
+                names = {host.name, host.address, *LOCAL, *more.get(role, ())}
                 yield host.name, role, authority.for_names(names, USES[role])
 
 

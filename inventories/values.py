@@ -137,6 +137,7 @@ KINDS: dict[str, Kind] = {
     "certificates": _or_none(
         Kind('a dictionary such as {"ca": "ca.crt", "cert": "{host}-{role}.crt", "key": "{host}-{role}.key"}', _own)
     ),
+    "patroni_settings": Kind("a dictionary", lambda value: isinstance(value, Mapping)),
     "data_disk": _or_none(Kind('a dictionary such as {"path": "/srv/data", "gib": 4}', _disk)),
 }  # fmt: skip
 

@@ -174,6 +174,10 @@ postgres_parameters = {
     "tcp_user_timeout": 5000,
 }
 
+# Further cluster-wide settings in the form of Patroni's dynamic configuration, such as {"slots": {...}}. A deploy refuses
+# those in etcd that are not in the inventory, unless they are harmless numbers and switches.
+patroni_settings: dict[str, object] = {}
+
 # Seconds that a deploy waits for each state before it reports what is missing. `serve`: that healing a fault waits
 # until the services of its host serve again.
 deadlines = {"quorum": 60, "leader": 90, "streaming": 120, "standby": 30, "proxy": 60, "app": 60, "serve": 120}

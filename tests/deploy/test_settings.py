@@ -11,7 +11,7 @@ import pytest
 
 from firedrill.deploy.database import verifier
 from firedrill.deploy.operations.files import FileStates, HostFile, archive
-from firedrill.deploy.patroni import difference
+from firedrill.deploy.settings import difference, merged, refuse_unsafe
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_a_certificate_for_each_host_and_role_and_one_for_the_controller(tmp_pat
 @pytest.mark.parametrize(
     ("role", "host", "names"),
     [
-        ("etcd", "db1", {"db1", "192.0.2.21", "localhost", "127.0.0.1"}),
+        ("etcd", "db1", {"db1", "192.0.2.21", "localhost", "127.0.0.1", certificates.MEMBER}),
         ("postgres", "db1", {"db1", "192.0.2.21", "localhost", "127.0.0.1", "lb1", "192.0.2.31", VIP}),
         ("proxy", "lb1", {"lb1", "192.0.2.31", "localhost", "127.0.0.1", VIP}),
     ],

@@ -1,0 +1,195 @@
+#!/usr/bin/python3
+"""firedrill-etcd-users: etcd's users, what each may do, and that nobody else may do anything. Run by Firedrill's deploy.
+
+    firedrill-etcd-users [--check]
+
+Reads /etc/firedrill/etcd-users.json. With --check it only reports: exit 1 names the first difference. A user or role
+that is not in the file is kept. What was applied last is kept in a second file, for a later change of root's password.
+"""
+
+import argparse
+import base64
+import http.client
+import json
+import os
+import ssl
+import sys
+from urllib.parse import urlsplit
+
+WANTED = "/etc/firedrill/etcd-users.json"
+APPLIED = "/etc/firedrill/etcd-users.applied.json"
+TLS = "/etc/firedrill/tls"
+TIMEOUT = 10
+ROOT = "root"
+
+
+class Refused(Exception):
+    """etcd does not do this; the text is its answer."""
+
+
+class Etcd:
+    """The JSON gateway of the member on this host."""
+
+    def __init__(self, url):
+        parts = urlsplit(url)
+        context = ssl.create_default_context(cafile=f"{TLS}/ca.crt")
+        context.load_cert_chain(f"{TLS}/etcd.crt", f"{TLS}/etcd.key")
+        self._place, self._context, self._token = (parts.hostname, parts.port), context, None
+
+    def call(self, path, **body):
+        """The answer to a call. Raises Refused."""
+        headers = {"Authorization": self._token} if self._token else {}
+        connection = http.client.HTTPSConnection(*self._place, timeout=TIMEOUT, context=self._context)
+        try:
+            connection.request("POST", f"/v3/auth/{path}", json.dumps(body), headers)
+            answer = connection.getresponse()
+            found = json.loads(answer.read() or b"{}")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Refused(f"{path}: {error or type(error).__name__}") from None
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise Refused(f"{path}: {found.get('message') or found.get('error') or answer.status}")
+        return found
+
+    def log_in(self, user, password):
+        """Use this user from now on. False if authentication is not enabled. Raises Refused for a wrong password."""
+        try:
+            self._token = self.call("authenticate", name=user, password=password)["token"]
+        except Refused as refused:
+            if "not enabled" in str(refused):
+                return False
+            raise
+        return True
+
+
+def encoded(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+def permission(prefix, access):
+    """What a role with access to all keys of a prefix has."""
+    end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    return {"permType": access, "key": encoded(prefix), "range_end": encoded(end)}
+
+
+def permissions_of(etcd, role):
+    """As permission() gives them: etcd leaves out READ, the first of its types."""
+    found = etcd.call("role/get", role=role).get("perm", [])
+    return [{"permType": "READ", "key": "", "range_end": ""} | one for one in found]
+
+
+def wanted_permissions(user):
+    return [permission(user["prefix"], user["access"])] if "prefix" in user else []
+
+
+def differences(etcd, users):
+    """What etcd has otherwise than wanted, as (what, how to change it)."""
+    known, roles = etcd.call("user/list").get("users", []), etcd.call("role/list").get("roles", [])
+    for name, user in users.items():
+        if name not in roles:
+            yield f"no role {name}", [("role/add", {"name": name})]
+        if name != ROOT:
+            yield from _permissions(etcd, name, wanted_permissions(user), name in roles)
+        if name not in known:
+            yield f"no user {name}", [("user/add", {"name": name, "password": user["password"]})]
+        yield from _roles(etcd, name, name in known)
+
+
+def _permissions(etcd, role, wanted, exists):
+    found = permissions_of(etcd, role) if exists else []
+    for one in wanted:
+        if one not in found:
+            yield f"role {role} may not access its keys", [("role/grant", {"name": role, "perm": one})]
+    kept = [(one["key"], one["range_end"]) for one in wanted]
+    for one in found:
+        if one not in wanted and (one["key"], one["range_end"]) not in kept:
+            what = {"role": role, "key": one["key"], "range_end": one["range_end"]}
+            yield f"role {role} may access other keys", [("role/revoke", what)]
+
+
+def _roles(etcd, user, exists):
+    found = etcd.call("user/get", name=user).get("roles", []) if exists else []
+    if user not in found:
+        yield f"user {user} has not its role", [("user/grant", {"user": user, "role": user})]
+    for role in found:
+        if role != user:
+            yield f"user {user} has the role {role}", [("user/revoke", {"name": user, "role": role})]
+
+
+def other_passwords(url, users):
+    """The users that cannot log in with their password; root last, since a change of its own ends its session."""
+    for name in sorted(users, key=lambda name: name == ROOT):
+        try:
+            Etcd(url).log_in(name, users[name]["password"])
+        except Refused:
+            yield name
+
+
+def check(spec):
+    """The first difference; None if there is none."""
+    etcd, users = Etcd(spec["url"]), spec["users"]
+    if not etcd.log_in(ROOT, users[ROOT]["password"]):
+        return "authentication is not enabled"
+    for name in other_passwords(spec["url"], users):
+        return f"user {name} has another password"
+    return next((what for what, _ in differences(etcd, users)), None)
+
+
+def apply(spec):
+    """Make etcd's users and roles as wanted, and enable authentication."""
+    etcd, users = Etcd(spec["url"]), spec["users"]
+    enabled = log_in(etcd, users)
+    for what, calls in list(differences(etcd, users)):
+        print(what)
+        for path, body in calls:
+            etcd.call(path, **body)
+    # Without authentication no password can be tried.
+    for name in list(other_passwords(spec["url"], users)) if enabled else users:
+        etcd.call("user/changepw", name=name, password=users[name]["password"])
+    if not enabled:
+        etcd.call("enable")
+    remember()
+
+
+def log_in(etcd, users):
+    """As root, with the password wanted or that of the last time. False if authentication is not enabled."""
+    try:
+        return etcd.log_in(ROOT, users[ROOT]["password"])
+    except Refused:
+        if not os.path.exists(APPLIED):
+            raise
+    return etcd.log_in(ROOT, read(APPLIED)["users"][ROOT]["password"])
+
+
+def remember():
+    new = APPLIED + ".new"
+    if os.path.exists(new):
+        os.unlink(new)
+    with open(WANTED) as wanted, open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(wanted.read())
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, APPLIED)
+
+
+def read(path):
+    with open(path) as file:
+        return json.load(file)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="firedrill-etcd-users", description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    try:
+        found = check(read(WANTED)) if options.check else apply(read(WANTED))
+    except (Refused, OSError) as error:
+        found = str(error)
+    if found:
+        print(f"etcd: {found}", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
