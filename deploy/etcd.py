@@ -1,7 +1,7 @@
 """etcd: one member per host, a quorum before anything needs it, and never more than one member restarting.
 
-With TLS nobody does anything without a certificate and a password: `patroni` writes its own keys, our probes (`firedrill`)
-read them, `root` is used by the deploy alone.
+With TLS nobody does anything without a certificate and a password: `patroni` writes its own keys, our probes
+(`firedrill`) read them, `root` is used by the deploy alone.
 """
 
 import hashlib

@@ -76,6 +76,7 @@ def answering() -> None:
             service="haproxy",
             address=me.address,
             port=ports[purpose],
+            tls=topology.data()["tls"],
         )
     if vip := topology.data().get("vip"):
         waits.until(
@@ -85,6 +86,7 @@ def answering() -> None:
             service="keepalived",
             address=vip,
             port=ports["write"],
+            tls=topology.data()["tls"],
         )
 
 

@@ -118,7 +118,7 @@ def refuse_unsafe(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[s
     if unsafe := [_dotted(path) for path, value in others if not safe(path, value)]:
         first = f"patronictl edit-config --set {unsafe[0]}=null"
         raise InventoryProblem(
-            f"Patroni's dynamic configuration in etcd has settings that Firedrill did not set, and that can run commands, "
+            "Patroni's dynamic configuration has settings that Firedrill did not set, and that can run commands, "
             f"open an access or give up durability: {', '.join(unsafe)}",
             f"find out who set them; remove them (`{first}` on a database host), or state those that are yours in "
             "`patroni_settings` or `postgres_parameters` of the inventory",

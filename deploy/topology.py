@@ -99,6 +99,11 @@ def profile() -> dict[str, Any]:
     return data()["profiles"][data()["profile"]]
 
 
+def scheme() -> str:
+    """Of the services of the cluster."""
+    return "https" if data()["tls"] else "http"
+
+
 def front() -> str:
     """The address of the proxies for clients: the floating address, or a list of all of them for libpq."""
     return data().get("vip") or ",".join(one.address for one in members("proxy"))

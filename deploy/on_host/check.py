@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 
 POLL = 0.25
 TIMEOUT = 2
-CA = "/etc/firedrill/tls/ca.crt"
+TLS = "/etc/firedrill/tls"
+CA = f"{TLS}/ca.crt"
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 ERROR = re.compile(r"error|fatal|panic|fail|refused|cannot|can not|could not|denied|no space|timed out|unhealthy", re.I)
 STANDBYS = ("replica", "sync_standby", "quorum_standby")
@@ -32,19 +33,24 @@ class NotYet(Exception):
     """The state does not hold; the text is what was found."""
 
 
-def connect(parts):
-    """A connection for one request; with https, a server that proves its name to the cluster's CA. Raises OSError."""
+def connect(parts, role):
+    """A connection for one request; with https, a server that proves its name to the cluster's CA. Raises OSError.
+
+    `role`: of the certificate that this host shows, if the server asks for one.
+    """
     if parts.scheme == "https":
         context = ssl.create_default_context(cafile=CA)
+        if role:
+            context.load_cert_chain(f"{TLS}/{role}.crt", f"{TLS}/{role}.key")
         return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=TIMEOUT, context=context)
     return http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT)
 
 
-def fetch(url):
+def fetch(url, role=None):
     """Status and body of a GET. Raises NotYet if nothing answers."""
     parts = urlsplit(url)
     try:
-        with contextlib.closing(connect(parts)) as connection:
+        with contextlib.closing(connect(parts, role)) as connection:
             connection.request("GET", parts.path or "/")
             answer = connection.getresponse()
             return answer.status, answer.read()
@@ -52,9 +58,9 @@ def fetch(url):
         raise NotYet(f"{url}: {error or type(error).__name__}") from None
 
 
-def fetch_json(url):
+def fetch_json(url, role=None):
     """The decoded body of a GET. Raises NotYet unless it answers 200 with JSON."""
-    status, body = fetch(url)
+    status, body = fetch(url, role)
     try:
         value = json.loads(body)
     except ValueError:
@@ -66,7 +72,7 @@ def fetch_json(url):
 
 def quorum(url):
     """etcd has a quorum: its health check commits a proposal."""
-    found = fetch_json(f"{url}/health")
+    found = fetch_json(f"{url}/health", "etcd")
     if str(found.get("health")).lower() != "true":
         raise NotYet(f"etcd is not healthy ({found.get('reason') or 'no reason given'})")
 
@@ -102,16 +108,20 @@ def standby(url):
         raise NotYet(f"no sync standby: {listed(found)}")
 
 
-def postgres(address, port):
+def postgres(address, port, tls=False):
     """PostgreSQL answers behind this port (a proxy without a server accepts connections, and sends nothing)."""
     try:
         with socket.create_connection((address, port), TIMEOUT) as connection:
             connection.sendall(SSL_REQUEST)
             answer = connection.recv(1)
+            if tls and answer == b"S":
+                ssl.create_default_context(cafile=CA).wrap_socket(connection, server_hostname=address).close()
     except OSError as error:
         raise NotYet(f"{address}:{port}: {error}") from None
     if answer not in (b"S", b"N"):
         raise NotYet(f"{address}:{port}: no PostgreSQL answers")
+    if tls and answer == b"N":
+        raise NotYet(f"{address}:{port}: PostgreSQL has no TLS")
 
 
 def app(url):

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""firedrill-etcd-users: etcd's users, what each may do, and that nobody else may do anything. Run by Firedrill's deploy.
+"""firedrill-etcd-users: etcd's users, and that nobody else may do anything. Run by Firedrill's deploy.
 
     firedrill-etcd-users [--check]
 

@@ -174,8 +174,8 @@ postgres_parameters = {
     "tcp_user_timeout": 5000,
 }
 
-# Further cluster-wide settings in the form of Patroni's dynamic configuration, such as {"slots": {...}}. A deploy refuses
-# those in etcd that are not in the inventory, unless they are harmless numbers and switches.
+# Further cluster-wide settings in the form of Patroni's dynamic configuration, such as {"slots": {...}}. A deploy
+# refuses those in etcd that are not in the inventory, unless they are harmless numbers and switches.
 patroni_settings: dict[str, object] = {}
 
 # Seconds that a deploy waits for each state before it reports what is missing. `serve`: that healing a fault waits

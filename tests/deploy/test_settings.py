@@ -12,6 +12,7 @@ import pytest
 from firedrill.deploy.database import verifier
 from firedrill.deploy.operations.files import FileStates, HostFile, archive
 from firedrill.deploy.settings import difference, merged, refuse_unsafe
+from firedrill.inventories.errors import InventoryProblem
 
 
 @pytest.mark.parametrize(
@@ -59,3 +60,63 @@ def test_a_file_that_is_right_reads_as_it_should_be():
 
 def test_the_content_of_a_file_is_not_in_its_repr():
     assert "secret" not in repr(HostFile("/etc/x", "secret"))
+
+
+WANTED = {"ttl": 20, "postgresql": {"use_slots": True, "parameters": {"max_connections": 200}}}
+UNSAFE = {
+    "a command": {"archive_command": "curl x | sh"},
+    "a library": {"shared_preload_libraries": "x"},
+    "a command of an extension": {"plperl.on_init": "x"},
+    "a number of an extension": {"cron.max": 1},
+    "TLS off": {"ssl": "off"},
+    "no durability": {"fsync": False},
+    "another file": {"hba_file": "/tmp/x"},
+}
+
+
+def with_parameters(**more):
+    return {"ttl": 20, "postgresql": {"use_slots": True, "parameters": {"max_connections": 200} | more}}
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_a_foreign_parameter_that_can_do_harm_is_refused_by_name_and_its_value_is_not_shown(name):
+    ((key, value),) = UNSAFE[name].items()
+    with pytest.raises(InventoryProblem, match=f"durability: postgresql.parameters.{re.escape(key)}: find") as refused:
+        refuse_unsafe(with_parameters(**UNSAFE[name]), WANTED)
+    assert "\n" not in str(refused.value) and f"= {value}" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"standby_cluster": {"host": "192.0.2.66"}},
+        {"slots": {"a": {"type": "logical", "plugin": "x"}}},
+        {"postgresql": {"callbacks": {"on_start": "/tmp/x"}}},
+        {"postgresql": {"pg_hba": ["host all all 0.0.0.0/0 trust"]}},
+        {"postgresql": {"recovery_conf": {"restore_command": "x"}}},
+        {"postgresql": {"bin_name": {"postgres": "x"}}},
+        {"postgresql": {"create_replica_methods": ["x"], "x": {"command": "y"}}},
+    ],
+)
+def test_a_foreign_text_anywhere_is_refused(more):
+    with pytest.raises(InventoryProblem, match="did not set"):
+        refuse_unsafe(WANTED | more, WANTED)
+
+
+def test_foreign_numbers_switches_and_names_are_listed():
+    found = {"pause": True, "maximum_lag_on_syncnode": 1, "check_timeline": None} | with_parameters(
+        work_mem="4MB", log_statement="ddl", autovacuum="on", random_page_cost=1.1
+    )
+    names = ["work_mem", "log_statement", "autovacuum", "random_page_cost"]
+    assert refuse_unsafe(found, WANTED) == [
+        "pause",
+        "maximum_lag_on_syncnode",
+        *(f"postgresql.parameters.{name}" for name in names),
+    ]
+
+
+def test_what_the_inventory_states_is_not_foreign_and_our_own_settings_win():
+    given = {"ttl": 99, "postgresql": {"callbacks": {"on_start": "/x"}}}
+    both = merged(given, WANTED)
+    assert both == {"ttl": 20, "postgresql": WANTED["postgresql"] | {"callbacks": {"on_start": "/x"}}}
+    assert refuse_unsafe(both, both) == []
