@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from firedrill.deploy.on_host import check
+from firedrill.inventories import authority
 
 PROGRAM = Path(check.__file__)
 
@@ -91,6 +93,60 @@ def test_a_proxy_that_accepts_is_not_a_database(answer, wanted):
         thread.start()
         address, port = listener.getsockname()
         found = check.poll(check.CHECKS["postgres"], {"address": address, "port": port}, 0)
+        thread.join()
+    assert found == (wanted and f"{address}:{port}: {wanted}")
+
+
+@pytest.fixture
+def certified(tmp_path, monkeypatch):
+    """The files of a CA, and of a host certificate for 127.0.0.1, where the program looks for them."""
+    ca = authority.new_ca("demo")
+    made = authority.issue(ca, "etcd", authority.for_names(["127.0.0.1"], {authority.SERVER, authority.CLIENT}), 1)
+    for name, content in (("ca.crt", ca.cert), ("etcd.crt", made.cert), ("etcd.key", made.key)):
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.setattr(check, "TLS", str(tmp_path))
+    monkeypatch.setattr(check, "CA", str(tmp_path / "ca.crt"))
+    return tmp_path
+
+
+def with_tls(folder, server):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "etcd.crt", folder / "etcd.key")
+    context.load_verify_locations(folder / "ca.crt")
+    context.verify_mode = ssl.CERT_REQUIRED
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return f"https://127.0.0.1:{server.server_port}"
+
+
+def test_etcd_sees_the_certificate_of_the_host(server, certified):
+    server.answers["/health"] = (200, {"health": "true"})
+    assert check.poll(check.CHECKS["quorum"], {"url": with_tls(certified, server)}, 0) is None
+
+
+def test_a_server_of_another_authority_is_not_believed(server, certified):
+    server.answers["/health"] = (200, {"health": "true"})
+    url = with_tls(certified, server)
+    (certified / "ca.crt").write_bytes(authority.new_ca("demo").cert)
+    assert "certificate verify failed" in check.poll(check.CHECKS["quorum"], {"url": url}, 0)
+
+
+@pytest.mark.parametrize(("answer", "wanted"), [(b"S", None), (b"N", "PostgreSQL has no TLS")])
+def test_a_database_proves_its_name(certified, answer, wanted):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certified / "etcd.crt", certified / "etcd.key")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            with listener.accept()[0] as connection:
+                connection.recv(8)
+                connection.sendall(answer)
+                if answer == b"S":
+                    context.wrap_socket(connection, server_side=True).close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address, port = listener.getsockname()
+        found = check.poll(check.CHECKS["postgres"], {"address": address, "port": port, "tls": True}, 0)
         thread.join()
     assert found == (wanted and f"{address}:{port}: {wanted}")
 

@@ -1,6 +1,7 @@
 """The files that land on hosts, filled by a plan on fake hosts and read back."""
 
 import io
+import itertools
 import json
 import re
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import bcrypt
 import pytest
+
+from firedrill.inventories import authority
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,9 +144,69 @@ def test_nginx_and_the_app_use_tls(encrypted):
 
 def test_keys_are_for_their_service_alone(encrypted):
     _, files = encrypted
-    for host, path in [("lb1", "/etc/firedrill/tls/proxy.pem"), ("app1", "/etc/firedrill/tls/app.key")]:
-        text, mode, user, _ = files[host][path]
-        assert "PRIVATE KEY" in text and (mode, user) == (0o600, "root")
+    for host, name, owner in [
+        ("lb1", "proxy.pem", "root"),
+        ("app1", "app.key", "root"),
+        ("etcd1", "etcd.key", "etcd"),
+        ("db1", "postgres.key", "postgres"),
+    ]:
+        text, mode, user, _ = files[host][f"/etc/firedrill/tls/{name}"]
+        assert "PRIVATE KEY" in text and (mode, user) == (0o600, owner)
+
+
+def test_with_tls_no_service_of_etcd_is_plain_text(encrypted):
+    _, files = encrypted
+    text = content(files, "etcd1", "/etc/default/etcd")
+    assert "http://" not in text and text.count("https://") == 8
+    settings = dict(line.split("=", 1) for line in text.splitlines() if line.startswith("ETCD_"))
+    assert settings["ETCD_CLIENT_CERT_AUTH"] == settings["ETCD_PEER_CLIENT_CERT_AUTH"] == "true"
+    assert settings["ETCD_TRUSTED_CA_FILE"] == settings["ETCD_PEER_TRUSTED_CA_FILE"] == "/etc/firedrill/tls/ca.crt"
+    assert settings["ETCD_PEER_CERT_ALLOWED_HOSTNAME"] in authority.names_of(certificate(files, "etcd1", "etcd"))
+    assert settings["ETCD_PEER_CERT_ALLOWED_HOSTNAME"] not in authority.names_of(certificate(files, "db1", "postgres"))
+
+
+def certificate(files, host, role):
+    return authority.certificates(content(files, host, f"/etc/firedrill/tls/{role}.crt").encode())[0]
+
+
+def test_the_users_of_etcd_are_written_on_one_member(encrypted):
+    _, files = encrypted
+    path = "/etc/firedrill/etcd-users.json"
+    text, mode, user, _ = files["etcd1"][path]
+    assert (mode, user) == (0o600, "root") and path not in files["etcd2"]
+    users = json.loads(text)["users"]
+    may = {name: (one.get("prefix"), one.get("access")) for name, one in users.items()}
+    prefix = "/service/firedrill/"
+    assert may == {"root": (None, None), "patroni": (prefix, "READWRITE"), "firedrill": (prefix, "READ")}
+    assert len({one["password"] for one in users.values()}) == 3
+
+
+def section(text, name):
+    """The lines of a section of Patroni's configuration, without their indentation."""
+    lines = text[text.index(f"\n{name}:\n") + 1 :].splitlines()[1:]
+    return {line.strip() for line in itertools.takewhile(lambda line: line[:1] in (" ", "#"), lines)}
+
+
+def test_with_tls_patroni_verifies_and_is_verified(encrypted):
+    _, files = encrypted
+    text, folder = content(files, "db1", "/etc/patroni/config.yml"), "/etc/firedrill/tls"
+    pair = {f"certfile: {folder}/postgres.crt", f"keyfile: {folder}/postgres.key"}
+    client = {f"cacert: {folder}/ca.crt", f"cert: {folder}/postgres.crt", f"key: {folder}/postgres.key"}
+    assert section(text, "etcd3") >= {"protocol: https", "username: patroni"} | client
+    assert section(text, "restapi") >= {f"cafile: {folder}/ca.crt", "verify_client: optional"} | pair
+    assert section(text, "ctl") >= {f"cacert: {folder}/ca.crt"} | pair
+    assert "insecure" not in text
+    assert text.count(f"      sslmode: verify-full\n      sslrootcert: {folder}/ca.crt\n") == 2
+
+
+def test_with_tls_postgresql_takes_no_plain_text(encrypted):
+    _, files = encrypted
+    text = content(files, "db1", "/etc/patroni/config.yml")
+    assert "    ssl: 'on'\n" in text
+    rules = [line.split()[1:] for line in text[text.index("  pg_hba:\n") :].splitlines()[1:]]
+    assert {rule[0] for rule in rules} == {"local", "hostssl"}
+    assert {rule[-1] for rule in rules} == {"peer", "scram-sha-256"}
+    assert {rule[1] for rule in rules if rule[0] == "hostssl"} == {"replication", "postgres", "weather"}
 
 
 def test_keepalived_peers_and_priorities_differ(files):
