@@ -36,6 +36,7 @@ def preflight() -> None:
         check_roles(hosts)
         check_timings(hosts[0].data)
         check_secrets()
+        check_certificates(hosts[0].data)
         check_reached(hosts, {topology.plain(host.name) for host in state.failed_hosts})
     except Problem as problem:
         raise Refused(str(problem)) from None
@@ -94,6 +95,15 @@ def check_secrets() -> None:
     """Ask for each secret now: a source that has none must not end the deploy halfway."""
     try:
         dict(topology.passwords())
+    except OSError as error:
+        raise of_system(error) from None
+
+
+def check_certificates(data: dict[str, Any]) -> None:
+    """Make and renew those of our own CA; refuse flawed ones of the user's."""
+    try:
+        if data["tls"]:
+            topology.certificates()
     except OSError as error:
         raise of_system(error) from None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from firedrill.inventories import secrets
+from firedrill.inventories import authority, secrets
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "deploy/cluster.py"
@@ -191,3 +191,14 @@ def test_a_secret_without_its_source_ends_the_deploy_before_any_change(pyinfra, 
     assert done.returncode == 2
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("deploy: no password for the secret superuser (/no/such/pass cannot be run"), done.stderr
+
+
+def test_a_certificate_of_the_user_that_cannot_serve_ends_the_deploy_before_any_change(pyinfra, tmp_path):
+    files = {name: f"{tmp_path}/{{host}}-{{role}}.{name}" for name in ("cert", "key")} | {"ca": f"{tmp_path}/ca.crt"}
+    (tmp_path / "ca.crt").write_bytes(authority.new_ca("mine").cert)
+    data = [f"secrets_file={tmp_path / 'secrets.json'}", "tls=True", f"certificates={files}"]
+    options = [word for one in data for word in ("--data", one)]
+    done = pyinfra("--dry", *options, "inventories/fake.py", ENTRY)
+    said = [line for line in done.stderr.splitlines() if line.startswith("deploy: ")]
+    assert done.returncode == 2 and len(said) == 1, done.stderr
+    assert "controller-client.key: No such file or directory: the key `certificates` of the inventory" in said[0]
