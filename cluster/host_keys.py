@@ -1,7 +1,8 @@
 """SSH host keys: a host's first key is written down; another one is refused from then on.
 
-The file is the inventory's `ssh_known_hosts_file`, which pyinfra reads, too, with the same rule (`accept-new`); by
-default one of our own next to the passwords.
+The file is the inventory's `ssh_known_hosts_file`, which pyinfra reads, too, with the same rule (`accept-new`), or the
+UserKnownHostsFile of `~/.ssh/config`; by default one of our own next to the passwords. The key of a jump host has to be
+in the file that `ssh` uses, unless `~/.ssh/config` says `StrictHostKeyChecking accept-new`.
 """
 
 import contextlib
@@ -9,8 +10,12 @@ from pathlib import Path
 
 import paramiko
 
+from firedrill.cluster import login
+from firedrill.cluster.login import Login
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
+
+KNOWN_ONLY = "`ssh_strict_host_key_checking` is yes"
 
 
 class WrongKey(Problem):
@@ -21,20 +26,36 @@ def file_of(host: Host) -> Path:
     """The file with the keys of known hosts."""
     if named := host.data.get("ssh_known_hosts_file"):
         return Path(named).expanduser()
+    if configured := login.of(host).known_hosts:
+        return configured
     return Path(host.data["secrets_file"]).expanduser().with_name("known_hosts")
 
 
 def apply(client: paramiko.SSHClient, host: Host) -> None:
     """Have a client check the host's key. Raises Problem where the file cannot be read."""
     file = file_of(host)
+    _load(client, file)
+    strict = host.data.get("ssh_strict_host_key_checking") == "yes"
+    client.set_missing_host_key_policy(_OnlyKnown(host.name, file, KNOWN_ONLY) if strict else _AcceptNew(file))
+
+
+def apply_to_jump(client: paramiko.SSHClient, jump: Login) -> None:
+    """The same for a jump host."""
+    file = jump.known_hosts
+    assert file
+    _load(client, file)
+    new = jump.strict in ("accept-new", "no", "off")
+    why = "`StrictHostKeyChecking accept-new` is not set for it"
+    client.set_missing_host_key_policy(_AcceptNew(file) if new else _OnlyKnown("it", file, why))
+
+
+def _load(client: paramiko.SSHClient, file: Path) -> None:
     try:
         client.load_host_keys(str(file))
     except FileNotFoundError:
         pass  # no host is known yet
     except (OSError, ValueError) as error:
         raise Problem(f"{file}: the known SSH host keys cannot be read ({error})", "fix or remove the file") from None
-    strict = host.data.get("ssh_strict_host_key_checking") == "yes"
-    client.set_missing_host_key_policy(_OnlyKnown(host.name, file) if strict else _AcceptNew(file))
 
 
 def changed(host: Host, error: paramiko.BadHostKeyException) -> WrongKey:
@@ -50,8 +71,8 @@ def changed(host: Host, error: paramiko.BadHostKeyException) -> WrongKey:
 
 def _entry(host: Host) -> str:
     """What a host is called in the file."""
-    port = host.data.get("ssh_port", 22)
-    return host.address if port == 22 else f"[{host.address}]:{port}"
+    to = login.of(host)
+    return to.address if to.port == 22 else f"[{to.address}]:{to.port}"
 
 
 def _line(file: Path, name: str) -> int | None:
@@ -84,11 +105,11 @@ class _AcceptNew(paramiko.MissingHostKeyPolicy):
 class _OnlyKnown(paramiko.MissingHostKeyPolicy):
     """Refuse a host that is not in the file."""
 
-    def __init__(self, name: str, file: Path) -> None:
-        self.name, self.file = name, file
+    def __init__(self, name: str, file: Path, why: str) -> None:
+        self.name, self.file, self.why = name, file, why
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
         raise WrongKey(
-            f"{self.name} ({hostname}) has no SSH host key in {self.file}, and `ssh_strict_host_key_checking` is yes",
+            f"{self.name} ({hostname}) has no SSH host key in {self.file}, and {self.why}",
             f"add it: {hostname} {key.get_name()} {key.get_base64()}",
         )

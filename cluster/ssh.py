@@ -1,57 +1,82 @@
-"""Commands on a host over SSH, each with a deadline.
+"""Commands on a host over SSH, each with a deadline, as root: by sudo where the SSH user is an ordinary one.
 
 Whatever the user's login shell is and prints: every command runs in `sh`, in the locale C, and what comes before MARK
 is not its output.
 """
 
 import re
-import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import closing, contextmanager
 
 import paramiko
-from fabric import Connection as Connection
 
-from firedrill.cluster import host_keys
+from firedrill.cluster import host_keys, login, route
+from firedrill.cluster.route import CONNECT_SECONDS as CONNECT_SECONDS
+from firedrill.cluster.route import ERRORS as ERRORS
+from firedrill.cluster.route import JumpDown as JumpDown
+from firedrill.cluster.route import Unreachable as Unreachable
+from firedrill.inventories import sudo
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.printable import printable
 from firedrill.inventories.read import Host
 
-CONNECT_SECONDS = 5
 COMMAND_SECONDS = 30
 SURE_SECONDS = 2
 WHY_SECONDS = 10
 _WHY: dict[tuple[str, int], tuple[float, "Unreachable"]] = {}  # by address and port: when it was asked, what was found
 MARK = "firedrill: the output of the command"
+BY_SUDO = "firedrill: by sudo"
 # What no shell treats specially within single quotes, nor `sh` within double quotes; all else is sent in octal.
 PLAIN = re.compile(rb"[^A-Za-z0-9 ,./:;=@_+|&<>()\[\]{}~^?*#%-]")
-ERRORS = (OSError, EOFError, paramiko.SSHException)
+# What root has after a login; a sudoers without secure_path keeps that of the user.
+ROOTS_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class Unreachable(Problem):
-    """A host that does not answer SSH, or lets us run nothing; `cause` says which."""
+class Connection:
+    """An open connection to a host, whose commands run as root if the inventory has `sudo`."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host.address
+        self.user = login.of(host).user
+        self.sudo = bool(host.data.get("sudo"))
+        self.password = sudo.password(host.data)
+        self.accepted = False  # whether sudo took the password
+        self.client = paramiko.SSHClient()
+
+    def close(self) -> None:
+        self.client.close()
+
+    def __enter__(self) -> "Connection":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 def connect(host: Host) -> Connection:
-    """An open connection that runs commands, with the user, port and keys of the inventory. Raises Unreachable."""
-    options = {"key_filename": str(Path(host.data["ssh_key"]).expanduser())} if host.data.get("ssh_key") else {}
-    connection = Connection(
-        host.address,
-        user=host.data["ssh_user"],
-        port=host.data.get("ssh_port", 22),
-        connect_timeout=CONNECT_SECONDS,
-        connect_kwargs=options | {"banner_timeout": CONNECT_SECONDS, "auth_timeout": CONNECT_SECONDS},
-    )
+    """An open connection that runs commands, with the login of the inventory. Raises Unreachable."""
+    try:
+        connection = Connection(host)
+    except Problem as problem:
+        raise Unreachable(problem.cause, problem.remedy) from None
     try:
         host_keys.apply(connection.client, host)
-        connection.open()
-        sh(connection, "true", seconds=CONNECT_SECONDS)
+        to = login.of(host)
+        route.log_in(connection.client, to, route.reach(to, CONNECT_SECONDS) if to.jumps or to.command else None)
+        _prove_commands(connection)
     except (*ERRORS, ValueError, Problem) as error:
         connection.close()
         raise _no_login(host, error) from None
     return connection
+
+
+def _prove_commands(connection: Connection) -> None:
+    """Raises Problem unless it runs commands; those of sudo as root. A wrong password is tried once."""
+    shown = sh(connection, "id -u 2>&1", seconds=CONNECT_SECONDS, check=False)
+    if connection.sudo and shown != "0":
+        raise sudo.refused(connection.host, connection.user, f"`id -u` prints {shown!r}", connection.password)
+    connection.accepted = True
 
 
 def _no_login(host: Host, error: Exception) -> Unreachable:
@@ -60,19 +85,23 @@ def _no_login(host: Host, error: Exception) -> Unreachable:
     if isinstance(error, paramiko.BadHostKeyException):
         error = host_keys.changed(host, error)
     if isinstance(error, Problem):
-        return Unreachable(error.cause, error.remedy)
-    if isinstance(error, paramiko.AuthenticationException) or "authentication methods" in str(error):  # none to try
+        return error if isinstance(error, Unreachable) else Unreachable(error.cause, error.remedy)
+    to = login.of(host)
+    if isinstance(error, paramiko.PasswordRequiredException):
         return Unreachable(
-            f"{who} refuses the SSH login of {host.data['ssh_user']} ({error})", "check `ssh_user` and `ssh_key`"
+            f"no SSH login at {who}: the private key has a passphrase ({', '.join(to.keys) or 'of this user'})",
+            "add it to an agent (`ssh-add`) and leave out `ssh_key`, or set `ssh_key_password`",
         )
+    if isinstance(error, paramiko.AuthenticationException) or "authentication methods" in str(error):  # none to try
+        return Unreachable(f"{who} refuses the SSH login of {to.user} ({error})", "check `ssh_user` and `ssh_key`")
     if isinstance(error, ValueError | FileNotFoundError | PermissionError):  # of ours: a key that cannot be read
         return Unreachable(f"no SSH login at {who} ({error})", "check `ssh_key` and `ssh_known_hosts_file`")
-    return Unreachable(f"{who} does not answer SSH ({error})", "is it switched on?")
+    return Unreachable(f"{who} does not answer SSH ({error})", f"is it switched on, and is {to.port} its SSH port?")
 
 
 def why_not(host: Host) -> Unreachable:
     """Why a host that was found without a connection has none; asked again only after WHY_SECONDS."""
-    key, now = (host.address, host.data.get("ssh_port", 22)), time.monotonic()
+    key, now = (host.address, host.data.get("ssh_port") or 22), time.monotonic()
     asked, problem = _WHY.get(key, (-WHY_SECONDS, None))
     if problem is None or now - asked > WHY_SECONDS:
         problem = _ask_why(host)
@@ -81,11 +110,11 @@ def why_not(host: Host) -> Unreachable:
 
 
 def _ask_why(host: Host) -> Unreachable:
-    if answers(host, SURE_SECONDS):
-        try:
+    try:
+        if answers(host, SURE_SECONDS):
             connect(host).close()
-        except Unreachable as problem:
-            return problem
+    except Problem as problem:
+        return Unreachable(problem.cause, problem.remedy)
     return Unreachable(f"{host.name} does not answer SSH", "is it on?")
 
 
@@ -109,9 +138,26 @@ def script(connection: Connection, text: str, *, seconds: float = COMMAND_SECOND
 
 def framed(command: str) -> str:
     """The command as every login shell (bash, dash, fish, csh) passes it on to `sh`; its output begins after MARK."""
-    coded = PLAIN.sub(lambda found: b"\\0%03o" % found[0][0], command.encode()).decode()
     begin = f'echo "{MARK}"; echo "{MARK}" >&2; LC_ALL=C; export LC_ALL'
-    return f'exec sh -c \'{begin}; eval "$(printf %b "{coded}")"\''
+    return f'exec sh -c \'{begin}; eval "$(printf %b "{_coded(command)}")"\''
+
+
+def framed_as_root(command: str, password: str | None) -> str:
+    """The same by sudo, which keeps nothing of the environment: SSH_CONNECTION comes as an argument."""
+    begin = [
+        *([sudo.DROP] if password is not None else []),
+        f'echo "{MARK}"; echo "{MARK}" >&2',
+        f"SSH_CONNECTION=$1 PATH={ROOTS_PATH} LC_ALL=C; export SSH_CONNECTION PATH LC_ALL; shift",
+        command,
+    ]
+    text = _coded("\n".join(begin))
+    program = sudo.program(password)
+    first = f'echo "{BY_SUDO}" >&2; LC_ALL=C; export LC_ALL'
+    return f'exec sh -c \'{first}; exec {program} -c "$(printf %b "{text}")" sh "$SSH_CONNECTION"\''
+
+
+def _coded(text: str) -> str:
+    return PLAIN.sub(lambda found: b"\\0%03o" % found[0][0], text.encode()).decode()
 
 
 def _short(command: str) -> str:
@@ -124,6 +170,7 @@ class Running:
 
     def __init__(self, connection: Connection, command: str, *, seconds: float = COMMAND_SECONDS) -> None:
         self.command = command
+        self.connection = connection
         self.host = connection.host
         self._out = b""
         self._begun = False
@@ -133,7 +180,10 @@ class Running:
                 raise EOFError("the connection is closed")
             self.channel = self._open_session(transport)
             self.channel.settimeout(seconds)
-            self.channel.exec_command(framed(command))
+            given = connection.password
+            self.channel.exec_command(framed_as_root(command, given) if connection.sudo else framed(command))
+            if given is not None:  # a further line would be a further attempt, where this one is refused
+                self.channel.sendall((sudo.stdin(given) if connection.accepted else f"{given}\n").encode())
 
     def _open_session(self, transport: paramiko.Transport) -> paramiko.Channel:
         try:
@@ -188,6 +238,10 @@ class Running:
 
     def _no_shell(self, shown: bytes, code: int) -> Unreachable:
         """The error where the login ran something other than our command."""
+        _, by_sudo, why = shown.decode(errors="replace").partition(f"{BY_SUDO}\n")
+        if by_sudo:
+            problem = sudo.refused(self.host, self.connection.user, why, self.connection.password)
+            return Unreachable(problem.cause, problem.remedy)
         lines = shown.decode(errors="replace").strip().splitlines() or [f"exit {code}"]
         return Unreachable(
             f"{self.host}: SSH accepts the login but runs no command ({printable(lines[-1])[:200]})",
@@ -206,17 +260,20 @@ class Running:
 
 
 def answers(host: Host, seconds: float = 0.5) -> bool:
-    """Whether something answers on the host's SSH port."""
+    """Whether something answers on the host's SSH port. Raises JumpDown where a jump host hides the answer."""
     try:
-        with socket.create_connection((host.address, host.data.get("ssh_port", 22)), timeout=seconds) as connection:
+        with closing(route.reach(login.of(host), seconds)) as connection:
             connection.settimeout(seconds)
-            return connection.recv(4) == b"SSH-"
-    except OSError:
+            return bool(connection.recv(4) == b"SSH-")
+    except ERRORS:
         return False
 
 
 def silent(host: Host) -> float | None:
-    """When (monotonic) the host was found not to answer; None if it answers, be it late: it is given SURE_SECONDS."""
+    """When (monotonic) the host was found not to answer; None if it answers, be it late: it is given SURE_SECONDS.
+
+    Raises JumpDown.
+    """
     if answers(host):
         return None
     missed = time.monotonic()
@@ -231,9 +288,13 @@ def wait(host: Host, *, up: bool, seconds: float) -> float:
     """Wait until the host answers SSH, or no longer does; return the seconds it took. Raises TimeoutError."""
     began = time.monotonic()
     look = _answered_at if up else silent
-    while (moment := look(host)) is None:
+    while True:
+        state = "does not answer SSH" if up else "still answers SSH"
+        try:
+            if (moment := look(host)) is not None:
+                return moment - began
+        except JumpDown as problem:
+            state = f"cannot be watched: {problem.cause}"
         if time.monotonic() - began > seconds:
-            state = "still answers SSH" if not up else "does not answer SSH"
             raise TimeoutError(f"{host.name} {state} after {seconds:g} s")
         time.sleep(0.05)
-    return moment - began

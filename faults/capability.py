@@ -1,6 +1,6 @@
 """What a host is capable of: tried in a throw-away network namespace, never assumed."""
 
-from firedrill.cluster import ssh
+from firedrill.cluster import login, ssh
 from firedrill.faults.protocol import Refused, Target
 
 CHAIN = "add table ip x; add chain ip x y { type filter hook input priority 0; };"
@@ -50,8 +50,8 @@ def need_root(target: Target) -> None:
     """Raises Refused: a fault by another user would be on record, and could be neither injected nor healed."""
     if missing(target, "root"):
         raise Refused(
-            f"{target.host.name}: the SSH user {target.host.data['ssh_user']} is not root, and faults need root",
-            "set `ssh_user` to root; sudo is not used",
+            f"{target.host.name}: the SSH user {login.of(target.host).user} is not root, and faults need root",
+            "set `ssh_user` to root, or `sudo` to True",
         )
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from fabric import Connection
-
 from firedrill.cluster import ssh
 from firedrill.cluster.each import each
+from firedrill.cluster.ssh import Connection
 from firedrill.inventories.read import Host
 
 Connections = dict[str, Connection | None]

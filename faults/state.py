@@ -13,9 +13,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from fabric import Connection
-
 from firedrill.cluster import clock, ssh
+from firedrill.cluster.ssh import Connection
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.printable import printable
 

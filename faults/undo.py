@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from fabric import Connection
-
 from firedrill.cluster import ssh
+from firedrill.cluster.ssh import Connection
 from firedrill.faults import ledger
 from firedrill.faults.ledger import Entry
 from firedrill.faults.protocol import Damaged, Target

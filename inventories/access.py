@@ -4,10 +4,12 @@ One place, so that TLS, other ports or an existing cluster are one change here a
 """
 
 import contextlib
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from firedrill.inventories import certificates, secrets, sources
+from firedrill.inventories import certificates, secrets, sources, sudo
 from firedrill.inventories.endpoint import Endpoint, SqlArguments, Tls, url
 from firedrill.inventories.errors import FORBIDDEN, FULL, InventoryProblem
 from firedrill.inventories.read import Host, Inventory
@@ -232,8 +234,12 @@ class Access:
     @property
     def secrets(self) -> set[str]:
         """Every password that is known here, so that none is ever shown."""
-        asked = [lambda name=name: self.passwords[name] for name in self.passwords]
-        asked += [lambda name=name: (self.credential(name) or ("", ""))[1] for name in self.data["credentials"]]
+        given = {name: entry for name, entry in self.data["credentials"].items() if entry}
+        asked: list[Callable[[], str]] = [
+            *(functools.partial(self.passwords.__getitem__, name) for name in self.passwords),
+            *(functools.partial(self._password, name, entry) for name, entry in given.items()),
+            *(functools.partial(sudo.known, host.data) for host in self.inventory.hosts),
+        ]
         found = set()
         for ask in asked:
             with contextlib.suppress(InventoryProblem):

@@ -16,6 +16,7 @@ all = (
     {
         "lab": {"name": "compact", "provider": "nspawn", "bridge": "firedrill1", "address": "10.78.0.1/24"},
         "chaos_allowed": True,
+        "ssh_user": "root",
         "ssh_key": "/var/lib/firedrill/compact/ssh_key",
         "ssh_known_hosts_file": "/var/lib/firedrill/compact/known_hosts",
         "power": {

@@ -22,8 +22,8 @@ SSH = (
 )  # fmt: skip
 FAKE = ("fake_delay", "fake_delay_jitter", "fake_responses")
 OPTIONAL = (
-    *SSH, *FAKE, "system", "vip", "chaos_allowed", "power", "lab", "provider", "patroni_name", "timings", "unobserved",
-    "data_disk",
+    *SSH, *FAKE, "sudo", "system", "vip", "chaos_allowed", "power", "lab", "provider", "patroni_name", "timings",
+    "unobserved", "data_disk",
 )  # fmt: skip
 # The entries of a key whose value is a dictionary with fixed entries.
 ENTRIES: dict[str, tuple[str, ...]] = {
@@ -40,17 +40,9 @@ ENTRIES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 # Keys whose entries are those of their default in group_data/all.py.
-LIKE_DEFAULT = (
-    "group_replication",
-    "ports",
-    "credentials",
-    "haproxy_backends",
-    "units",
-    "watchdog",
-    "packages",
-    "deadlines",
-)
+LIKE_DEFAULT = ("ports", "credentials", "haproxy_backends", "units", "watchdog", "packages", "deadlines")
 CREDENTIAL = ("user", "secret", *sources.KINDS)
+SUDO = (*sources.KINDS, "password_prompt")
 
 
 def check(path: Path, host: str, data: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
@@ -65,6 +57,8 @@ def check(path: Path, host: str, data: Mapping[str, Any], defaults: Mapping[str,
         _refuse_unknown(f"{key} of {where}", data.get(key) or {}, names)
     for name, credential in data["credentials"].items():
         _refuse_unknown(f"credentials[{name!r}] of {where}", credential or {}, CREDENTIAL)
+    if isinstance(data.get("sudo"), Mapping):
+        _refuse_unknown(f"sudo of {where}", data["sudo"], SUDO)
     _refuse_unknown(f"secrets of {where}", data["secrets"], (*secrets.NAMES, secrets.ALL))
     for name, entry in data["secrets"].items():
         _refuse_unknown(f"secrets[{name!r}] of {where}", entry, sources.KINDS)

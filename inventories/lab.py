@@ -16,6 +16,7 @@ all = (
         "lab": {"name": "lab", "provider": "nspawn", "bridge": "firedrill0", "address": "10.77.0.1/24"},
         "vip": "10.77.0.100",
         "chaos_allowed": True,
+        "ssh_user": "root",
         "ssh_key": "/var/lib/firedrill/lab/ssh_key",
         "ssh_known_hosts_file": "/var/lib/firedrill/lab/known_hosts",
         "power": {

@@ -107,15 +107,17 @@ SQL_OPTIONS = Kind(
 )
 
 KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("ssh_user", "patroni_namespace", "secrets_file", "database", "postgres_data", "read_lag"), TEXT),
+    **dict.fromkeys(("patroni_namespace", "secrets_file", "database", "postgres_data", "read_lag"), TEXT),
     **dict.fromkeys(("profile", "provider", "patroni_name", "postgres_version", "haproxy_stats_path", "system"), TEXT),
     **dict.fromkeys(("chaosblade_folder", "chaosblade_archive", "chaosblade_sha256"), TEXT),
-    **dict.fromkeys(("ssh_key", "ssh_known_hosts_file", "ssh_password", "ssh_key_password"), _or_none(TEXT)),
-    **dict.fromkeys(("chaos_allowed", "foreign", "tls"), FLAG),
+    **dict.fromkeys(("ssh_user", "ssh_key", "ssh_known_hosts_file", "ssh_config_file"), _or_none(TEXT)),
+    **dict.fromkeys(("ssh_password", "ssh_key_password"), _or_none(TEXT)),
+    **dict.fromkeys(("chaos_allowed", "foreign", "tls", "ssh_allow_agent", "ssh_look_for_keys"), FLAG),
     **dict.fromkeys(("disk_gib", "memory_mib", "etcd_heartbeat_ms", "etcd_election_ms"), COUNT),
     **dict.fromkeys(("certificate_days", "renew_days"), COUNT),
     **dict.fromkeys(("unobserved", "client_networks", "postgres_logs"), _list(TEXT)),
     **dict.fromkeys(("power", "lab", "etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"), ENTRIES),
+    "sudo": Kind(f"True, False, or {SOURCE.name}", lambda value: FLAG.holds(value) or (SOURCE.holds(value) and value)),
     "cluster": CLUSTER,
     "ssh_hostname": ADDRESSED,
     "ssh_port": PORT,
@@ -129,7 +131,6 @@ KINDS: dict[str, Kind] = {
     "sql_options": SQL_OPTIONS,
     "postgres_parameters": _dict(SIGNED),
     "timings": _dict(SCALAR),
-    "group_replication": _dict(NUMBER),
     "profiles": _dict(_dict(SCALAR)),
     "watchdog": _dict(TEXT),
     "packages": _dict(_list(TEXT)),

@@ -29,6 +29,7 @@ all = (
     {
         "lab": {"name": "vms", "provider": "uml", "bridge": "firedrill2", "address": "10.79.0.1/24"},
         "chaos_allowed": True,
+        "ssh_user": "root",
         "ssh_key": "/var/lib/firedrill/vms/ssh_key",
         "ssh_known_hosts_file": "/var/lib/firedrill/vms/known_hosts",
         "power": {

@@ -4,9 +4,8 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
-from fabric import Connection
-
 from firedrill.cluster import ssh
+from firedrill.cluster.ssh import Connection
 from firedrill.faults import lasting
 from firedrill.faults.ledger import Entry
 from firedrill.inventories.access import Access

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from fabric import Connection
-
 from firedrill.cluster import host_clock, ssh
 from firedrill.cluster.each import each
+from firedrill.cluster.ssh import Connection
 from firedrill.cluster.systems import system_of
 from firedrill.experiments.judge.facts import TurningPoint
 from firedrill.experiments.judge.recording import record

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from signal import Signals
 from typing import Any, ClassVar
 
-from firedrill.cluster import ssh
+from firedrill.cluster import login, ssh
 from firedrill.faults import processes, undo, unit
 from firedrill.faults.backends import blade
 from firedrill.faults.backends.backend import Backend
@@ -92,7 +92,7 @@ class Network(Experiment):
         ends = f" --local-port {','.join(ports)} --remote-port {','.join(ports)}" if ports else ""
         return (
             f"network {self._action(fault)} --interface {qdisc.noted_device(target)} --destination-ip {','.join(among)}"
-            f" --exclude-port {target.host.data.get('ssh_port', 22)} --ignore-peer-port{ends} "
+            f" --exclude-port {login.port_of(target.host)} --ignore-peer-port{ends} "
             "${c4:+--exclude-ip $c4}"
         )
 

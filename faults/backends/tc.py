@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from firedrill.cluster import ssh
+from firedrill.cluster import login, ssh
 from firedrill.faults import undo
 from firedrill.faults.backends.backend import Backend
 from firedrill.faults.network import peers, qdisc
@@ -162,7 +162,7 @@ def _matches(fault: Any, target: Target, addresses: Iterable[str], family: Famil
 
 def _exempt(target: Target, family: Family, add: str, far: str, verdict: str) -> list[str]:
     """Filters that exempt the controller's address, and SSH to and from any address."""
-    port, word, controller = target.host.data.get("ssh_port", 22), family.word, f"${family.controller}"
+    port, word, controller = login.port_of(target.host), family.word, f"${family.controller}"
     return [
         f'[ -z "{controller}" ] || {add} match {word} {far} {controller}/{family.bits} {verdict}',
         *(

@@ -8,7 +8,7 @@ has no working iptables, nft does the same in a table of ours (nft.py).
 from dataclasses import dataclass
 from typing import Any
 
-from firedrill.cluster import ssh
+from firedrill.cluster import login, ssh
 from firedrill.faults import capability
 from firedrill.faults.network import nft
 from firedrill.faults.protocol import NotEffective, Refused, Target
@@ -115,7 +115,7 @@ def _exempt(target: Target, side: str, name: str, loopback: bool) -> list[str]:
     """First of all rules: loopback, the controller, and SSH in both directions are exempt."""
     near, far = ("-i", "-s") if side == "in" else ("-o", "-d")
     own = f"-A {chain(target, side)}"
-    ssh = target.host.data.get("ssh_port", 22)
+    ssh = login.port_of(target.host)
     controller = "c4" if name == "iptables" else "c6"
     return [
         *([] if loopback else [f"{own} {near} lo -j RETURN"]),

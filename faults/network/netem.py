@@ -3,9 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from fabric import Connection
-
 from firedrill.cluster import ssh
+from firedrill.cluster.ssh import Connection
 from firedrill.faults import capability
 from firedrill.faults.by_backend import ByBackend
 from firedrill.faults.network import addresses, peers, qdisc, stream

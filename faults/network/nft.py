@@ -5,7 +5,7 @@ Its chains run before those of other tables (a lower priority); packets that the
 
 from typing import TYPE_CHECKING
 
-from firedrill.cluster import ssh
+from firedrill.cluster import login, ssh
 from firedrill.faults.protocol import Target
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def inject_text(target: Target, name: str, cuts: "list[Cut]", *, loopback: bool,
 
 def _exempt(target: Target, side: str, family: str, loopback: bool) -> list[str]:
     near, far = ("iifname", "saddr") if side == "in" else ("oifname", "daddr")
-    ssh = target.host.data.get("ssh_port", 22)
+    ssh = login.port_of(target.host)
     controller = "c4" if family == "ip" else "c6"
     return [
         *([] if loopback else [f'{near} "lo" accept']),

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from fabric import Connection
-
-from firedrill.cluster import ssh
+from firedrill.cluster import login, ssh
 from firedrill.cluster.each import each
+from firedrill.cluster.ssh import Connection
 from firedrill.faults.connections import connected
 from firedrill.faults.network import peers
 from firedrill.faults.network.addresses import ANSWER_SECONDS, Book, book
@@ -98,7 +97,7 @@ def _pairs(addresses: Iterable[str], ports: Sequence[str]) -> list[tuple[str, in
 
 
 def _exempt(target: Target) -> list[int]:
-    return [int(target.host.data.get("ssh_port", 22))]
+    return [login.port_of(target.host)]
 
 
 def _spared(known: Book) -> list[str]:

@@ -7,6 +7,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 
+from firedrill.cluster import login
 from firedrill.faults.network.addresses import book
 from firedrill.faults.protocol import Refused, Target
 from firedrill.faults.targets import resolve
@@ -94,7 +95,7 @@ def ports_of(target: Target, text: str) -> list[str]:
 
 def refuse_ssh(target: Target, text: str) -> None:
     """Raises Refused where one of the ports is that of the host's SSH, which every fault exempts."""
-    port = str(target.host.data.get("ssh_port", 22))
+    port = str(login.port_of(target.host))
     if port in ports_of(target, text):
         raise Refused(f"port {port} is {target.host.name}'s SSH, which every fault exempts", "name other ports")
 

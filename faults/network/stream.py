@@ -5,9 +5,8 @@ import shlex
 from dataclasses import dataclass
 from importlib.resources import files
 
-from fabric import Connection
-
 from firedrill.cluster import ssh
+from firedrill.cluster.ssh import Connection
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from fabric import Connection
-
 from firedrill.cluster import ssh
+from firedrill.cluster.ssh import Connection
 from firedrill.faults.power.press import press
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 

@@ -4,6 +4,7 @@ A command may return before it acts: clouds and BMCs only accept it. The invento
 (`power_seconds`); until then no host is called clean.
 """
 
+import contextlib
 import os
 import re
 import shlex
@@ -125,10 +126,11 @@ class Strike(Press):
 
     def _watch(self) -> None:
         while not self._over.is_set():
-            if ssh.silent(self.target.host) is not None:
-                self._silent.set()
-                return
-            self._answered = clock.now()
+            with contextlib.suppress(ssh.JumpDown):  # nothing is known meanwhile
+                if ssh.silent(self.target.host) is not None:
+                    self._silent.set()
+                    return
+                self._answered = clock.now()
             time.sleep(LOOK_S)
 
     def done(self) -> int:

@@ -1,0 +1,118 @@
+"""The way to a host's SSH port: directly, through jump hosts, or through a ProxyCommand.
+
+A connection to a jump host is shared by all hosts behind it, so that its MaxStartups does not matter. A host behind one
+that does not answer is silent only if the jump host itself answers; otherwise nothing is known.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+from typing import Any
+
+import paramiko
+
+from firedrill.cluster import host_keys
+from firedrill.cluster.login import Login
+from firedrill.inventories.errors import Problem
+
+CONNECT_SECONDS = 5
+ERRORS = (OSError, EOFError, paramiko.SSHException)
+# By process, since a forked one must not use the connection of its parent.
+_shared: dict[tuple[int, tuple[Login, ...]], paramiko.SSHClient] = {}
+_lock = threading.Lock()
+
+
+class Unreachable(Problem):
+    """A host that does not answer SSH, or lets us run nothing; `cause` says which."""
+
+
+class JumpDown(Unreachable):
+    """A jump host lets nobody through, so that nothing is known about the hosts behind it."""
+
+
+def reach(to: Login, seconds: float) -> Any:
+    """A socket, or what acts like one, that is connected to the SSH port. Raises one of ERRORS, JumpDown, Problem."""
+    if to.command:
+        return paramiko.ProxyCommand(to.command)
+    if not to.jumps:
+        return socket.create_connection((to.address, to.port), timeout=seconds)
+    jump = _to(to.jumps)
+    try:
+        return _channel(jump, to, seconds)
+    except paramiko.ChannelException as error:
+        if error.code == paramiko.common.OPEN_FAILED_CONNECT_FAILED:
+            raise
+        raise JumpDown(
+            f"the jump host {to.jumps[-1]} forwards no connections ({error})", "allow AllowTcpForwarding there"
+        ) from None
+    except (*ERRORS, TimeoutError):
+        _prove(to.jumps, jump)
+        raise
+
+
+def log_in(client: paramiko.SSHClient, to: Login, through: Any) -> None:
+    """Log in. Raises one of ERRORS."""
+    client.connect(
+        to.address,
+        to.port,
+        to.user,
+        password=to.password,
+        passphrase=to.passphrase,
+        key_filename=list(to.keys) or None,  # type: ignore[arg-type]  # a list is documented
+        allow_agent=to.agent,
+        look_for_keys=to.look_for_keys,
+        sock=through,
+        timeout=CONNECT_SECONDS,
+        banner_timeout=CONNECT_SECONDS,
+        auth_timeout=CONNECT_SECONDS,
+    )
+
+
+def _channel(client: paramiko.SSHClient, to: Login, seconds: float) -> paramiko.Channel:
+    transport = client.get_transport()
+    if transport is None or not transport.is_active():
+        raise EOFError("the connection is closed")
+    return transport.open_channel("direct-tcpip", (to.address, to.port), ("127.0.0.1", 0), timeout=seconds)
+
+
+def _to(jumps: tuple[Login, ...]) -> paramiko.SSHClient:
+    """The shared connection to the last of these jump hosts. Raises JumpDown."""
+    with _lock:
+        key = os.getpid(), jumps
+        found = _shared.get(key)
+        transport = found and found.get_transport()
+        if not (found and transport and transport.is_active()):
+            _shared[key] = found = _opened(jumps)
+        return found
+
+
+def _opened(jumps: tuple[Login, ...]) -> paramiko.SSHClient:
+    client, through = None, None
+    for jump in jumps:
+        try:
+            through = _channel(client, jump, CONNECT_SECONDS) if client else None
+            client = paramiko.SSHClient()
+            host_keys.apply_to_jump(client, jump)
+            log_in(client, jump, through)
+        except (*ERRORS, ValueError, Problem) as error:
+            cause = error.cause if isinstance(error, Problem) else error or type(error).__name__
+            remedy = error.remedy if isinstance(error, Problem) else f"does `ssh {jump}` work on this machine?"
+            raise JumpDown(f"the jump host {jump} lets nobody in ({cause})", remedy) from None
+    assert client
+    return client
+
+
+def _prove(jumps: tuple[Login, ...], client: paramiko.SSHClient) -> None:
+    """Raises JumpDown unless the jump host answers: any answer will do, also that it connects to nothing there."""
+    try:
+        with contextlib.suppress(paramiko.ChannelException):
+            transport = client.get_transport()
+            assert transport
+            transport.open_channel("direct-tcpip", ("127.0.0.1", 9), ("127.0.0.1", 0), timeout=CONNECT_SECONDS).close()
+    except ERRORS as error:
+        client.close()
+        raise JumpDown(
+            f"the jump host {jumps[-1]} does not answer any more ({error or type(error).__name__})",
+            "is it switched on?",
+        ) from None
