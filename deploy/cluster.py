@@ -1,15 +1,14 @@
 """The order of a deploy: `pyinfra -y inventories/lab.py deploy/cluster.py`.
 
 From any folder: `pyinfra INVENTORY firedrill.deploy.cluster.deploy`; one part: `firedrill.deploy.etcd.etcd`.
-Only etcd must be ready before the rest is started: PostgreSQL bootstraps while the proxies and the app are set up.
+What is specific to a database system is a row in systems.py. Only a coordinator (etcd) must be ready before the rest
+is started: the databases bootstrap while the proxies and the app are set up.
 """
 
+from firedrill.deploy import systems
 from firedrill.deploy.base import base
-from firedrill.deploy.database import database
-from firedrill.deploy.etcd import etcd
 from firedrill.deploy.haproxy import answering, haproxy
 from firedrill.deploy.operations.waits import milestone
-from firedrill.deploy.patroni import leader, patroni, replicas
 from firedrill.deploy.preflight import preflight
 from firedrill.deploy.weather import serving, weather
 
@@ -17,19 +16,20 @@ from firedrill.deploy.weather import serving, weather
 def deploy() -> None:
     """Everything, in order."""
     preflight()
+    system = systems.current()
 
     base()
-    etcd()
-    milestone(name="etcd has a quorum")
+    system.coordinator()
+    milestone(name="The coordinator has a quorum")
 
-    patroni()
+    system.databases()
     haproxy()
     weather()
     milestone(name="All services are started")
 
-    leader()
-    database()
-    replicas()
+    system.leader()
+    system.schema()
+    system.replicas()
     milestone(name="The database exists and is replicated")
 
     answering()

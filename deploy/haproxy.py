@@ -8,7 +8,7 @@ import bcrypt
 from pyinfra import host
 from pyinfra.api import FactBase
 
-from firedrill.deploy import tls, topology, vrrp
+from firedrill.deploy import systems, tls, topology, vrrp
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
 from firedrill.inventories.access import PROBE_USER
@@ -23,14 +23,16 @@ def haproxy() -> None:
     if not topology.has("proxy"):
         return
     data = topology.data()
+    system = systems.current()
     login = {}
     if data["tls"]:
         login = {"stats_user": PROBE_USER, "stats_hash": hashed(topology.passwords()["haproxy_stats"])}
+    config = topology.render(system.proxy_template, **system.proxy_values, **login)
     configured = files.write(
         name="Write the HAProxy configuration",
         files=[
             *tls.bundle("proxy"),
-            HostFile("/etc/haproxy/haproxy.cfg", topology.render("haproxy.cfg.j2", **login), mode=0o640),
+            HostFile("/etc/haproxy/haproxy.cfg", config, mode=0o640),
         ],
         units=["haproxy"],
     )
@@ -68,10 +70,11 @@ def answering() -> None:
     if not topology.has("proxy"):
         return
     ports, deadline, me = topology.data()["ports"], topology.data()["deadlines"]["proxy"], topology.me()
+    system = systems.current()
     for purpose in ("write", "read"):
         waits.until(
-            name=f"Wait until PostgreSQL answers at HAProxy's {purpose} port",
-            check="postgres",
+            name=f"Wait until {system.server} answers at HAProxy's {purpose} port",
+            check=system.check,
             seconds=deadline,
             service="haproxy",
             address=me.address,
@@ -81,7 +84,7 @@ def answering() -> None:
     if vip := topology.data().get("vip"):
         waits.until(
             name="Wait until the floating address answers",
-            check="postgres",
+            check=system.check,
             seconds=deadline,
             service="keepalived",
             address=vip,

@@ -8,7 +8,7 @@ from pyinfra import state
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra_cli.exceptions import CliError
 
-from firedrill.deploy import topology
+from firedrill.deploy import systems, topology
 from firedrill.inventories import read
 from firedrill.inventories.errors import USAGE, InventoryProblem, Problem, of_system
 from firedrill.inventories.read import Host
@@ -64,7 +64,8 @@ def check_addresses(hosts: tuple[Host, ...]) -> None:
 
 def check_roles(hosts: tuple[Host, ...]) -> None:
     """Refuse a role without the role that it needs."""
-    needs = {"postgres": "etcd", "proxy": "postgres", "app": "proxy"}
+    database = systems.of(hosts[0].data).role
+    needs = {"postgres": "etcd", "proxy": database, "app": "proxy"}
     present = {role for host in hosts for role in host.roles}
     for role, needed in needs.items():
         if role in present and needed not in present:

@@ -40,7 +40,16 @@ ENTRIES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 # Keys whose entries are those of their default in group_data/all.py.
-LIKE_DEFAULT = ("ports", "credentials", "haproxy_backends", "units", "watchdog", "packages", "deadlines")
+LIKE_DEFAULT = (
+    "group_replication",
+    "ports",
+    "credentials",
+    "haproxy_backends",
+    "units",
+    "watchdog",
+    "packages",
+    "deadlines",
+)
 CREDENTIAL = ("user", "secret", *sources.KINDS)
 SUDO = (*sources.KINDS, "password_prompt")
 

@@ -20,11 +20,13 @@ from firedrill import package
 from firedrill.inventories import keys
 from firedrill.inventories.errors import InventoryProblem
 
-ROLES = ("etcd", "postgres", "proxy", "app", "monitor")
+ROLES = ("etcd", "postgres", "mysql", "proxy", "app", "monitor")
+DATABASES = ("postgres", "mysql")  # of an inventory, one
+MAJORITIES = ("etcd", "mysql")  # whose members decide by majority
 DEFAULT = "inventories/lab.py"
 GROUP_DATA = package.file("inventories/group_data/all.py")
 # Dictionaries merged entry by entry: an inventory sets only the entries that differ.
-MERGED = ("ports", "units", "credentials", "haproxy_backends")
+MERGED = ("ports", "units", "credentials", "haproxy_backends", "group_replication")
 # A host's name is part of paths and commands; a local host's is its host name, too.
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -59,6 +61,11 @@ class Inventory:
     def role(self, role: str) -> tuple[Host, ...]:
         """The hosts with this role, in the order of the file."""
         return tuple(host for host in self.hosts if role in host.roles)
+
+    @property
+    def databases(self) -> tuple[Host, ...]:
+        """The database hosts, whichever their system is."""
+        return tuple(host for host in self.hosts if set(DATABASES) & set(host.roles))
 
     @property
     def data(self) -> dict[str, Any]:
@@ -173,12 +180,13 @@ def check(path: Path, hosts: tuple[Host, ...]) -> None:
             raise InventoryProblem(f"{host.name} in {path} has no role", f"add it to one of {', '.join(ROLES)}")
         keys.check(path, host.name, host.data, known)
     _check_addresses(path, hosts)
-    members = [host.name for host in hosts if "etcd" in host.roles]
-    if members and len(members) % 2 == 0:
-        raise InventoryProblem(
-            f"{path} has {len(members)} etcd members ({', '.join(members)})",
-            "use an odd number: an even one tolerates no more failures than one member fewer",
-        )
+    for role in MAJORITIES:
+        members = [host.name for host in hosts if role in host.roles]
+        if members and len(members) % 2 == 0:
+            raise InventoryProblem(
+                f"{path} has {len(members)} {role} members ({', '.join(members)})",
+                "use an odd number: an even one tolerates no more failures than one member fewer",
+            )
 
 
 def _check_name(path: Path, name: str, pattern: re.Pattern[str], allowed: str) -> None:

@@ -131,6 +131,7 @@ KINDS: dict[str, Kind] = {
     "sql_options": SQL_OPTIONS,
     "postgres_parameters": _dict(SIGNED),
     "timings": _dict(SCALAR),
+    "group_replication": _dict(NUMBER),
     "profiles": _dict(_dict(SCALAR)),
     "watchdog": _dict(TEXT),
     "packages": _dict(_list(TEXT)),

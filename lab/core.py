@@ -54,7 +54,8 @@ class Lab:
         need_root()
         network.check(self.network)
         self._check_machine(self.guests)
-        base = image.ensure(bare=bare, tell=tell)
+        roles = {role for host in self.inventory.hosts for role in host.roles}
+        base = image.ensure(bare=bare, added=() if bare else image.additions(roles), tell=tell)
         for name, guests in providers.group(self.guests).items():
             providers.PROVIDERS[name].prepare(guests, base, tell)
         began = time.monotonic()

@@ -1,5 +1,7 @@
 """The host image: Debian 13 with everything a cluster needs, or bare, with sshd and Python. Built once and cached.
 
+Roles in ADDITIONS need more than that: only a lab with such a role has it in its image.
+
 The folder in the cache is named after its content, so a changed package list is a new image. A build that did not
 finish was never renamed into place; the next build removes it.
 
@@ -12,10 +14,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+from firedrill import package
 from firedrill.inventories.errors import INTERRUPTED, USAGE, Problem
 from firedrill.lab import mounts, paths
 from firedrill.lab.run import run
@@ -52,10 +56,41 @@ HostKey /etc/ssh/ssh_host_ed25519_key
 NEEDED_GIB = 3
 
 
-def recipe(*, bare: bool) -> dict[str, str]:
+class Addition(NamedTuple):
+    """What the image of a lab has for one role: apt's files (template, path), packages of a release, units."""
+
+    files: tuple[tuple[str, str], ...]
+    release: str
+    packages: tuple[str, ...]
+    disabled: tuple[str, ...]
+    removed: str  # what a package created for its own use
+
+
+ADDITIONS = {
+    "mysql": Addition(
+        files=(
+            ("templates/mysql.sources.j2", "/etc/apt/sources.list.d/firedrill-mysql.sources"),
+            ("templates/mysql.pref.j2", "/etc/apt/preferences.d/firedrill-mysql"),
+        ),
+        release="sid",
+        packages=("mysql-server",),
+        disabled=("mysql",),
+        removed="/var/lib/mysql/*",  # it holds a server id, which must be each host's own
+    )
+}
+
+
+def additions(roles: Collection[str]) -> tuple[str, ...]:
+    """Those of these roles that have an addition."""
+    return tuple(role for role in ADDITIONS if role in roles)
+
+
+def recipe(*, bare: bool, added: tuple[str, ...] = ()) -> dict[str, str]:
     """Everything that determines the content of the image."""
     packages = BASE + (BARE if bare else CLUSTER)
-    return {
+    more = {role: repr((ADDITIONS[role], [package.file(name).read_text() for name, _ in ADDITIONS[role].files]))
+            for role in added}  # fmt: skip
+    return more | {
         "suite": SUITE,
         "packages": ",".join(packages),
         "hooks": NO_MAIN_CLUSTER,
@@ -64,26 +99,26 @@ def recipe(*, bare: bool) -> dict[str, str]:
     }
 
 
-def folder(*, bare: bool) -> Path:
+def folder(*, bare: bool, added: tuple[str, ...] = ()) -> Path:
     """The path of the image, built or not."""
-    digest = hashlib.sha256(repr(sorted(recipe(bare=bare).items())).encode()).hexdigest()[:12]
-    return paths.CACHE / f"{'bare' if bare else 'cluster'}-{digest}"
+    digest = hashlib.sha256(repr(sorted(recipe(bare=bare, added=added).items())).encode()).hexdigest()[:12]
+    return paths.CACHE / f"{'+'.join(('bare' if bare else 'cluster', *added))}-{digest}"
 
 
 def kind(image: Path) -> str:
-    """`cluster` or `bare`."""
+    """`cluster`, `bare`, or `cluster+` and the roles that have an addition."""
     return image.name.split("-")[0]
 
 
-def ensure(*, bare: bool, rebuild: bool = False, tell: Callable[[str], None]) -> Path:
+def ensure(*, bare: bool, added: tuple[str, ...] = (), rebuild: bool = False, tell: Callable[[str], None]) -> Path:
     """The image's folder. Builds it if it is missing. Raises Problem with the cause."""
-    target = folder(bare=bare)
+    target = folder(bare=bare, added=added)
     with locked():
         sweep()
         if rebuild and target.exists():
             _discard(target)
         if not target.exists():
-            _build(target, bare=bare, tell=tell)
+            _build(target, bare=bare, added=added, tell=tell)
     return target
 
 
@@ -110,7 +145,7 @@ def _discard(target: Path) -> None:
     shutil.rmtree(target)
 
 
-def _build(target: Path, *, bare: bool, tell: Callable[[str], None]) -> None:
+def _build(target: Path, *, bare: bool, added: tuple[str, ...], tell: Callable[[str], None]) -> None:
     free = shutil.disk_usage(paths.CACHE).free / 2**30
     if free < NEEDED_GIB:
         raise Problem(
@@ -120,8 +155,9 @@ def _build(target: Path, *, bare: bool, tell: Callable[[str], None]) -> None:
     partial = target.with_suffix(".partial")
     tell(f"building the host image ({SUITE}, {target.name}); done once")
     try:
-        _mmdebstrap(partial, recipe(bare=bare)["packages"], tell)
-        _finish(partial)
+        hooks = [hook for role in added for hook in _hooks(ADDITIONS[role])]
+        _mmdebstrap(partial, recipe(bare=bare)["packages"], hooks, tell)
+        _finish(partial, [unit for role in added for unit in ADDITIONS[role].disabled])
     except BaseException:
         if partial.exists():
             _discard(partial)
@@ -129,12 +165,24 @@ def _build(target: Path, *, bare: bool, tell: Callable[[str], None]) -> None:
     partial.rename(target)
 
 
-def _mmdebstrap(partial: Path, packages: str, tell: Callable[[str], None]) -> None:
+def _hooks(addition: Addition) -> list[str]:
+    """mmdebstrap's hooks that install an addition from its own package source."""
+    install = f"apt-get -y -t {addition.release} install --no-install-recommends {' '.join(addition.packages)}"
+    return [
+        *(f"upload {package.file(name)} {path}" for name, path in addition.files),
+        'chroot "$1" apt-get update',
+        f'chroot "$1" env DEBIAN_FRONTEND=noninteractive {install}',
+        f'rm -rf "$1"{addition.removed}',
+    ]
+
+
+def _mmdebstrap(partial: Path, packages: str, hooks: list[str], tell: Callable[[str], None]) -> None:
     # In a PID namespace, so that no process outlives the build; the build ends with this process, even by SIGKILL.
     command = [
         "setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--mount", "--fork", "--kill-child=KILL",
         "mmdebstrap", "--variant=minbase", f"--include={packages}", f"--essential-hook={NO_MAIN_CLUSTER}",
-        '--aptopt=APT::Install-Recommends "false"', SUITE, str(partial),
+        '--aptopt=APT::Install-Recommends "false"', *(f"--customize-hook={hook}" for hook in hooks),
+        SUITE, str(partial),
     ]  # fmt: skip
     lines: list[str] = []
     try:
@@ -161,7 +209,7 @@ def explain(lines: list[str]) -> Problem:
     return Problem(f"the build of the host image failed ({errors[0]})", "fix the cause and run `lab image --rebuild`")
 
 
-def _finish(root: Path) -> None:
+def _finish(root: Path, disabled: list[str]) -> None:
     """Turn the tree into an image: no host identity, no service enabled that no role asked for."""
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
@@ -169,7 +217,7 @@ def _finish(root: Path) -> None:
         (root / file).unlink(missing_ok=True)
     (root / "etc/ssh/sshd_config.d/10-firedrill.conf").write_text(SSHD)
     (root / "var/log/journal").mkdir(exist_ok=True)
-    present = [unit for unit in DISABLED if _has_unit(root, unit)]
+    present = [unit for unit in (*DISABLED, *disabled) if _has_unit(root, unit)]
     run(["systemctl", f"--root={root}", "disable", *present])
     run(["systemctl", f"--root={root}", "enable", "systemd-networkd", "systemd-networkd-wait-online", "ssh"])
     run(
@@ -196,7 +244,11 @@ def listing() -> list[dict]:
     for image in sorted(paths.CACHE.glob("*-*")) if paths.CACHE.exists() else []:
         if image.is_dir() and image.suffix != ".partial":
             size = int(run(["du", "-sm", str(image)]).stdout.split()[0])
-            current = image in (folder(bare=False), folder(bare=True))
+            current = image in (
+                folder(bare=False),
+                folder(bare=True),
+                *(folder(bare=False, added=(it,)) for it in ADDITIONS),
+            )
             found.append({"image": image.name, "path": str(image), "mib": size, "current": current})
     return found
 

@@ -124,6 +124,47 @@ def postgres(address, port, tls=False):
         raise NotYet(f"{address}:{port}: PostgreSQL has no TLS")
 
 
+def mysql(address, port):
+    """MySQL answers behind this port: its greeting, in protocol version 10, comes first."""
+    try:
+        with socket.create_connection((address, port), TIMEOUT) as connection:
+            greeting = connection.recv(5)
+    except OSError as error:
+        raise NotYet(f"{address}:{port}: {error}") from None
+    if greeting[4:] != b"\x0a":
+        raise NotYet(f"{address}:{port}: no MySQL answers")
+
+
+def group():
+    """What the servers of the group report: {name: {state, role, majority}}, this one as `me`."""
+    command = ["/usr/local/sbin/firedrill-group", "look"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NotYet((done.stderr.strip() or "no message").splitlines()[-1])
+    return json.loads(done.stdout)
+
+
+def group_listed(found):
+    states = {name: row.get("error") or f"{row['state']} {row['role']}".strip() for name, row in found.items()}
+    return ", ".join(f"{name} {state}" for name, state in states.items())
+
+
+def group_primary():
+    """The group has a primary in its majority."""
+    found = group()
+    if not any(row.get("majority") and (row["state"], row["role"]) == ("ONLINE", "PRIMARY") for row in found.values()):
+        raise NotYet(
+            f"no primary: {group_listed(found)}; after a total outage: firedrill-group bootstrap, on one server"
+        )
+
+
+def group_member():
+    """This server is online in the group."""
+    found = group()
+    if found["me"].get("state") != "ONLINE":
+        raise NotYet(group_listed(found))
+
+
 def app(url):
     """The app answers, and reaches its database for reads and writes."""
     found = fetch_json(url).get("database", {})
@@ -137,6 +178,9 @@ CHECKS = {
     "streaming": streaming,
     "standby": standby,
     "postgres": postgres,
+    "mysql": mysql,
+    "group_primary": group_primary,
+    "group_member": group_member,
     "app": app,
 }
 

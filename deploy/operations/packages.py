@@ -41,16 +41,18 @@ class Packages(FactBase[dict[str, list[str]]]):
 
 
 @operation()
-def installed(packages: list[str]):
+def installed(packages: list[str], release: str = ""):
     """
     Install missing packages, and complete an interrupted installation; apt is not run if there are none.
 
     + packages: names of Debian packages
+    + release: a Debian release other than the host's
     """
     found = host.get_fact(Packages)
     missing = sorted(set(packages) - set(found.get("installed", ())))
     if not missing and not found.get("interrupted"):
         host.noop("all packages are installed")
         return
-    steps = f"{APT} update && {APT} install --fix-broken --no-install-recommends {' '.join(missing)}"
+    source = f"--target-release {release} " if release else ""
+    steps = f"{APT} update && {APT} install {source}--fix-broken --no-install-recommends {' '.join(missing)}"
     yield StringCommand(INSTALL.format(ours=OURS, policy=POLICY, steps=steps if missing else f"{APT} install -f"))

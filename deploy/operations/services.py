@@ -50,17 +50,18 @@ def running(unit: str, changed: Sequence[Written] = (), verb: str = "reload"):
 
 
 @operation()
-def applied(unit: str, changed: Sequence[Written], verb: str):
+def applied(unit: str, changed: Sequence[Written], verb: str, then: str = "true"):
     """
     Reload or restart a unit that runs with an older configuration.
 
     + unit: the unit's name
     + changed: operations (files.write) whose change requires `verb`
     + verb: reload or restart
+    + then: a command that must succeed before the next host's turn
     """
     found = host.get_fact(UnitState, unit=unit)
     if found.get("ActiveState") in RUNNING and _unapplied(unit, found, changed):
-        yield _noted(unit, f"systemctl {verb} {unit}")
+        yield _noted(unit, f"systemctl {verb} {unit} && {then}")
     else:
         host.noop(f"{unit} runs with its current configuration")
 

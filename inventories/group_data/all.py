@@ -25,6 +25,8 @@ ports = {
     "etcd": 2379,
     "etcd_peer": 2380,
     "postgres": 5432,
+    "mysql": 3306,
+    "mysql_group": 33061,
     "patroni": 8008,
     "write": 5000,
     "read": 5001,
@@ -45,6 +47,7 @@ sql_options: dict[str, str] = {}
 credentials = {
     "sql": {"user": "firedrill", "secret": "firedrill"},
     "patroni_rest": {"user": "patroni", "secret": "patroni_rest"},
+    "group_replication": {"user": "firedrill_admin", "secret": "group_admin"},
     "etcd": None,
     "haproxy_stats": None,
 }
@@ -56,7 +59,8 @@ haproxy_stats_tls = None
 http_tls = None
 haproxy_stats_path = "/stats;csv"
 haproxy_backends = {"postgres_write": "postgres_write", "postgres_read": "postgres_read"}
-units = {"patroni": "patroni", "etcd": "etcd", "haproxy": "haproxy", "keepalived": "keepalived", "app": "weather"}
+units = {"patroni": "patroni", "etcd": "etcd", "haproxy": "haproxy", "keepalived": "keepalived", "app": "weather",
+         "mysql": "mysql", "firedrill_group": "firedrill-group"}  # fmt: skip
 postgres_data = "/var/lib/postgresql/*/*"
 postgres_logs = ["/var/log/postgresql/*.log", "/var/lib/postgresql/*/*/log/*.log"]
 
@@ -119,10 +123,16 @@ packages = {
     "all": ["python3", "ca-certificates"],
     "etcd": ["etcd-server", "etcd-client"],
     "postgres": ["postgresql-{postgres_version}", "patroni", "python3-etcd"],
+    "mysql": [],  # from a package source of its own: deploy/mysql.py
     "proxy": ["haproxy", "keepalived", "curl", "nftables"],
     "app": ["nginx-light", "gunicorn", "python3-flask", "python3-psycopg", "python3-psycopg-pool"],
     "monitor": [],
 }
+
+# MySQL group replication. Seconds: a member that is silent for 5 s is suspected, and expelled after
+# `member_expel_timeout` more (with anything but 0 MySQL looks only every 15 s); a member that sees no majority for
+# `unreachable_majority_timeout` leaves the group, and refuses writes instead of blocking them.
+group_replication = {"member_expel_timeout": 0, "unreachable_majority_timeout": 5, "buffer_pool_mib": 128}
 
 # The folder of chaosblade on a host. `pyinfra -y INVENTORY deploy/chaosblade.py` installs it from
 # `chaosblade_archive`, a file or a URL, whose SHA-256 is `chaosblade_sha256`.

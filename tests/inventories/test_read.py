@@ -50,6 +50,11 @@ def lab(**changed: object) -> str:
             r"2 etcd members \(e1, e2\)",
             "use an odd number",
         ),
+        (
+            'mysql = [("d1", {"ssh_hostname": "10.1.0.1"}), ("d2", {"ssh_hostname": "10.1.0.2"})]',
+            r"2 mysql members \(d1, d2\)",
+            "use an odd number",
+        ),
         ("", "has no hosts", "add them to groups"),
         (GOOD + "1 / 0", "cannot be read .*ZeroDivisionError", "fix the file"),
         (GOOD + "_more = [", "cannot be read .*SyntaxError: .* line 5", "fix the file"),

@@ -1,0 +1,65 @@
+"""The users of a group of MySQL servers, created on its primary at the time of execution, and replicated.
+
+The fingerprint of the script is kept as an attribute of one of them, so that a second deploy changes nothing.
+"""
+
+import hashlib
+import json
+
+from pyinfra import host
+from pyinfra.api import FactBase, StringCommand, operation
+
+from firedrill.deploy import topology
+from firedrill.deploy.mysql import quoted
+from firedrill.inventories.access import PROBE_USER
+
+MYSQL = "mysql --defaults-file=/dev/null --protocol=socket --batch --skip-column-names"
+# The account of each user, and the name of its password.
+SECRETS = {PROBE_USER: "firedrill", "firedrill_admin": "group_admin"}
+LOOK = f"""
+SELECT 'leads' FROM performance_schema.replication_group_members
+WHERE member_id = @@server_uuid AND member_state = 'ONLINE' AND member_role = 'PRIMARY';
+SELECT attribute->>'$.script' FROM information_schema.user_attributes WHERE user = '{PROBE_USER}';
+"""
+
+
+def database() -> None:
+    """Create the users."""
+    if topology.has("mysql"):
+        created(name="Create the users on the primary", script=script())
+
+
+def script() -> str:
+    """The SQL script."""
+    return topology.render("mysql-database.sql.j2", passwords=topology.passwords(), secrets=SECRETS, quoted=quoted)
+
+
+class Fingerprint(FactBase[list[str]]):
+    """["leads", fingerprint] on the primary, ["leads"] before the first run; [] elsewhere."""
+
+    default = list
+
+    def command(self) -> StringCommand:
+        return StringCommand(f"{MYSQL} -e", f'"{LOOK}"'.replace("$", "\\$"), "2>/dev/null || true")
+
+    def process(self, output: list[str]) -> list[str]:
+        return output
+
+
+@operation()
+def created(script: str):
+    """
+    Run the script on the primary, unless exactly this script was run before.
+
+    + script: SQL
+    """
+    fingerprint = hashlib.sha256(script.encode()).hexdigest()[:16]
+    found = host.get_fact(Fingerprint)
+    if found[:1] != ["leads"]:
+        host.noop("this server is not the primary")
+        return
+    if fingerprint in found:
+        host.noop("the users are up to date")
+        return
+    attribute = json.dumps({"script": fingerprint})
+    yield StringCommand(MYSQL, _stdin=f"{script}\nALTER USER '{PROBE_USER}'@'%' ATTRIBUTE '{attribute}';\n")

@@ -1,0 +1,174 @@
+#!/usr/bin/python3
+"""firedrill-group: keeps this host's MySQL server in its group. Installed by Firedrill's deploy.
+
+    firedrill-group keep                 join the group whenever this server is out of it; a service runs it
+    firedrill-group look                 what this server and the others report, as JSON
+    firedrill-group bootstrap-if-fresh   form the group, if none of its servers was ever in one
+    firedrill-group bootstrap            form it anew after a total outage: on the server that has the most transactions
+
+MySQL itself tries to join once, for a minute. A group without any member is formed by nobody but an operator: two
+servers that both formed one would be two groups.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+SETTINGS = Path("/etc/firedrill/mysql/group.json")
+RECOVERY = Path("/etc/firedrill/mysql/recovery.cnf")
+POLL_S = 1.0
+ANSWER_S = 5
+JOIN_S = 900  # a clone copies all data
+PEERS_S = 60
+# A member that left with an error joins again by itself, for a while.
+ERROR_S = 45
+ONLINE, OFFLINE, ERROR = "ONLINE", "OFFLINE", "ERROR"
+LOOK = """
+SELECT COALESCE((SELECT member_state FROM performance_schema.replication_group_members
+                 WHERE member_id = @@server_uuid), 'OFFLINE'),
+       COALESCE((SELECT member_role FROM performance_schema.replication_group_members
+                 WHERE member_id = @@server_uuid), ''),
+       (SELECT COALESCE(SUM(member_state = 'UNREACHABLE') * 2 < COUNT(*), 0)
+        FROM performance_schema.replication_group_members),
+       REPLACE(@@gtid_executed, '\\n', '')
+"""
+BOOTSTRAP = """
+SET GLOBAL group_replication_bootstrap_group = ON;
+START GROUP_REPLICATION;
+SET GLOBAL group_replication_bootstrap_group = OFF;
+"""
+
+
+class Failed(Exception):
+    """A server does not answer, or refuses; the text is why."""
+
+
+def ask(statements, address=None, port=None, seconds=ANSWER_S):
+    """The rows that a server returns: this host's by its socket, another by its address."""
+    where = ["--protocol=socket"] if address is None else [f"--host={address}", f"--port={port}"]
+    files = "/dev/null" if address is None else str(RECOVERY)
+    command = ["mysql", f"--defaults-file={files}", "--batch", "--skip-column-names", *where]
+    try:
+        done = subprocess.run(command, input=statements, capture_output=True, text=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"no answer within {seconds} s") from None
+    if done.returncode:
+        raise Failed((done.stderr.strip() or "no message").splitlines()[-1])
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def look(address=None, port=None):
+    """State, role, whether it sees a majority, and the transactions of a server."""
+    (row,) = ask(LOOK, address, port)
+    return {"state": row[0], "role": row[1], "majority": row[2] == "1", "gtid_executed": row[3]}
+
+
+def settings():
+    return json.loads(SETTINGS.read_text())
+
+
+def everyone():
+    """What each server of the group reports, this one as `me`; an error where it does not answer."""
+    known = settings()
+    found = {"me": _try()}
+    return found | {name: _try(address, known["port"]) for name, address in known["peers"].items()}
+
+
+def _try(address=None, port=None):
+    try:
+        return look(address, port)
+    except Failed as error:
+        return {"error": str(error)}
+
+
+def exists():
+    """Whether any other server is in a group that has a majority."""
+    known = settings()
+    return any(
+        row.get("state") == ONLINE and row.get("majority")
+        for row in (_try(address, known["port"]) for address in known["peers"].values())
+    )
+
+
+def join():
+    """Start the replication, with the current password."""
+    # The password is the one in the file, which a deploy may have changed.
+    password = next(
+        line.split("=", 1)[1].strip().strip('"') for line in RECOVERY.read_text().splitlines() if "password" in line
+    )
+    quoted = password.replace("\\", "\\\\").replace("'", "''")
+    ask(
+        "SET sql_log_bin = 0;\n"
+        f"CHANGE REPLICATION SOURCE TO SOURCE_USER = 'replicator', SOURCE_PASSWORD = '{quoted}'"
+        " FOR CHANNEL 'group_replication_recovery';\nSTART GROUP_REPLICATION;\n",
+        seconds=JOIN_S,
+    )
+
+
+def keep():
+    """Join whenever this server is out of a group that exists. Never ends."""
+    healthy_at = time.monotonic()
+    while True:
+        try:
+            state = look()["state"]
+            healthy_at = healthy_at if state == ERROR else time.monotonic()
+            if time.monotonic() - healthy_at > ERROR_S and exists():
+                ask("STOP GROUP_REPLICATION", seconds=JOIN_S)
+                state = OFFLINE
+            if state == OFFLINE and exists():
+                print("joining the group", flush=True)
+                join()
+                print("joined the group", flush=True)
+        except Failed as error:
+            print(f"not in the group yet: {error}", flush=True)
+        time.sleep(POLL_S)
+
+
+def bootstrap():
+    """Form the group with this server as its only member; the others join by themselves. Raises Failed."""
+    if exists():
+        raise Failed("another server is in a group that works: this one joins it by itself")
+    mine = look()
+    if mine["state"] == ONLINE:
+        raise Failed("this server is in a group already")
+    if mine["state"] == ERROR:
+        ask("STOP GROUP_REPLICATION", seconds=JOIN_S)
+    ask(BOOTSTRAP, seconds=JOIN_S)
+
+
+def bootstrap_if_fresh():
+    """Form the group if no server has ever been in one; all must answer, to be sure. Raises Failed."""
+    deadline = time.monotonic() + PEERS_S
+    while silent := {name: row["error"] for name, row in everyone().items() if "error" in row}:
+        if time.monotonic() > deadline:
+            raise Failed("; ".join(f"{name}: {error}" for name, error in silent.items()))
+        time.sleep(POLL_S)
+    if fresh(everyone()):
+        bootstrap()
+
+
+def fresh(rows):
+    """Whether these servers have no transactions, and none is in a group."""
+    return all(row.get("state") == OFFLINE and row.get("gtid_executed") == "" for row in rows.values())
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="firedrill-group", description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("keep", "look", "bootstrap-if-fresh", "bootstrap"))
+    what = parser.parse_args().what
+    try:
+        if what == "look":
+            print(json.dumps(everyone()))
+        else:
+            {"keep": keep, "bootstrap": bootstrap, "bootstrap-if-fresh": bootstrap_if_fresh}[what]()
+    except Failed as error:
+        print(f"firedrill-group {what}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""What a deploy does for each database system: one row each, which an inventory's `system` selects."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from firedrill.deploy import mysql, mysql_check, mysql_database, patroni, topology
+from firedrill.deploy.database import database
+from firedrill.deploy.etcd import etcd
+from firedrill.inventories.errors import InventoryProblem
+
+DEFAULT = "patroni"
+
+
+def nothing() -> None:
+    """Of a system whose databases elect their leader themselves."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The parts of a deploy, in their order; `server` and `check` tell who must answer behind a proxy, and how."""
+
+    role: str
+    server: str
+    check: str
+    proxy_template: str
+    coordinator: Callable[[], None]
+    databases: Callable[[], None]
+    leader: Callable[[], None]
+    schema: Callable[[], None]
+    replicas: Callable[[], None]
+    proxy_values: Mapping[str, Any] = field(default_factory=dict)
+
+
+SYSTEMS = {
+    "patroni": Deployed(
+        role="postgres",
+        server="PostgreSQL",
+        check="postgres",
+        proxy_template="haproxy.cfg.j2",
+        coordinator=etcd,
+        databases=patroni.patroni,
+        leader=patroni.leader,
+        schema=database,
+        replicas=patroni.replicas,
+    ),
+    "group_replication": Deployed(
+        role="mysql",
+        server="MySQL",
+        check="mysql",
+        proxy_template="haproxy-mysql.cfg.j2",
+        proxy_values=mysql_check.STEPS,
+        coordinator=nothing,
+        databases=mysql.mysql,
+        leader=mysql.group,
+        schema=mysql_database.database,
+        replicas=mysql.members,
+    ),
+}
+
+
+def current() -> Deployed:
+    """The system that the inventory names. Raises InventoryProblem."""
+    return of(topology.hosts()[0].data)
+
+
+def of(data: Mapping[str, Any]) -> Deployed:
+    """The system that a host's data names. Raises InventoryProblem."""
+    name = data.get("system", DEFAULT)
+    if name not in SYSTEMS:
+        raise InventoryProblem(f"there is no deploy for the system {name!r}", f"there is one for {', '.join(SYSTEMS)}")
+    return SYSTEMS[name]

@@ -1,0 +1,159 @@
+"""The deploy of a MySQL group: its plan, its files, HAProxy's check, and the keeper that forms and joins the group."""
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from firedrill.deploy import mysql_check
+from firedrill.deploy.mysql import quoted
+from firedrill.deploy.on_host import group
+from tests.deploy.test_templates import collect, content
+
+ROOT = Path(__file__).resolve().parents[2]
+FAKE = """
+mysql = [_host("db1", 21), _host("db2", 22), _host("db3", 23)]
+proxy = [_host("lb1", 31)]
+all = (mysql + proxy, {"vip": "192.0.2.100", "system": "group_replication"})
+"""
+
+
+@pytest.fixture(scope="module")
+def inventory(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mysql")
+    head = (ROOT / "inventories/fake.py").read_text().split("etcd = ")[0]
+    (folder / "fake_mysql.py").write_text(head + FAKE)
+    (folder / "group_data").symlink_to(ROOT / "inventories/group_data")
+    return folder / "fake_mysql.py"
+
+
+@pytest.fixture(scope="module")
+def secrets_file(inventory):
+    return ("--data", f"secrets_file={inventory.parent / 'secrets.json'}")
+
+
+@pytest.fixture(scope="module")
+def files(inventory, secrets_file):
+    return collect(inventory, *secrets_file)
+
+
+def test_the_plan_forms_the_group_from_one_server_alone(pyinfra, inventory, secrets_file):
+    done = pyinfra("--dry", "--json", *secrets_file, inventory, "deploy/cluster.py")
+    plan = json.loads(done.stdout)["plan"]
+    forms = next(step for step in plan if step["name"].startswith("Form the group"))
+    assert forms["hosts_with_change"] == ["@fake/db1"]
+    order = [step["name"] for step in plan]
+    for earlier, later in [
+        ("Install MySQL", "Initialize MySQL's data folder"),
+        ("Start MySQL", "Form the group if no server was ever in one"),
+        ("Wait for the primary of the group", "Create the users on the primary"),
+        ("Create the users on the primary", "Wait until MySQL answers at HAProxy's write port"),
+    ]:
+        assert order.index(earlier) < order.index(later)
+    assert not any("etcd" in name or "Patroni" in name for name in order)
+
+
+def test_a_server_that_has_not_joined_is_read_only(files):
+    text = content(files, "db2", "/etc/mysql/mysql.conf.d/zz-firedrill.cnf")
+    assert "super_read_only = ON\n" in text and "server_id = 2\n" in text
+    assert "group_seeds = 192.0.2.21:33061,192.0.2.22:33061,192.0.2.23:33061\n" in text
+    assert "group_replication_ssl_mode = VERIFY_CA\n" in text and "start_on_boot = OFF\n" in text
+
+
+def test_passwords_and_keys_are_for_their_service_alone(files):
+    mine = files["db1"]
+    assert mine["/etc/firedrill/mysql/recovery.cnf"][1:3] == [0o600, "root"]
+    assert mine["/etc/firedrill/tls/mysql.key"][1:3] == [0o600, "mysql"]
+
+
+def test_haproxy_checks_the_role_by_itself(files):
+    text = content(files, "lb1", "/etc/haproxy/haproxy.cfg")
+    for backend in ("mysql_write", "mysql_read"):
+        assert f"\nbackend {backend}\n" in text
+    assert text.count("server db2 192.0.2.22:3306 check on-marked-down shutdown-sessions\n") == 2
+    assert text.count(f"tcp-check send-binary {mysql_check.login()}\n") == 2
+    assert "postgres" not in text
+
+
+def packets(text):
+    raw = bytes.fromhex(text)
+    length = struct.unpack("<I", raw[:3] + b"\0")[0]
+    assert len(raw) == length + 4
+    return raw[3], raw[4:]
+
+
+def test_the_bytes_of_the_check_are_packets():
+    sequence, login = packets(mysql_check.login())
+    assert sequence == 1 and login[32:].split(b"\0") == [b"haproxy_check", b"", b"caching_sha2_password", b""]
+    sequence, query = packets(mysql_check.query("PRIMARY", read_only=False))
+    assert sequence == 0 and query[0] == 3 and b"member_role='PRIMARY'" in query and b"@@super_read_only=0" in query
+
+
+@pytest.mark.parametrize("text", ["plain", "it's", "back\\slash", "'; DROP TABLE x; --"])
+def test_a_password_is_one_literal(text):
+    literal = quoted(text)
+    assert literal[0] == literal[-1] == "'"
+    assert literal[1:-1].replace("''", "'").replace("\\\\", "\\") == text
+
+
+# The keeper
+
+NEW = {"state": "OFFLINE", "role": "", "majority": True, "gtid_executed": ""}
+MEMBER = {"state": "ONLINE", "role": "PRIMARY", "majority": True, "gtid_executed": "uuid:1-9"}
+LEFT = NEW | {"gtid_executed": "uuid:1-9"}
+
+
+@pytest.fixture
+def servers(monkeypatch, tmp_path):
+    """What each server reports, by address (None: this one), and the statements that this one was given."""
+    found, said = {None: NEW, "2": NEW, "3": NEW}, []
+    (tmp_path / "group.json").write_text(json.dumps({"port": 3306, "peers": {"db2": "2", "db3": "3"}}))
+
+    def ask(statements, address=None, port=None, seconds=0):
+        if statements != group.LOOK:
+            said.append(statements)
+            return []
+        if found[address] is None:
+            raise group.Failed("no answer")
+        row = found[address]
+        return [[row["state"], row["role"], str(int(row["majority"])), row["gtid_executed"]]]
+
+    monkeypatch.setattr(group, "SETTINGS", tmp_path / "group.json")
+    monkeypatch.setattr(group, "ask", ask)
+    monkeypatch.setattr(group, "PEERS_S", 0)
+    return found, said
+
+
+def test_a_new_group_is_formed(servers):
+    group.bootstrap_if_fresh()
+    assert servers[1] == [group.BOOTSTRAP]
+
+
+@pytest.mark.parametrize("other", [MEMBER, LEFT])
+def test_a_group_that_exists_or_existed_is_not_formed_again(servers, other):
+    servers[0]["2"] = other
+    group.bootstrap_if_fresh()
+    assert servers[1] == []
+
+
+def test_while_a_server_is_silent_nobody_forms_a_group(servers):
+    servers[0]["3"] = None
+    with pytest.raises(group.Failed, match="db3: no answer"):
+        group.bootstrap_if_fresh()
+    assert servers[1] == []
+
+
+def test_an_operator_forms_it_again_after_a_total_outage_only(servers):
+    found, said = servers
+    found.update({None: LEFT, "2": LEFT, "3": None})
+    group.bootstrap()
+    assert said == [group.BOOTSTRAP]
+    found["2"] = MEMBER
+    with pytest.raises(group.Failed, match="another server is in a group"):
+        group.bootstrap()
+
+
+def test_a_member_without_a_majority_is_no_group(servers):
+    servers[0]["2"] = MEMBER | {"majority": False}
+    assert not group.exists()
