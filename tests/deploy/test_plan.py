@@ -196,7 +196,7 @@ def test_a_secret_without_its_source_ends_the_deploy_before_any_change(pyinfra, 
 def test_a_certificate_of_the_user_that_cannot_serve_ends_the_deploy_before_any_change(pyinfra, tmp_path):
     files = {name: f"{tmp_path}/{{host}}-{{role}}.{name}" for name in ("cert", "key")} | {"ca": f"{tmp_path}/ca.crt"}
     (tmp_path / "ca.crt").write_bytes(authority.new_ca("mine").cert)
-    data = [f"secrets_file={tmp_path / 'secrets.json'}", "tls=True", f"certificates={files}"]
+    data = [f"secrets_file={tmp_path / 'secrets.json'}", "tls=True", f"certificates={json.dumps(files)}"]
     options = [word for one in data for word in ("--data", one)]
     done = pyinfra("--dry", *options, "inventories/fake.py", ENTRY)
     said = [line for line in done.stderr.splitlines() if line.startswith("deploy: ")]
