@@ -10,6 +10,7 @@ from firedrill.deploy.base import base
 from firedrill.deploy.haproxy import answering, haproxy
 from firedrill.deploy.operations.waits import milestone
 from firedrill.deploy.preflight import preflight
+from firedrill.deploy.secrets import rotated
 from firedrill.deploy.weather import serving, weather
 
 
@@ -22,6 +23,7 @@ def deploy() -> None:
     system.coordinator()
     milestone(name="The coordinator has a quorum")
 
+    system.passwords()
     system.databases()
     haproxy()
     weather()
@@ -34,6 +36,9 @@ def deploy() -> None:
 
     answering()
     serving()
+    milestone(name="All services answer")
+
+    rotated()
 
 
 if __name__ != "firedrill.deploy.cluster":  # pyinfra executes this file; imported, it only defines the function

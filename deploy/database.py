@@ -5,6 +5,7 @@ deploy changes nothing. PostgreSQL gets passwords as SCRAM verifiers only, so th
 """
 
 import base64
+import functools
 import hashlib
 import hmac
 
@@ -16,7 +17,14 @@ from firedrill.deploy import topology
 from firedrill.inventories.access import DATABASE, PROBE_USER
 
 ITERATIONS = 4096
-USERS = (DATABASE, PROBE_USER)
+# The users, and the names of their secrets. Patroni creates the first three.
+USERS = {
+    "postgres": "superuser",
+    "replicator": "replication",
+    "rewinder": "rewind",
+    DATABASE: DATABASE,
+    PROBE_USER: PROBE_USER,
+}
 PSQL = "runuser -u postgres -- psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1"
 LEADS = "select 'leads' where not pg_is_in_recovery()"
 MADE = "select shobj_description(oid, 'pg_database') from pg_database where datname = '" + DATABASE + "'"
@@ -29,13 +37,24 @@ def database() -> None:
     created(name="Create the database on the leader", script=script())
 
 
+def changed_passwords() -> None:
+    """Change passwords before their clients have the new ones: open connections go on, new ones succeed at once.
+
+    Otherwise no standby could connect between the reload of its configuration and the end of the deploy.
+    """
+    if topology.has("postgres"):
+        created(name="Change the passwords of an existing database", script=script(), existing=True)
+
+
 def script() -> str:
     """The SQL script, with passwords as verifiers."""
-    verifiers = {user: verifier(topology.passwords()[user], user + topology.data()["cluster"]) for user in USERS}
+    passwords, cluster = topology.passwords(), topology.data()["cluster"]
+    verifiers = {user: verifier(passwords[name], user + cluster) for user, name in USERS.items()}
     schema = package.file("weather/schema.sql").read_text()
     return topology.render("database.sql.j2", verifiers=verifiers, schema=schema, database=DATABASE, probe=PROBE_USER)
 
 
+@functools.cache
 def verifier(password: str, seed: str) -> str:
     """PostgreSQL's SCRAM-SHA-256 verifier. The salt is derived from the password, so that every run gives the same."""
     salt = hashlib.sha256(f"{seed}:{password}".encode()).digest()[:16]
@@ -60,16 +79,20 @@ class Fingerprint(FactBase[list[str]]):
 
 
 @operation()
-def created(script: str):
+def created(script: str, existing: bool = False):
     """
     Run the script on the leader, unless exactly this script was run before.
 
     + script: SQL
+    + existing: only where the script was run before
     """
     fingerprint = hashlib.sha256(script.encode()).hexdigest()[:16]
     found = host.get_fact(Fingerprint)
     if found[:1] != ["leads"]:
         host.noop("this node is not the leader")
+        return
+    if existing and len(found) < 2:
+        host.noop("there is no database yet")
         return
     if fingerprint in found:
         host.noop("the database is up to date")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from firedrill.deploy import mysql, mysql_check, mysql_database, patroni, topology
-from firedrill.deploy.database import database
+from firedrill.deploy.database import changed_passwords, database
 from firedrill.deploy.etcd import etcd
 from firedrill.inventories.errors import InventoryProblem
 
@@ -13,18 +13,22 @@ DEFAULT = "patroni"
 
 
 def nothing() -> None:
-    """Of a system whose databases elect their leader themselves."""
+    """Of a system whose databases elect their leader themselves, or have no passwords that can be rotated."""
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """The parts of a deploy, in their order; `server` and `check` tell who must answer behind a proxy, and how."""
+    """The parts of a deploy, in their order; `server` and `check` tell who must answer behind a proxy, and how.
+
+    `passwords` changes them on a running system, before its clients have the new ones.
+    """
 
     role: str
     server: str
     check: str
     proxy_template: str
     coordinator: Callable[[], None]
+    passwords: Callable[[], None]
     databases: Callable[[], None]
     leader: Callable[[], None]
     schema: Callable[[], None]
@@ -39,6 +43,7 @@ SYSTEMS = {
         check="postgres",
         proxy_template="haproxy.cfg.j2",
         coordinator=etcd,
+        passwords=changed_passwords,
         databases=patroni.patroni,
         leader=patroni.leader,
         schema=database,
@@ -51,6 +56,7 @@ SYSTEMS = {
         proxy_template="haproxy-mysql.cfg.j2",
         proxy_values=mysql_check.STEPS,
         coordinator=nothing,
+        passwords=nothing,
         databases=mysql.mysql,
         leader=mysql.group,
         schema=mysql_database.database,

@@ -84,8 +84,13 @@ def has(role: str) -> bool:
 
 @functools.cache
 def passwords() -> secrets.Secrets:
-    """The cluster's passwords; the first deploy creates them."""
-    return secrets.load(hosts()[0].data)
+    """The cluster's passwords, with the new ones of rotated secrets; the first deploy creates them."""
+    return secrets.coming(hosts()[0].data)
+
+
+def rotated() -> list[str]:
+    """The secrets whose new passwords this deploy carries to the services."""
+    return secrets.waiting(hosts()[0].data)
 
 
 @functools.cache

@@ -7,7 +7,7 @@ import contextlib
 import fcntl
 import json
 import secrets as random
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ NAMES = (
 )  # fmt: skip
 # In `secrets` of an inventory: the source of all secrets that are not named there.
 ALL = "*"
+# Of a rotated secret: the password that the next deploy carries to the services. Until then clients use the other one.
+COMING = ".new"
 
 
 class Secrets(Mapping[str, str]):
@@ -46,6 +48,55 @@ class Secrets(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"Secrets({', '.join(self)})"
+
+
+def rotate(data: Mapping[str, Any], names: Collection[str] = ()) -> list[str]:
+    """Give secrets (all by default) a new password for the next deploy; those that wait for it already keep theirs.
+
+    Returns the names of all secrets that have one. Raises Problem and OSError.
+    """
+    path, elsewhere = _path(data), _elsewhere(data)
+    for name in names:
+        _refuse_rotation(name, elsewhere)
+    with locked(path):
+        content = _read(path)
+        mine = content.get(data["cluster"], {})
+        for name in names or NAMES:
+            if name in mine and name not in elsewhere:
+                mine.setdefault(name + COMING, random.token_urlsafe(18))
+        private.write(path, json.dumps(content, indent=1))
+    return waiting(data)
+
+
+def waiting(data: Mapping[str, Any]) -> list[str]:
+    """The rotated secrets whose new password waits for a deploy."""
+    found = known(data)
+    return [name for name in NAMES if name + COMING in found]
+
+
+def _refuse_rotation(name: str, elsewhere: Mapping[str, Any]) -> None:
+    if name not in NAMES:
+        raise Problem(f"there is no secret {name!r}", f"the secrets are {', '.join(NAMES)}")
+    if name in elsewhere:
+        raise Problem(f"the secret {name} is not in the secrets file", "change it where it is kept, then deploy")
+
+
+def coming(data: Mapping[str, Any]) -> Secrets:
+    """The passwords that a deploy gives to the services: like load, with the new ones of rotated secrets."""
+    found = load(data)
+    return Secrets({name: found.get(name + COMING, found[name]) for name in NAMES})
+
+
+def carried(data: Mapping[str, Any], passwords: Secrets) -> None:
+    """After a deploy: its passwords are those in use."""
+    path = _path(data)
+    with locked(path):
+        content = _read(path)
+        mine = content.get(data["cluster"], {})
+        for name in NAMES:
+            if mine.get(name + COMING) == passwords[name]:
+                mine[name] = mine.pop(name + COMING)
+        private.write(path, json.dumps(content, indent=1))
 
 
 def load(data: Mapping[str, Any]) -> Secrets:

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from firedrill.inventories import private, secrets, sources
+from firedrill.inventories.__main__ import main
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import InventoryProblem, Problem
 from firedrill.inventories.read import check, read
@@ -235,3 +236,64 @@ def test_a_source_of_another_form_is_refused_when_the_inventory_is_read(key, val
     hosts = tuple(replace(host, data=host.data | {key: value}) for host in inventory.hosts)
     with pytest.raises(InventoryProblem, match=wanted):
         check(inventory.path, hosts)
+
+
+# -- rotation ----------------------------------------------------------------------------------------
+
+
+def test_a_rotated_secret_has_both_passwords_until_a_deploy_has_carried_the_new_one(file):
+    old = dict(secrets.load(data(file)))
+    assert secrets.rotate(data(file), ["superuser"]) == ["superuser"]
+    assert secrets.load(data(file))["superuser"] == old["superuser"], "clients go on with what the services know"
+    new = secrets.coming(data(file))
+    assert new["superuser"] != old["superuser"]
+    assert {name: new[name] for name in old if name != "superuser"} == {
+        n: p for n, p in old.items() if n != "superuser"
+    }
+    secrets.carried(data(file), new)
+    assert secrets.load(data(file)) == new
+    assert secrets.waiting(data(file)) == []
+
+
+def test_the_passwords_that_wait_are_known_so_that_none_is_shown(file):
+    secrets.load(data(file))
+    secrets.rotate(data(file))
+    assert set(secrets.coming(data(file)).values()) <= set(secrets.load(data(file)).values())
+
+
+def test_rotated_again_before_a_deploy_it_keeps_what_a_killed_deploy_may_have_carried(file):
+    secrets.load(data(file))
+    assert secrets.rotate(data(file)) == list(secrets.NAMES)
+    first = secrets.coming(data(file))
+    secrets.rotate(data(file))
+    assert secrets.coming(data(file)) == first
+
+
+def test_a_password_that_another_deploy_carried_is_left_to_it(file):
+    secrets.load(data(file))
+    before = secrets.coming(data(file))
+    secrets.rotate(data(file), ["weather"])
+    secrets.carried(data(file), before)
+    assert secrets.waiting(data(file)) == ["weather"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("nobody", "no secret 'nobody': the secrets are"), ("superuser", "change it where it is kept")]
+)
+def test_what_is_no_secret_of_ours_is_not_rotated(file, name, wanted):
+    with pytest.raises(Problem, match=wanted):
+        secrets.rotate(data(file, superuser={"password_env": "X"}), [name])
+
+
+def test_the_command_rotates_and_shows_no_password(inventory_file, file, capsys, monkeypatch):
+    text = f'postgres = [("db1", {{"ssh_hostname": "192.0.2.1", "secrets_file": "{file}"}})]\n'
+    inventory = inventory_file(text)
+    monkeypatch.setattr("sys.argv", ["secrets", "-i", str(inventory), "rotate"])
+    for ready, wanted in ((False, "no secret was generated yet: the first deploy"), (True, "new: superuser, repl")):
+        if ready:
+            secrets.load(data(file, "firedrill"))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = "".join(capsys.readouterr())
+        assert wanted in shown and (ended.value.code or 0) == (0 if ready else 2)
+    assert not any(password in shown for password in secrets.load(data(file, "firedrill")).values())
