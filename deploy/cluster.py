@@ -38,6 +38,7 @@ def deploy() -> None:
     serving()
     milestone(name="All services answer")
 
+    system.retire()
     rotated()
 
 

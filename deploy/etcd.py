@@ -75,15 +75,61 @@ def _users() -> None:
     users_only(name="Let only the users of etcd do anything")
 
 
+def patroni_user() -> str:
+    """Patroni's user, another one for each password.
+
+    A user of etcd has one password, and a change ends its sessions: under one name Patroni would be locked out between
+    the change and the reload of its configuration, and the leader would step down.
+    """
+    return f"patroni-{hashlib.sha256(topology.passwords()['etcd_patroni'].encode()).hexdigest()[:8]}"
+
+
 def users() -> dict[str, dict[str, str]]:
     """The users of etcd, with what they may do."""
     data, passwords = topology.data(), topology.passwords()
     prefix = f"/{data['patroni_namespace'].strip('/')}/{data['cluster']}/".replace("//", "/")
     return {
-        "root": {"password": passwords["etcd_root"]},
-        "patroni": {"password": passwords["etcd_patroni"], "prefix": prefix, "access": "READWRITE"},
-        PROBE_USER: {"password": passwords["etcd_firedrill"], "prefix": prefix, "access": "READ"},
+        "root": {"role": "root", "password": passwords["etcd_root"]},
+        patroni_user(): {
+            "role": "patroni",
+            "password": passwords["etcd_patroni"],
+            "prefix": prefix,
+            "access": "READWRITE",
+        },
+        PROBE_USER: {
+            "role": PROBE_USER,
+            "password": passwords["etcd_firedrill"],
+            "prefix": prefix,
+            "access": "READ",
+        },
     }
+
+
+def superseded_users() -> None:
+    """Remove the users whose passwords nobody uses any more, at the end of a deploy."""
+    if topology.data()["tls"] and topology.me() == topology.members("etcd")[0]:
+        current_only(name="Remove the superseded users of etcd")
+
+
+class Superseded(FactBase[list[str]]):
+    """The users of etcd with an older password."""
+
+    default = list
+
+    def command(self) -> str:
+        return f"if [ -x {USERS} ]; then {USERS} --superseded 2>/dev/null; fi; true"
+
+    def process(self, output: list[str]) -> list[str]:
+        return output
+
+
+@operation()
+def current_only():
+    """Remove the users of etcd with an older password."""
+    if host.get_fact(Superseded):
+        yield StringCommand(USERS, "--remove-superseded")
+    else:
+        host.noop("no user of etcd is superseded")
 
 
 class UsersOnly(FactBase[bool]):

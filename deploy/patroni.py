@@ -10,6 +10,7 @@ from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
 from firedrill.deploy import settings, tls, topology
+from firedrill.deploy.etcd import patroni_user
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
 
@@ -68,6 +69,7 @@ def _config() -> str:
         dynamic=settings.dynamic(topology.profile()),
         logins=topology.logins(),
         passwords=topology.passwords(),
+        etcd_user=patroni_user(),
     )
 
 

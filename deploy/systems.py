@@ -6,7 +6,7 @@ from typing import Any
 
 from firedrill.deploy import mysql, mysql_check, mysql_database, patroni, topology
 from firedrill.deploy.database import changed_passwords, database
-from firedrill.deploy.etcd import etcd
+from firedrill.deploy.etcd import etcd, superseded_users
 from firedrill.inventories.errors import InventoryProblem
 
 DEFAULT = "patroni"
@@ -20,7 +20,8 @@ def nothing() -> None:
 class Deployed:
     """The parts of a deploy, in their order; `server` and `check` tell who must answer behind a proxy, and how.
 
-    `passwords` changes them on a running system, before its clients have the new ones.
+    `passwords` changes them on a running system, before its clients have the new ones; `retire`
+    removes the old ones at the end.
     """
 
     role: str
@@ -33,6 +34,7 @@ class Deployed:
     leader: Callable[[], None]
     schema: Callable[[], None]
     replicas: Callable[[], None]
+    retire: Callable[[], None]
     proxy_values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -48,6 +50,7 @@ SYSTEMS = {
         leader=patroni.leader,
         schema=database,
         replicas=patroni.replicas,
+        retire=superseded_users,
     ),
     "group_replication": Deployed(
         role="mysql",
@@ -61,6 +64,7 @@ SYSTEMS = {
         leader=mysql.group,
         schema=mysql_database.database,
         replicas=mysql.members,
+        retire=nothing,
     ),
 }
 

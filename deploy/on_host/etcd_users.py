@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """firedrill-etcd-users: etcd's users, and that nobody else may do anything. Run by Firedrill's deploy.
 
-    firedrill-etcd-users [--check]
+    firedrill-etcd-users [--check | --superseded | --remove-superseded]
 
 Reads /etc/firedrill/etcd-users.json. With --check it only reports: exit 1 names the first difference. A user or role
-that is not in the file is kept. What was applied last is kept in a second file, for a later change of root's password.
+that is not in the file is kept. A user who has a role of one in the file had an older password: after a change of it
+both users exist until --remove-superseded; --superseded lists such users. What was applied last is kept in a second
+file, for a later change of root's password.
 """
 
 import argparse
@@ -87,13 +89,14 @@ def differences(etcd, users):
     """What etcd has otherwise than wanted, as (what, how to change it)."""
     known, roles = etcd.call("user/list").get("users", []), etcd.call("role/list").get("roles", [])
     for name, user in users.items():
-        if name not in roles:
-            yield f"no role {name}", [("role/add", {"name": name})]
-        if name != ROOT:
-            yield from _permissions(etcd, name, wanted_permissions(user), name in roles)
+        role = user["role"]
+        if role not in roles:
+            yield f"no role {role}", [("role/add", {"name": role})]
+        if role != ROOT:
+            yield from _permissions(etcd, role, wanted_permissions(user), role in roles)
         if name not in known:
             yield f"no user {name}", [("user/add", {"name": name, "password": user["password"]})]
-        yield from _roles(etcd, name, name in known)
+        yield from _roles(etcd, name, role, name in known)
 
 
 def _permissions(etcd, role, wanted, exists):
@@ -108,13 +111,34 @@ def _permissions(etcd, role, wanted, exists):
             yield f"role {role} may access other keys", [("role/revoke", what)]
 
 
-def _roles(etcd, user, exists):
+def _roles(etcd, user, wanted, exists):
     found = etcd.call("user/get", name=user).get("roles", []) if exists else []
-    if user not in found:
-        yield f"user {user} has not its role", [("user/grant", {"user": user, "role": user})]
+    if wanted not in found:
+        yield f"user {user} has not its role", [("user/grant", {"user": user, "role": wanted})]
     for role in found:
-        if role != user:
+        if role != wanted:
             yield f"user {user} has the role {role}", [("user/revoke", {"name": user, "role": role})]
+
+
+def superseded(spec):
+    """The users of before a change of a password, and etcd's client."""
+    etcd, users = Etcd(spec["url"]), spec["users"]
+    if not etcd.log_in(ROOT, users[ROOT]["password"]):
+        return etcd, []
+    ours = {user["role"] for user in users.values()} - {ROOT}
+    others = [name for name in etcd.call("user/list").get("users", []) if name not in users]
+    return etcd, [name for name in others if ours & set(etcd.call("user/get", name=name).get("roles", []))]
+
+
+def list_superseded(spec):
+    for name in superseded(spec)[1]:
+        print(name)
+
+
+def remove_superseded(spec):
+    etcd, names = superseded(spec)
+    for name in names:
+        etcd.call("user/delete", name=name)
 
 
 def other_passwords(url, users):
@@ -180,10 +204,12 @@ def read(path):
 
 def main():
     parser = argparse.ArgumentParser(prog="firedrill-etcd-users", description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true")
-    options = parser.parse_args()
+    options = parser.add_mutually_exclusive_group()
+    for task in (check, list_superseded, remove_superseded):
+        flag = "--" + task.__name__.removeprefix("list_").replace("_", "-")
+        options.add_argument(flag, action="store_const", const=task, dest="task", default=apply)
     try:
-        found = check(read(WANTED)) if options.check else apply(read(WANTED))
+        found = parser.parse_args().task(read(WANTED))
     except (Refused, OSError) as error:
         found = str(error)
     if found:

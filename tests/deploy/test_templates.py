@@ -175,10 +175,12 @@ def test_the_users_of_etcd_are_written_on_one_member(encrypted):
     text, mode, user, _ = files["etcd1"][path]
     assert (mode, user) == (0o600, "root") and path not in files["etcd2"]
     users = json.loads(text)["users"]
-    may = {name: (one.get("prefix"), one.get("access")) for name, one in users.items()}
+    may = {one["role"]: (one.get("prefix"), one.get("access")) for one in users.values()}
     prefix = "/service/firedrill/"
     assert may == {"root": (None, None), "patroni": (prefix, "READWRITE"), "firedrill": (prefix, "READ")}
     assert len({one["password"] for one in users.values()}) == 3
+    (patroni,) = (name for name in users if name.startswith("patroni-"))
+    assert f"  username: {patroni}\n" in content(files, "db1", "/etc/patroni/config.yml"), "one for each password"
 
 
 def section(text, name):
@@ -192,7 +194,7 @@ def test_with_tls_patroni_verifies_and_is_verified(encrypted):
     text, folder = content(files, "db1", "/etc/patroni/config.yml"), "/etc/firedrill/tls"
     pair = {f"certfile: {folder}/postgres.crt", f"keyfile: {folder}/postgres.key"}
     client = {f"cacert: {folder}/ca.crt", f"cert: {folder}/postgres.crt", f"key: {folder}/postgres.key"}
-    assert section(text, "etcd3") >= {"protocol: https", "username: patroni"} | client
+    assert section(text, "etcd3") >= {"protocol: https"} | client
     assert section(text, "restapi") >= {f"cafile: {folder}/ca.crt", "verify_client: optional"} | pair
     assert section(text, "ctl") >= {f"cacert: {folder}/ca.crt"} | pair
     assert "insecure" not in text
