@@ -38,6 +38,7 @@ soak: tools
 
 bench: setup
 	@$(WITH_US) python -m firedrill.lab.bench
+	@$(WITH_US) python -m firedrill.deploy.bench
 
 lint: tools
 	@ruff check . && ruff format --check . && mypy
