@@ -27,7 +27,7 @@ OPTIONAL = (
 )  # fmt: skip
 # The entries of a key whose value is a dictionary with fixed entries.
 ENTRIES: dict[str, tuple[str, ...]] = {
-    "lab": ("name", "provider", "bridge", "address"),
+    "lab": ("name", "provider", "bridge", "address", "release"),
     "data_disk": ("path", "gib"),
     "power": ("power_on", "power_off", "pause", "resume"),
     **dict.fromkeys(("etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"), ("ca", "cert", "key")),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any, NamedTuple
 
+from firedrill.inventories import releases
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.printable import printable
 
@@ -79,6 +80,10 @@ def _or_none(of: Kind) -> Kind:
     return Kind(f"{of.name}, or None", lambda value: value is None or of.holds(value))
 
 
+def _one_of(*names: str) -> Kind:
+    return Kind(f"one of {', '.join(names)}", lambda value: isinstance(value, str) and value in names)
+
+
 TEXT = Kind("a text without control characters", _text)
 FLAG = Kind("True or False", lambda value: isinstance(value, bool))
 PORT = Kind("a port from 1 to 65535", lambda value: _whole(value, 1, 65535))
@@ -108,7 +113,7 @@ SQL_OPTIONS = Kind(
 
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(("patroni_namespace", "secrets_file", "database", "postgres_data", "read_lag"), TEXT),
-    **dict.fromkeys(("profile", "provider", "patroni_name", "postgres_version", "haproxy_stats_path", "system"), TEXT),
+    **dict.fromkeys(("profile", "provider", "patroni_name", "haproxy_stats_path", "system"), TEXT),
     **dict.fromkeys(("chaosblade_folder", "chaosblade_archive", "chaosblade_sha256"), TEXT),
     **dict.fromkeys(("ssh_user", "ssh_key", "ssh_known_hosts_file", "ssh_config_file"), _or_none(TEXT)),
     **dict.fromkeys(("ssh_password", "ssh_key_password"), _or_none(TEXT)),
@@ -119,6 +124,8 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("power", "lab", "etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"), ENTRIES),
     "sudo": Kind(f"True, False, or {SOURCE.name}", lambda value: FLAG.holds(value) or (SOURCE.holds(value) and value)),
     "cluster": CLUSTER,
+    "release": _or_none(_one_of(*releases.RELEASES)),
+    "postgres_version": _or_none(_matching("a major version such as '17'", re.compile(r"[1-9][0-9]"))),
     "ssh_hostname": ADDRESSED,
     "ssh_port": PORT,
     "vip": _or_none(ADDRESSED),

@@ -6,6 +6,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from firedrill.inventories import releases
 from firedrill.inventories.command import console_script, group, tell
 from firedrill.inventories.errors import USAGE
 from firedrill.lab import core, doctor, image
@@ -90,13 +91,18 @@ def shell(lab, host: str, command: tuple[str, ...]) -> None:
 @cli.command("image")
 @click.option("--rebuild", is_flag=True, help="Build it again.")
 @click.option("--bare", is_flag=True, help="The image with only sshd, Python and python3-apt.")
+@click.option("--release", type=click.Choice(list(releases.RELEASES)), default=releases.DEFAULT, show_default=True)
 @click.option("--json", "as_json", is_flag=True)
-def image_(rebuild: bool, bare: bool, as_json: bool) -> None:
-    """Build the host image if it is missing, and list the cached ones."""
+def image_(rebuild: bool, bare: bool, release: str, as_json: bool) -> None:
+    """Build the host image of a release if it is missing, and list the cached ones."""
     core.need_root()
-    image.ensure(bare=bare, rebuild=rebuild, tell=tell)
+    image.ensure(release, bare=bare, rebuild=rebuild, tell=tell)
     rows = image.listing()
-    click.echo(core.as_json(rows) if as_json else "\n".join(f"{r['path']}  {r['mib']} MiB" for r in rows))
+    click.echo(
+        core.as_json(rows)
+        if as_json
+        else "\n".join(f"{r['path']}  {r.get('release', '-')}  {r['mib']} MiB" for r in rows)
+    )
 
 
 @cli.command("doctor")

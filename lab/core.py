@@ -55,15 +55,21 @@ class Lab:
         network.check(self.network)
         self._check_machine(self.guests)
         roles = {role for host in self.inventory.hosts for role in host.roles}
-        base = image.ensure(bare=bare, added=() if bare else image.additions(roles), tell=tell)
+        added = () if bare else image.additions(roles)
+        bases = {
+            release: image.ensure(release, bare=bare, added=added, tell=tell)
+            for release in sorted({guest.release for guest in self.guests})
+        }
         for name, guests in providers.group(self.guests).items():
-            providers.PROVIDERS[name].prepare(guests, base, tell)
+            for release, base in bases.items():
+                if mine := [guest for guest in guests if guest.release == release]:
+                    providers.PROVIDERS[name].prepare(mine, base, tell)
         began = time.monotonic()
         reach.each(reach.settle, self.guests)
         with self._locked():
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._check_image(base, tell)
             self._remove_unlisted()
+            self._check_images(bases, tell)
             network.up(self.network)
             sysctls.up(paths.STATE / SYSCTLS)
             self._key()
@@ -174,14 +180,14 @@ class Lab:
 
     def _boot(self, guests: list[Guest]) -> list[Guest]:
         """Boot the hosts that are off, and return them."""
-        base = Path((self.folder / "image").read_text())
         key = (self.folder / "ssh_key.pub").read_text()
 
         def boot(guest: Guest) -> None:
             cgroups.kill(self.name, guest.name)  # a supervisor without its guest, or the reverse
             cgroups.remove(self.name, guest.name)
             cgroups.prepare(self.name, guest.name, len(self.guests))
-            providers.of(guest).boot(guest, base, key)
+            assert guest.image  # recorded by _check_images
+            providers.of(guest).boot(guest, guest.image, key)
 
         off = [guest for guest in guests if _init(guest) is None]
         reach.each(boot, off)
@@ -200,35 +206,40 @@ class Lab:
         if todo := [guest for guest in guests if _init(guest) is None]:
             doctor.require(doctor.look(), providers.group(todo))
 
-    def _check_image(self, base: Path, tell: Tell) -> None:
+    def _check_images(self, bases: dict[str, Path], tell: Tell) -> None:
         """Hosts keep the image they were created from, even if a newer one was built since."""
-        file = self.folder / "image"
-        made_from = Path(file.read_text()) if file.exists() else None
-        if made_from is None or not made_from.exists():
-            for name in self._known_names():
-                self._off(name)
-            mounts.unmount(self.folder)
-            shutil.rmtree(self.folder / "hosts", ignore_errors=True)
-            file.write_text(str(base))
-        elif image.kind(made_from) != image.kind(base):
-            raise Problem(
-                f"the lab {self.name} was created from the {image.kind(made_from)} image",
-                "run `lab down` first, or `lab up` with the same --bare as before",
-            )
-        elif made_from != base:
-            tell(f"{self.name}: hosts keep the image {made_from.name}; `lab down` and `lab up` switch to {base.name}")
+        kept = set()
+        for guest in self.guests:
+            base, made_from = bases[guest.release], guest.image
+            if made_from is None or not made_from.exists():
+                self._remove(guest.name)
+                guest.folder.mkdir(parents=True)
+                (guest.folder / "image").write_text(str(base))
+            elif (was := _described(made_from)) != _described(base):
+                raise Problem(
+                    f"{guest.name} of the lab {self.name} was created from the {was}, not from the {_described(base)}",
+                    "run `lab down` first, or `lab up` with the same --bare and `release` as before",
+                )
+            elif made_from != base:
+                kept.add(f"{made_from.name} (the current one is {base.name})")
+        for text in sorted(kept):
+            tell(f"{self.name}: hosts keep the image {text}; `lab down` and `lab up` switch")
 
     def _remove_unlisted(self) -> None:
         """Remove hosts that are no longer in the inventory, or now have another provider."""
         keep = {guest.name for guest in self.guests if _made(guest) or not _made_otherwise(guest)}
         for name in self._known_names() - keep:
-            self._off(name)
-            cgroups.remove(self.name, name)
-            mounts.unmount(self.folder / "hosts" / name)
-            shutil.rmtree(self.folder / "hosts" / name, ignore_errors=True)
+            self._remove(name)
         for guest in self.guests:
             if guest.name not in keep:
                 network.forget(self.network, guest.address)
+
+    def _remove(self, name: str) -> None:
+        """Remove a host with its disk."""
+        self._off(name)
+        cgroups.remove(self.name, name)
+        mounts.unmount(self.folder / "hosts" / name)
+        shutil.rmtree(self.folder / "hosts" / name, ignore_errors=True)
 
     def _known_names(self) -> set[str]:
         made = self.folder / "hosts"
@@ -283,6 +294,11 @@ def _made(target: Guest) -> bool:
 
 def _made_otherwise(target: Guest) -> bool:
     return any(provider.disk_of(target).exists() for provider in providers.PROVIDERS.values())
+
+
+def _described(base: Path) -> str:
+    """An image as messages name it."""
+    return f"{image.kind(base)} image of {image.release(base)}"
 
 
 def _kill(pid: int) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from firedrill.inventories import releases
 from firedrill.inventories.read import Host, Inventory
 from firedrill.lab import cgroups, paths
 
@@ -24,6 +25,7 @@ class Guest:
     disk_gib: float
     memory_mib: int
     provider: str
+    release: str
     data_disk: Mapping[str, Any] | None = None
 
     @property
@@ -33,6 +35,12 @@ class Guest:
     @property
     def machine(self) -> str:
         return f"{self.lab}-{self.name}"
+
+    @property
+    def image(self) -> Path | None:
+        """The image that the host was created from; None for a host that was not created yet."""
+        file = self.folder / "image"
+        return Path(file.read_text()) if file.exists() else None
 
     @property
     def processes(self) -> set[int]:
@@ -53,5 +61,6 @@ def guest_of(inventory: Inventory, host: Host) -> Guest:
         disk_gib=host.data["disk_gib"],
         memory_mib=host.data["memory_mib"],
         provider=host.data.get("provider", lab["provider"]),
+        release=releases.named(host.data["release"] or lab.get("release")).codename,
         data_disk=host.data.get("data_disk"),
     )

@@ -1,11 +1,11 @@
-"""The host image: Debian 13 with everything a cluster needs, or bare, with sshd and Python. Built once and cached.
+"""Host images: a Debian release with everything a cluster needs, or bare, with sshd and Python. Built once and cached.
 
 Roles in ADDITIONS need more than that: only a lab with such a role has it in its image.
 
 The folder in the cache is named after its content, so a changed package list is a new image. A build that did not
 finish was never renamed into place; the next build removes it.
 
-Standard library only: `python3 -m firedrill.lab.image` builds the image while pip still makes the environment.
+Standard library only: `python3 -m firedrill.lab.image` builds an image while pip still makes the environment.
 """
 
 import fcntl
@@ -20,18 +20,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from firedrill import package
+from firedrill.inventories import releases
 from firedrill.inventories.errors import INTERRUPTED, USAGE, Problem
 from firedrill.lab import mounts, paths
 from firedrill.lab.run import run
 
-SUITE = "trixie"
 BASE = (
     "systemd", "systemd-sysv", "dbus", "openssh-server", "python3-minimal", "python3",
     "iproute2", "iputils-ping", "procps", "sudo", "udev", "ca-certificates", "kmod",
 )  # fmt: skip
 BARE = ("python3-apt",)  # Ansible needs it
 CLUSTER = (
-    "postgresql-17", "patroni", "python3-etcd", "etcd-server", "etcd-client", "haproxy", "keepalived", "curl",
+    "postgresql-{postgres}", "patroni", "python3-etcd", "etcd-server", "etcd-client", "haproxy", "keepalived", "curl",
     "nginx-light", "gunicorn", "python3-flask", "python3-psycopg", "python3-psycopg-pool",
     "iptables", "nftables", "stress-ng", "chrony",
 )  # fmt: skip
@@ -50,9 +50,10 @@ SSHD = """\
 UseDNS no
 MaxStartups 200:30:400
 MaxSessions 100
-PerSourcePenalties no
-HostKey /etc/ssh/ssh_host_ed25519_key
+{more}HostKey /etc/ssh/ssh_host_ed25519_key
 """
+# OpenSSH 9.8 and later locks out clients that connect often; older ones do not know the option.
+SSHD_MORE = {"trixie": "PerSourcePenalties no\n"}
 NEEDED_GIB = 3
 
 
@@ -85,23 +86,25 @@ def additions(roles: Collection[str]) -> tuple[str, ...]:
     return tuple(role for role in ADDITIONS if role in roles)
 
 
-def recipe(*, bare: bool, added: tuple[str, ...] = ()) -> dict[str, str]:
+def recipe(release: str, *, bare: bool, added: tuple[str, ...] = ()) -> dict[str, str]:
     """Everything that determines the content of the image."""
-    packages = BASE + (BARE if bare else CLUSTER)
+    postgres = releases.named(release).postgres
+    packages = ",".join(BASE + (BARE if bare else CLUSTER)).format(postgres=postgres)
     more = {role: repr((ADDITIONS[role], [package.file(name).read_text() for name, _ in ADDITIONS[role].files]))
             for role in added}  # fmt: skip
     return more | {
-        "suite": SUITE,
-        "packages": ",".join(packages),
+        "suite": release,
+        "packages": packages,
         "hooks": NO_MAIN_CLUSTER,
-        "sshd": SSHD,
+        "sshd": SSHD.format(more=SSHD_MORE.get(release, "")),
         "off": " ".join(DISABLED),
     }
 
 
-def folder(*, bare: bool, added: tuple[str, ...] = ()) -> Path:
+def folder(release: str = releases.DEFAULT, *, bare: bool, added: tuple[str, ...] = ()) -> Path:
     """The path of the image, built or not."""
-    digest = hashlib.sha256(repr(sorted(recipe(bare=bare, added=added).items())).encode()).hexdigest()[:12]
+    content = sorted(recipe(release, bare=bare, added=added).items())
+    digest = hashlib.sha256(repr(content).encode()).hexdigest()[:12]
     return paths.CACHE / f"{'+'.join(('bare' if bare else 'cluster', *added))}-{digest}"
 
 
@@ -110,15 +113,30 @@ def kind(image: Path) -> str:
     return image.name.split("-")[0]
 
 
-def ensure(*, bare: bool, added: tuple[str, ...] = (), rebuild: bool = False, tell: Callable[[str], None]) -> Path:
+def release(image: Path) -> str:
+    """The code name of an image's release."""
+    lines = (image / "etc/os-release").read_text().splitlines()
+    return next(line.partition("=")[2] for line in lines if line.startswith("VERSION_CODENAME="))
+
+
+def ensure(
+    release: str = releases.DEFAULT,
+    *,
+    bare: bool,
+    added: tuple[str, ...] = (),
+    rebuild: bool = False,
+    tell: Callable[[str], None],
+) -> Path:
     """The image's folder. Builds it if it is missing. Raises Problem with the cause."""
-    target = folder(bare=bare, added=added)
+    target = folder(release, bare=bare, added=added)
+    if target.exists() and not rebuild:
+        return target  # without the lock, which a build of another image may hold for a minute
     with locked():
         sweep()
         if rebuild and target.exists():
             _discard(target)
         if not target.exists():
-            _build(target, bare=bare, added=added, tell=tell)
+            _build(target, recipe(release, bare=bare, added=added), added, tell)
     return target
 
 
@@ -145,7 +163,7 @@ def _discard(target: Path) -> None:
     shutil.rmtree(target)
 
 
-def _build(target: Path, *, bare: bool, added: tuple[str, ...], tell: Callable[[str], None]) -> None:
+def _build(target: Path, wanted: dict[str, str], added: tuple[str, ...], tell: Callable[[str], None]) -> None:
     free = shutil.disk_usage(paths.CACHE).free / 2**30
     if free < NEEDED_GIB:
         raise Problem(
@@ -153,11 +171,11 @@ def _build(target: Path, *, bare: bool, added: tuple[str, ...], tell: Callable[[
             "free some, or set FIREDRILL_CACHE to a folder on a larger disk",
         )
     partial = target.with_suffix(".partial")
-    tell(f"building the host image ({SUITE}, {target.name}); done once")
+    tell(f"building the host image ({wanted['suite']}, {target.name}); done once")
     try:
         hooks = [hook for role in added for hook in _hooks(ADDITIONS[role])]
-        _mmdebstrap(partial, recipe(bare=bare)["packages"], hooks, tell)
-        _finish(partial, [unit for role in added for unit in ADDITIONS[role].disabled])
+        _mmdebstrap(partial, wanted, hooks, tell)
+        _finish(partial, wanted["sshd"], [unit for role in added for unit in ADDITIONS[role].disabled])
     except BaseException:
         if partial.exists():
             _discard(partial)
@@ -176,13 +194,13 @@ def _hooks(addition: Addition) -> list[str]:
     ]
 
 
-def _mmdebstrap(partial: Path, packages: str, hooks: list[str], tell: Callable[[str], None]) -> None:
+def _mmdebstrap(partial: Path, wanted: dict[str, str], hooks: list[str], tell: Callable[[str], None]) -> None:
     # In a PID namespace, so that no process outlives the build; the build ends with this process, even by SIGKILL.
     command = [
         "setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--mount", "--fork", "--kill-child=KILL",
-        "mmdebstrap", "--variant=minbase", f"--include={packages}", f"--essential-hook={NO_MAIN_CLUSTER}",
+        "mmdebstrap", "--variant=minbase", f"--include={wanted['packages']}", f"--essential-hook={NO_MAIN_CLUSTER}",
         '--aptopt=APT::Install-Recommends "false"', *(f"--customize-hook={hook}" for hook in hooks),
-        SUITE, str(partial),
+        wanted["suite"], str(partial),
     ]  # fmt: skip
     lines: list[str] = []
     try:
@@ -209,13 +227,13 @@ def explain(lines: list[str]) -> Problem:
     return Problem(f"the build of the host image failed ({errors[0]})", "fix the cause and run `lab image --rebuild`")
 
 
-def _finish(root: Path, disabled: list[str]) -> None:
+def _finish(root: Path, sshd: str, disabled: list[str]) -> None:
     """Turn the tree into an image: no host identity, no service enabled that no role asked for."""
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
     for file in ("etc/machine-id", "etc/hostname", "etc/resolv.conf"):
         (root / file).unlink(missing_ok=True)
-    (root / "etc/ssh/sshd_config.d/10-firedrill.conf").write_text(SSHD)
+    (root / "etc/ssh/sshd_config.d/10-firedrill.conf").write_text(sshd)
     (root / "var/log/journal").mkdir(exist_ok=True)
     present = [unit for unit in (*DISABLED, *disabled) if _has_unit(root, unit)]
     run(["systemctl", f"--root={root}", "disable", *present])
@@ -239,17 +257,15 @@ def _has_unit(root: Path, unit: str) -> bool:
 
 
 def listing() -> list[dict]:
-    """The cached images with their size in MiB."""
+    """The cached images with their release and their size in MiB."""
+    wanted = {folder(name, bare=bare) for name in releases.RELEASES for bare in (False, True)}
+    wanted |= {folder(name, bare=False, added=(role,)) for name in releases.RELEASES for role in ADDITIONS}
     found = []
     for image in sorted(paths.CACHE.glob("*-*")) if paths.CACHE.exists() else []:
-        if image.is_dir() and image.suffix != ".partial":
+        if image.suffix != ".partial" and (image / "etc/os-release").exists():
             size = int(run(["du", "-sm", str(image)]).stdout.split()[0])
-            current = image in (
-                folder(bare=False),
-                folder(bare=True),
-                *(folder(bare=False, added=(it,)) for it in ADDITIONS),
-            )
-            found.append({"image": image.name, "path": str(image), "mib": size, "current": current})
+            row = {"image": image.name, "release": release(image), "path": str(image), "mib": size}
+            found.append(row | {"current": image in wanted})
     return found
 
 

@@ -38,6 +38,8 @@ def disk_of(guest: Guest) -> Path:
 
 def prepare(guests: list[Guest], image_: Path, tell: Tell) -> None:
     """Fetch the kernel and build the base for each disk size, if they are missing."""
+    if uml_base.libc_of(image_) != image_:
+        image.ensure(bare=image.kind(image_) == "bare", tell=tell)
     with image.locked():
         for gib in sorted({guest.disk_gib for guest in guests}):
             uml_base.ensure(image_, gib, tell)

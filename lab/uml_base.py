@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 from firedrill.inventories.errors import Problem
+from firedrill.lab import image as images
 from firedrill.lab import kernel, paths
 from firedrill.lab.guest import Tell
 from firedrill.lab.run import CommandFailed, run
@@ -58,6 +59,8 @@ LINKS = {f"etc/systemd/system/{unit}": "/dev/null" for unit in MASKED} | {
     # The request of `lab stop`.
     "etc/systemd/system/ctrl-alt-del.target": "/usr/lib/systemd/system/poweroff.target",
 }
+# Releases whose libc is older than the kernel needs (2.38). It then gets that of the default release's image.
+OLD_LIBC = ("bookworm",)
 # Newer than /usr, so that systemd skips what it does on the first boot after an update.
 UPDATED = ("etc/.updated", "var/.updated")
 FAR = 2_000_000_000
@@ -72,8 +75,14 @@ mke2fs -q -F -t ext4 -m 0 -E lazy_itable_init=1,nodiscard -d "$1/merged" "$1/roo
 def folder(image: Path, unpacked: Path, gib: float) -> Path:
     """The folder of the base for this image, kernel and disk size, built or not."""
     ours = repr((sorted(ADDED.items()), sorted(LINKS.items()), MAKE, kernel.version(unpacked), gib))
-    content = (image / "var/lib/dpkg/status").read_bytes() + image.name.encode() + ours.encode()
+    names = image.name if (libc := libc_of(image)) == image else image.name + libc.name
+    content = (image / "var/lib/dpkg/status").read_bytes() + names.encode() + ours.encode()
     return paths.CACHE / f"uml-{hashlib.sha256(content).hexdigest()[:12]}"
+
+
+def libc_of(image: Path) -> Path:
+    """The image that the kernel's loader and libc come from."""
+    return images.folder(bare=images.kind(image) == "bare") if images.release(image) in OLD_LIBC else image
 
 
 def find(image: Path, gib: float) -> Path:
@@ -110,7 +119,7 @@ def _check_space() -> None:
 
 def _build(image: Path, unpacked: Path, gib: float, partial: Path) -> None:
     (partial / "lib").mkdir(parents=True)
-    _portable_kernel(image, unpacked, partial)
+    _portable_kernel(libc_of(image), unpacked, partial)
     _add(partial / "added")
     (partial / "merged").mkdir()
     with open(partial / "root.ext4", "wb") as disk:

@@ -9,8 +9,12 @@ disk_gib = 8
 # For user-mode Linux hosts; containers share this machine's memory.
 memory_mib = 512
 
-# Debian 13's version; the deploy installs these packages by name.
-postgres_version = "17"
+# The Debian release of a host: "bookworm" (12) or "trixie" (13). None: a local host gets the `release` of its `lab`,
+# trixie by default; any other host knows its own. A deploy refuses a host with another one than the inventory names.
+release: str | None = None
+# None: that of the host's release, 15 in bookworm and 17 in trixie. Another one must be in the host's package sources,
+# such as PGDG's; the deploy installs postgresql-VERSION.
+postgres_version: str | None = None
 
 # The name of the cluster: Patroni's scope, and its section in the secrets file.
 cluster = "firedrill"

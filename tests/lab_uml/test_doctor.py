@@ -33,7 +33,7 @@ HEALTHY = doctor.Machine(
 
 
 def guest(name: str = "db1", lab: str = "vms", provider: str = "uml", memory_mib: int = 512) -> Guest:
-    return Guest(lab, name, "10.0.0.2", "bridge", "10.0.0.1", 24, 8, memory_mib, provider)
+    return Guest(lab, name, "10.0.0.2", "bridge", "10.0.0.1", 24, 8, memory_mib, provider, "trixie")
 
 
 def failed(machine: doctor.Machine, provider: str) -> list[str]:
