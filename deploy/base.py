@@ -5,7 +5,7 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
-from firedrill.deploy import settings, topology
+from firedrill.deploy import settings, topology, versions
 from firedrill.deploy.operations import files, packages
 from firedrill.deploy.operations.files import HostFile
 from firedrill.deploy.operations.waits import COMMAND
@@ -34,7 +34,7 @@ def _packages() -> list[str]:
     data = topology.data()
     names = set(data["packages"]["all"])
     for role in topology.me().roles:
-        names.update(name.format(postgres_version=data["postgres_version"]) for name in data["packages"][role])
+        names.update(name.format(postgres_version=versions.here().postgres) for name in data["packages"][role])
     return sorted(names)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
-from firedrill.deploy import settings, tls, topology
+from firedrill.deploy import settings, tls, topology, versions
 from firedrill.deploy.etcd import patroni_user
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
+from firedrill.inventories import releases
 
 CONFIG = "/etc/patroni/config.yml"
 UNIT = "/etc/systemd/system/patroni.service.d/firedrill.conf"
@@ -22,7 +23,7 @@ def patroni() -> None:
     """Configure and start Patroni. It bootstraps while the deploy continues."""
     if not topology.has("postgres"):
         return
-    version = topology.data()["postgres_version"]
+    version = str(versions.here().postgres)
     main_cluster_off(name="Disable the cluster of the PostgreSQL package", version=version)
     configured = files.write(
         name="Write the Patroni configuration",
@@ -51,7 +52,7 @@ def replicas() -> None:
     if not topology.has("postgres"):
         return
     _wait("Wait until every replica streams", "streaming", url=_url(), member=topology.me().name)
-    if topology.profile()["synchronous_mode"] != "off" and len(topology.members("postgres")) > 1:
+    if versions.durability().level != "off" and len(topology.members("postgres")) > 1:
         _wait("Wait for a sync standby", "standby", url=_url())
 
 
@@ -67,6 +68,8 @@ def _config() -> str:
     return topology.render(
         "patroni.yml.j2",
         dynamic=settings.dynamic(topology.profile()),
+        postgres=versions.here().postgres,
+        builtin_locale=versions.here().postgres >= releases.BUILTIN_LOCALE,
         logins=topology.logins(),
         passwords=topology.passwords(),
         etcd_user=patroni_user(),

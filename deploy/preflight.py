@@ -9,7 +9,8 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra_cli.exceptions import CliError
 
 from firedrill.deploy import systems, topology
-from firedrill.inventories import read
+from firedrill.deploy.version_checks import check_versions
+from firedrill.inventories import profiles, read
 from firedrill.inventories.errors import USAGE, InventoryProblem, Problem, of_system
 from firedrill.inventories.read import Host
 
@@ -38,6 +39,8 @@ def preflight() -> None:
         check_secrets()
         check_certificates(hosts[0].data)
         check_reached(hosts, {topology.plain(host.name) for host in state.failed_hosts})
+        for notice in check_versions():
+            print(f"deploy: {notice}", file=sys.stderr)
     except Problem as problem:
         raise Refused(str(problem)) from None
 
@@ -77,7 +80,7 @@ def check_timings(data: dict[str, Any]) -> None:
     name = data["profile"]
     if name not in data["profiles"]:
         raise InventoryProblem(f"no profile {name!r}", f"the profiles are {', '.join(data['profiles'])}")
-    timings = data["profiles"][name]
+    timings = profiles.settings(data)
     for setting, floor in FLOORS.items():
         if timings[setting] < floor:
             raise InventoryProblem(

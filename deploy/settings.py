@@ -15,14 +15,14 @@ from typing import Any
 from pyinfra import host, logger
 from pyinfra.api import FactBase, StringCommand, operation
 
-from firedrill.deploy import topology
+from firedrill.deploy import topology, versions
 from firedrill.deploy.preflight import Refused
+from firedrill.inventories import profiles
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.printable import printable
 
 COMMAND = "/usr/local/sbin/firedrill-settings"
 PROGRAM = Path(__file__).parent / "on_host" / "patroni_settings.py"
-MODES = {"on": True, "off": False}
 AMOUNT = re.compile(r"[+-]?\d+(\.\d+)?\s*(B|kB|MB|GB|TB|us|ms|s|min|h|d)?|on|off|true|false|yes|no", re.IGNORECASE)
 # Numbers and switches that open an access or give up durability. A dot: of an extension, whose meaning is unknown.
 UNSAFE = re.compile(
@@ -41,7 +41,7 @@ PARAMETERS = ("postgresql", "parameters")
 
 def dynamic(profile: dict[str, Any]) -> dict[str, Any]:
     """The cluster-wide settings of a profile in the form of Patroni's dynamic configuration."""
-    data, mode = topology.data(), profile["synchronous_mode"]
+    data = topology.data()
     parameters = dict(data["postgres_parameters"])
     for name in ("wal_sender_timeout", "wal_receiver_timeout"):
         parameters[name] = f"{profile[name]}s"
@@ -51,7 +51,7 @@ def dynamic(profile: dict[str, Any]) -> dict[str, Any]:
         "retry_timeout": profile["retry_timeout"],
         "maximum_lag_on_failover": profile["maximum_lag_on_failover"],
         "primary_start_timeout": profile["primary_start_timeout"],
-        "synchronous_mode": MODES.get(mode, mode),
+        **profiles.patroni_settings(versions.durability().level, profile["synchronous_node_count"]),
         "failsafe_mode": profile["failsafe_mode"],
         "postgresql": {"use_pg_rewind": True, "use_slots": True, "parameters": parameters},
     }

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pyinfra import host, inventory
 
 from firedrill import package
-from firedrill.inventories import secrets
+from firedrill.inventories import profiles, secrets
 from firedrill.inventories.access import DATABASE, PROBE_USER
 from firedrill.inventories.certificates import Certificates, load
 from firedrill.inventories.errors import InventoryProblem
@@ -100,8 +100,8 @@ def certificates() -> Certificates:
 
 
 def profile() -> dict[str, Any]:
-    """The timings of the chosen profile."""
-    return data()["profiles"][data()["profile"]]
+    """The values of the profile in use."""
+    return profiles.settings(data())
 
 
 def scheme() -> str:

@@ -1,4 +1,4 @@
-"""What a host's packages can do: its Debian release, and the versions of PostgreSQL and Patroni that it has or will get.
+"""A host's Debian release, and the versions of PostgreSQL and Patroni that it has or will get.
 
 Each host is asked once per deploy. A host that does not answer, such as one that exists only in a plan, has the
 release that the inventory names.
@@ -11,7 +11,7 @@ from pyinfra import host
 from pyinfra.api import FactBase
 
 from firedrill.deploy import topology
-from firedrill.inventories import releases
+from firedrill.inventories import profiles, releases
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.releases import Release, Version
 
@@ -28,16 +28,17 @@ class Versions:
 
 
 class Reported(FactBase[dict[str, str]]):
-    """`system` and `codename` of the host, and the version of Patroni's package: installed, else that of its sources."""
+    """`system` and `codename` of a host; of a database host the version of `patroni`: installed, or else available."""
 
     default = dict
 
-    def command(self) -> str:
-        return (
-            '. /etc/os-release; echo "system=$ID $VERSION_ID"; echo "codename=$VERSION_CODENAME"; '
-            "v=$(dpkg-query -W -f '${Version}' patroni 2>/dev/null)"
+    def command(self, database: bool) -> str:
+        system = '. /etc/os-release; echo "system=$ID $VERSION_ID"; echo "codename=$VERSION_CODENAME"'
+        patroni = (
+            "; v=$(dpkg-query -W -f '${Version}' patroni 2>/dev/null)"
             " || v=$(apt-cache policy patroni 2>/dev/null | sed -n 's/^ *Candidate: //p'); echo \"patroni=$v\""
         )
+        return system + patroni if database else system
 
     def process(self, output: list[str]) -> dict[str, str]:
         return dict(line.split("=", 1) for line in output if "=" in line)
@@ -50,8 +51,18 @@ def here() -> Versions:
     """Those of the current host. Raises InventoryProblem if the deploy does not support its release."""
     name = topology.me().name
     if name not in _known:
-        _known[name] = of(topology.me(), host.get_fact(Reported))
+        _known[name] = of(topology.me(), host.get_fact(Reported, database=topology.has("postgres")))
     return _known[name]
+
+
+def durability() -> profiles.Durability:
+    """How durable a commit is. Raises InventoryProblem."""
+    return profiles.durability(topology.data(), len(topology.members("postgres")), here().patroni)
+
+
+def known() -> dict[str, Versions]:
+    """Those of all hosts that were asked so far."""
+    return dict(_known)
 
 
 def of(one: topology.Host, reported: dict[str, str]) -> Versions:

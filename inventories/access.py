@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from firedrill.inventories import certificates, secrets, sources, sudo
+from firedrill.inventories import certificates, profiles, secrets, sources, sudo
 from firedrill.inventories.endpoint import Endpoint, SqlArguments, Tls, url
 from firedrill.inventories.errors import FORBIDDEN, FULL, InventoryProblem
 from firedrill.inventories.read import Host, Inventory
@@ -71,8 +71,7 @@ class Access:
         """The timings that the cluster was deployed with; of an existing one Patroni's defaults and its `timings`."""
         if self.foreign:
             return PATRONI_DEFAULTS | self.data.get("timings", {})
-        profile: dict[str, Any] = self.data["profiles"][self.data["profile"]]
-        return profile
+        return profiles.settings(self.data)
 
     @property
     def has_app(self) -> bool:

@@ -32,11 +32,12 @@ ENTRIES: dict[str, tuple[str, ...]] = {
     "power": ("power_on", "power_off", "pause", "resume"),
     **dict.fromkeys(("etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"), ("ca", "cert", "key")),
     "certificates": ("ca", "cert", "key"),
-    # Of an existing cluster: Patroni's, where Patroni does not set them, and the proxies'.
+    # Single values on top of the profile. Of an existing cluster: Patroni's, where Patroni does not set them, and the
+    # proxies'.
     "timings": (
-        "ttl", "loop_wait", "retry_timeout", "primary_start_timeout", "synchronous_mode", "failsafe_mode",
-        "maximum_lag_on_failover", "inter", "downinter", "fastinter", "rise", "etcd_election",
-        "fall",
+        "ttl", "loop_wait", "retry_timeout", "primary_start_timeout", "safety_margin", "synchronous_mode",
+        "failsafe_mode", "maximum_lag_on_failover", "wal_sender_timeout", "wal_receiver_timeout",
+        "inter", "downinter", "fastinter", "rise", "fall", "etcd_election",
     ),
 }  # fmt: skip
 # Keys whose entries are those of their default in group_data/all.py.

@@ -25,7 +25,7 @@ DATABASES = ("postgres", "mysql")  # of an inventory, one
 MAJORITIES = ("etcd", "mysql")  # whose members decide by majority
 DEFAULT = "inventories/lab.py"
 GROUP_DATA = package.file("inventories/group_data/all.py")
-# Dictionaries merged entry by entry: an inventory sets only the entries that differ.
+# Dictionaries merged entry by entry, as are `profiles`: an inventory sets only the entries that differ.
 MERGED = ("ports", "units", "credentials", "haproxy_backends", "group_replication")
 # A host's name is part of paths and commands; a local host's is its host name, too.
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -144,7 +144,14 @@ def with_defaults(data: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]
     """A host's data on top of the defaults; MERGED entry by entry."""
     given = {key: data.get(key) or {} for key in MERGED}
     merged = {key: known[key] | own for key, own in given.items() if isinstance(own, dict)}  # else values.py refuses it
-    return known | data | merged
+    return known | data | merged | {"profiles": _profiles(data.get("profiles"), known["profiles"])}
+
+
+def _profiles(own: Any, known: dict[str, Any]) -> Any:
+    """The profiles: known ones with an inventory's entries on top, and its own on top of `fast`."""
+    if not isinstance(own, dict) or not all(isinstance(profile, dict) for profile in own.values()):
+        return known if own is None else own  # values.py refuses it
+    return known | {name: known.get(name, known["fast"]) | profile for name, profile in own.items()}
 
 
 def _ask_pyinfra(path: Path) -> list[dict[str, Any]]:

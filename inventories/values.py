@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any, NamedTuple
 
-from firedrill.inventories import releases
+from firedrill.inventories import profiles, releases
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.printable import printable
 
@@ -124,6 +124,8 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("power", "lab", "etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"), ENTRIES),
     "sudo": Kind(f"True, False, or {SOURCE.name}", lambda value: FLAG.holds(value) or (SOURCE.holds(value) and value)),
     "cluster": CLUSTER,
+    "durability": _or_none(_one_of(*profiles.LEVELS)),
+    "synchronous_nodes": COUNT,
     "release": _or_none(_one_of(*releases.RELEASES)),
     "postgres_version": _or_none(_matching("a major version such as '17'", re.compile(r"[1-9][0-9]"))),
     "ssh_hostname": ADDRESSED,

@@ -78,10 +78,12 @@ certificates = None
 certificate_days = 365
 renew_days = 30
 
-# Timings, in seconds. Patroni: ttl >= 20, loop_wait >= 1, retry_timeout >= 3 and
-# loop_wait + 2 * retry_timeout <= ttl, or Patroni adjusts them silently (3.2 and later).
-# HAProxy: the check interval (inter: up, downinter: down, fastinter: in transition), and the number of
-# checks after which a server is up (rise) or down (fall).
+# A profile is a set of timings, in seconds. Patroni: ttl >= 20, loop_wait >= 1, retry_timeout >= 3 and
+# loop_wait + 2 * retry_timeout <= ttl, or Patroni adjusts them silently (3.2 and later). HAProxy: the check interval
+# (inter: up, downinter: down, fastinter: in transition), and the number of checks after which a server is up (rise) or
+# down (fall). The watchdog resets a host safety_margin before its leader key expires.
+# An inventory changes single values with `timings`, such as {"ttl": 25}; in `profiles`, entries of a profile, or adds
+# one, which has the values of `fast` for what it leaves out. docs/durability.md compares the profiles.
 profile = "fast"
 profiles = {
     "fast": {
@@ -89,6 +91,7 @@ profiles = {
         "loop_wait": 2,
         "retry_timeout": 8,
         "primary_start_timeout": 0,
+        "safety_margin": 5,
         "synchronous_mode": "quorum",
         "failsafe_mode": True,
         "maximum_lag_on_failover": 1048576,
@@ -106,6 +109,7 @@ profiles = {
         "loop_wait": 10,
         "retry_timeout": 10,
         "primary_start_timeout": 300,
+        "safety_margin": 5,
         "synchronous_mode": "on",
         "failsafe_mode": False,
         "maximum_lag_on_failover": 1048576,
@@ -118,9 +122,53 @@ profiles = {
         "fall": 3,
     },
 }
-# For two database nodes. Under quorum commit a promoted standby waits for the other half of the quorum, the dead
-# leader, until Patroni removes it; under "on" it waits for nobody.
+# For networks and hosts that pause: within a data center, between data centers, between continents. A crashed
+# PostgreSQL gets primary_start_timeout to recover before another node takes over.
+profiles["norm"] = profiles["fast"] | {
+    "ttl": 30,
+    "loop_wait": 5,
+    "retry_timeout": 10,
+    "primary_start_timeout": 25,
+    "wal_sender_timeout": 10,
+    "wal_receiver_timeout": 10,
+    "inter": 2,
+    "fastinter": 1,
+    "downinter": 2,
+    "rise": 3,
+    "fall": 3,
+}
+profiles["safe"] = profiles["norm"] | {
+    "ttl": 60,
+    "loop_wait": 10,
+    "retry_timeout": 20,
+    "primary_start_timeout": 45,
+    "safety_margin": 10,
+    "wal_sender_timeout": 20,
+    "wal_receiver_timeout": 20,
+    "inter": 3,
+    "fastinter": 1.5,
+    "downinter": 3,
+}
+profiles["wide"] = profiles["safe"] | {
+    "ttl": 120,
+    "loop_wait": 20,
+    "retry_timeout": 30,
+    "primary_start_timeout": 95,
+    "safety_margin": 15,
+    "wal_sender_timeout": 30,
+    "wal_receiver_timeout": 30,
+    "inter": 4,
+    "fastinter": 2,
+    "downinter": 4,
+}
+# For two database nodes.
 profiles["pair"] = profiles["fast"] | {"synchronous_mode": "on"}
+
+# What a commit waits for: "off" (no standby), "on", "strict" or "quorum" (docs/durability.md). None: `synchronous_mode`
+# of the profile; its "quorum" becomes "on" where Patroni is older than 4.0 or there are only two databases.
+durability: str | None = None
+# How many standbys confirm a commit.
+synchronous_nodes = 1
 
 # Debian packages by role.
 packages = {
