@@ -14,6 +14,7 @@ from firedrill.deploy.etcd import patroni_user
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
 from firedrill.inventories import releases
+from firedrill.inventories.read import Host
 
 CONFIG = "/etc/patroni/config.yml"
 UNIT = "/etc/systemd/system/patroni.service.d/firedrill.conf"
@@ -51,7 +52,8 @@ def replicas() -> None:
     """Wait for every replica, and for a sync standby if the profile needs one."""
     if not topology.has("postgres"):
         return
-    _wait("Wait until every replica streams", "streaming", url=_url(), member=topology.me().name)
+    urls = {one.name: _url(one) for one in topology.members("postgres")}
+    _wait("Wait until every replica streams", "streaming", url=_url(), member=topology.me().name, urls=urls)
     if versions.durability().level != "off" and len(topology.members("postgres")) > 1:
         _wait("Wait for a sync standby", "standby", url=_url())
 
@@ -60,8 +62,8 @@ def _wait(name: str, check: str, **arguments: Any) -> None:
     waits.until(name=name, check=check, seconds=topology.data()["deadlines"][check], service="patroni", **arguments)
 
 
-def _url() -> str:
-    return f"{topology.scheme()}://{topology.me().address}:{topology.data()['ports']['patroni']}"
+def _url(one: Host | None = None) -> str:
+    return f"{topology.scheme()}://{(one or topology.me()).address}:{topology.data()['ports']['patroni']}"
 
 
 def _config() -> str:

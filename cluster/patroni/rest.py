@@ -1,6 +1,7 @@
 """Patroni's REST API: the cluster's members, its dynamic configuration, one node's status."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -37,7 +38,7 @@ def view(access: Access) -> View:
         patroni = access.patroni(host)
         try:
             response = httpx.get(f"{patroni.url}/cluster", timeout=DEADLINE_S, **patroni.httpx)
-            return _view(answers.json_object(response), access)
+            return with_streams(_view(answers.json_object(response), access), access)
         except (httpx.HTTPError, ValueError) as problem:  # down, or another server's response
             error = f"{host.name}: {tls_errors.cause(problem, patroni)}"
     return View((), error)
@@ -49,6 +50,37 @@ def _view(answer: dict[str, Any], access: Access) -> View:
         raise ValueError("not Patroni: its answer has no members")
     members = tuple(_member(row, access) for row in rows)
     return View(members, modes=mode.of_cluster(answer, [row["role"] for row in rows]))
+
+
+def with_streams(found: View, access: Access) -> View:
+    """Replicas that the leader streams to as STREAMING: Patroni 3.0 reports every replica as `running`."""
+    leader = found.leader
+    unclear = [member.name for member in found.members if member is not leader and member.state == "running"]
+    if not unclear or leader is None or leader.name not in {host.name for host in access.inventory.role("postgres")}:
+        return found
+    streams = _streams(access, access.inventory[leader.name])
+    return replace(
+        found,
+        members=tuple(
+            replace(member, state=STREAMING, healthy=True)
+            if member.name in unclear and member.name in streams
+            else member
+            for member in found.members
+        ),
+    )
+
+
+def _streams(access: Access, leader: Host) -> set[str]:
+    """The members that the leader's PostgreSQL streams to, as its Patroni reports; none if it does not answer."""
+    patroni = access.patroni(leader)
+    try:
+        answer = answers.json_object(httpx.get(f"{patroni.url}/patroni", timeout=DEADLINE_S, **patroni.httpx))
+    except (httpx.HTTPError, ValueError):
+        return set()
+    rows = answer.get("replication")
+    named = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    streaming = [answers.text(row.get("application_name")) for row in named if row.get("state") == STREAMING]
+    return {names.host_of(access, name) for name in streaming if name}
 
 
 def _member(row: object, access: Access) -> Member:

@@ -94,11 +94,21 @@ def leader(url):
         raise NotYet(f"no running leader: {listed(found)}")
 
 
-def streaming(url, member):
+def streaming(url, member, urls):
     """This member is the leader, or streams from it."""
-    role, state = members(url).get(member, (None, None))
+    found = members(url)
+    role, state = found.get(member, (None, None))
+    if role in STANDBYS and state == "running" and member in streams(found, urls):
+        state = "streaming"
     if not (role == "leader" and state == "running") and not (role in STANDBYS and state == "streaming"):
         raise NotYet(f"{member} is {role or 'no member'} {state or ''}".strip())
+
+
+def streams(found, urls):
+    """The members that the leader's PostgreSQL streams to. Patroni 3.0 reports every replica as `running`."""
+    leaders = [urls[name] for name, (role, _) in found.items() if role == "leader" and name in urls]
+    rows = fetch_json(f"{leaders[0]}/patroni").get("replication") if leaders else []
+    return [one.get("application_name") for one in rows or [] if one.get("state") == "streaming"]
 
 
 def standby(url):

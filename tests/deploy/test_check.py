@@ -60,10 +60,11 @@ HEADLESS = cluster(db1=("replica", "running"), db2=("replica", "start failed"))
         ("leader", "/cluster", HEALTHY, {}, None),
         ("leader", "/cluster", HEADLESS, {}, "no running leader: db1 replica running, db2 replica start failed"),
         ("leader", "/cluster", (200, {}), {}, "no running leader: no members"),
-        ("streaming", "/cluster", HEALTHY, {"member": "db1"}, None),
-        ("streaming", "/cluster", HEALTHY, {"member": "db3"}, None),
-        ("streaming", "/cluster", HEADLESS, {"member": "db2"}, "db2 is replica start failed"),
-        ("streaming", "/cluster", HEALTHY, {"member": "db9"}, "db9 is no member"),
+        ("streaming", "/cluster", HEALTHY, {"member": "db1", "urls": {}}, None),
+        ("streaming", "/cluster", HEALTHY, {"member": "db3", "urls": {}}, None),
+        ("streaming", "/cluster", HEADLESS, {"member": "db2", "urls": {}}, "db2 is replica start failed"),
+        ("streaming", "/cluster", HEADLESS, {"member": "db1", "urls": {}}, "db1 is replica running"),
+        ("streaming", "/cluster", HEALTHY, {"member": "db9", "urls": {}}, "db9 is no member"),
         ("standby", "/cluster", HEALTHY, {}, None),
         ("standby", "/cluster", HEADLESS, {}, "no sync standby"),
         ("app", "/", (200, {"database": {"write": True, "read": True}}), {}, None),
@@ -74,6 +75,14 @@ def test_a_check(server, name, path, answer, arguments, wanted):
     server.answers[path] = answer
     found = check.poll(check.CHECKS[name], {"url": server.url, **arguments}, 0)
     assert found is None if wanted is None else wanted in found
+
+
+@pytest.mark.parametrize(("state", "wanted"), [("streaming", None), ("backup", "db2 is sync_standby running")])
+def test_patroni_3_0_reports_every_replica_as_running_so_the_leader_is_asked(server, state, wanted):
+    server.answers["/cluster"] = cluster(db1=("leader", "running"), db2=("sync_standby", "running"))
+    server.answers["/patroni"] = 200, {"replication": [{"application_name": "db2", "state": state}]}
+    arguments = {"url": server.url, "member": "db2", "urls": {"db1": server.url}}
+    assert check.poll(check.CHECKS["streaming"], arguments, 0) == wanted
 
 
 def test_nobody_there():

@@ -57,6 +57,21 @@ def test_members_have_neutral_roles_and_inventory_names(access, answer):
     assert (view.leader.name, view.sync_standbys, view.replicas) == ("db1", ("db2",), ("db2", "db3"))
 
 
+@pytest.mark.parametrize(
+    ("replication", "healthy"),
+    [
+        ([{"application_name": "pg-2", "state": "streaming"}], ["db1", "db2"]),
+        ([{"application_name": "pg-2", "state": "catchup"}, {"application_name": "db3", "state": "startup"}], ["db1"]),
+        ([7], ["db1"]),
+        (None, ["db1"]),
+    ],
+)
+def test_replicas_that_patroni_3_0_calls_running_stream_if_the_leader_says_so(access, answer, replication, healthy):
+    rows = [ROWS[0], ROWS[1] | {"role": "sync_standby", "state": "running"}, ROWS[2] | {"state": "running"}]
+    answer(lambda request: httpx.Response(200, json={"members": rows, "replication": replication}))
+    assert [member.name for member in rest.view(access).members if member.healthy] == healthy
+
+
 def test_a_leader_that_is_not_running_leads_and_is_not_healthy(access, answer):
     answer(lambda _: httpx.Response(200, json={"members": [ROWS[0] | {"state": "stopped"}]}))
     view = rest.view(access)
