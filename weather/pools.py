@@ -4,7 +4,9 @@ A connection is checked each time it is taken. One that a failover broke, or tha
 discarded and another is tried, until the pool's short timeout expires.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Any
 
 import psycopg
 from psycopg_pool import ConnectionPool
@@ -32,6 +34,31 @@ def protection(settings: Mapping[str, str]) -> dict[str, str]:
     return {"sslmode": "verify-full", "sslrootcert": ca} if (ca := settings.get("WEATHER_CA")) else {}
 
 
+class CheckedPool(ConnectionPool):
+    """A pool that checks each connection before it hands it out; psycopg_pool can do that itself only from 3.2 on."""
+
+    def __init__(self, check: Callable[[psycopg.Connection], None], **options: Any) -> None:
+        self.check_one = check
+        super().__init__(**options)
+
+    def getconn(self, timeout: float | None = None) -> psycopg.Connection:
+        """A connection that passed the check. Raises PoolTimeout if there is none within the timeout."""
+        deadline = monotonic() + (self.timeout if timeout is None else timeout)
+        while True:
+            connection = super().getconn(max(0.0, deadline - monotonic()))
+            try:
+                self.check_one(connection)
+            except psycopg.Error:
+                self.putconn(connection)  # discards it if it is closed, as after most errors
+            else:
+                return connection
+
+
+def check_alive(connection: psycopg.Connection) -> None:
+    """Refuse a server that does not answer."""
+    connection.execute("")
+
+
 def check_writable(connection: psycopg.Connection) -> None:
     """Refuse a demoted server: its old connections survive for a moment."""
     if connection.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
@@ -39,11 +66,11 @@ def check_writable(connection: psycopg.Connection) -> None:
         raise psycopg.OperationalError("the server is no longer the primary")
 
 
-def pool(settings: Mapping[str, str], purpose: str) -> ConnectionPool:
+def pool(settings: Mapping[str, str], purpose: str) -> CheckedPool:
     """The pool for `write` or `read`, through the proxies. It opens even if the database is not available."""
     hosts = settings["WEATHER_HOST"]
     ports = ",".join([settings[f"WEATHER_{purpose.upper()}_PORT"]] * len(hosts.split(",")))
-    return ConnectionPool(
+    return CheckedPool(
         kwargs={
             **CONNECT,
             **protection(settings),
@@ -61,6 +88,6 @@ def pool(settings: Mapping[str, str], purpose: str) -> ConnectionPool:
         # Short: pauses between attempts double, while a request without a connection starts a new attempt.
         reconnect_timeout=2,
         configure=WatchedConnection.watch,
-        check=check_writable if purpose == "write" else ConnectionPool.check_connection,
+        check=check_writable if purpose == "write" else check_alive,
         open=True,
     )
