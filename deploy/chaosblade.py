@@ -8,7 +8,8 @@ from pyinfra import host, state
 from pyinfra.api import FactBase, FileUploadCommand, StringCommand, operation
 
 from firedrill.deploy import release, topology
-from firedrill.deploy.preflight import Refused, check_reached
+from firedrill.deploy.preflight import check_reached
+from firedrill.deploy.refused import Refused
 from firedrill.inventories.errors import Problem
 
 ON_HOST = "/var/tmp/chaosblade.tar.gz"

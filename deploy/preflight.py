@@ -2,29 +2,19 @@
 
 import ipaddress
 import sys
-from typing import IO, Any
+from typing import Any
 
 from pyinfra import state
-from pyinfra.api.exceptions import PyinfraError
-from pyinfra_cli.exceptions import CliError
 
 from firedrill.deploy import systems, topology
+from firedrill.deploy.refused import Refused
 from firedrill.deploy.version_checks import check_versions
 from firedrill.inventories import profiles, read
-from firedrill.inventories.errors import USAGE, InventoryProblem, Problem, of_system
+from firedrill.inventories.errors import InventoryProblem, Problem, of_system
 from firedrill.inventories.read import Host
 
 # Patroni 3.2 and later adjusts smaller or inconsistent values silently; a drill would measure other timings.
 FLOORS = {"ttl": 20, "loop_wait": 1, "retry_timeout": 3}
-
-
-class Refused(PyinfraError, CliError):
-    """Ends pyinfra with one line and exit code 2: PyinfraError passes a deploy file, CliError ends pyinfra."""
-
-    exit_code = USAGE
-
-    def show(self, file: IO | None = None) -> None:
-        print(f"deploy: {self.message}", file=file or sys.stderr)
 
 
 def preflight() -> None:

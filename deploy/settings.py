@@ -16,7 +16,7 @@ from pyinfra import host, logger
 from pyinfra.api import FactBase, StringCommand, operation
 
 from firedrill.deploy import topology, versions
-from firedrill.deploy.preflight import Refused
+from firedrill.deploy.refused import Refused
 from firedrill.inventories import profiles
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.printable import printable
