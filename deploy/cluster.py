@@ -18,6 +18,7 @@ def deploy() -> None:
     """Everything, in order."""
     preflight()
     system = systems.current()
+    system.refuse_foreign()
 
     base()
     system.coordinator()

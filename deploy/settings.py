@@ -116,11 +116,11 @@ def refuse_unsafe(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[s
     """
     others = list(foreign(found, wanted))
     if unsafe := [_dotted(path) for path, value in others if not safe(path, value)]:
-        first = f"patronictl edit-config --set {unsafe[0]}=null"
+        remove = f"patronictl -c /etc/patroni/config.yml edit-config --set {unsafe[0]}=null"
         raise InventoryProblem(
             "Patroni's dynamic configuration has settings that Firedrill did not set, and that can run commands, "
             f"open an access or give up durability: {', '.join(unsafe)}",
-            f"find out who set them; remove them (`{first}` on a database host), or state those that are yours in "
+            f"find out who set them; remove them (`{remove}` on a database host), or state those that are yours in "
             "`patroni_settings` or `postgres_parameters` of the inventory",
         )
     return [_dotted(path) for path, _ in others]
@@ -130,21 +130,27 @@ def _dotted(path: tuple[str, ...]) -> str:
     return printable(".".join(map(str, path)))
 
 
+def refuse_foreign() -> None:
+    """Look for foreign settings before any change. Raises Refused."""
+    if not topology.has("postgres"):
+        return
+    found = host.get_fact(DynamicSettings)
+    try:
+        others = refuse_unsafe(found, dynamic(topology.profile()))
+    except InventoryProblem as problem:
+        raise Refused(str(problem)) from None
+    if others and topology.me() == topology.members("postgres")[0]:
+        logger.info(f"cluster-wide settings of others, kept: {', '.join(others)}")
+
+
 @operation()
 def settings(wanted: dict[str, Any]):
     """
     Update Patroni's dynamic configuration through its REST API.
 
-    + wanted: the settings to apply; others are not changed, and refused if they are not safe
+    + wanted: the settings to apply; others are not changed
     """
-    found = host.get_fact(DynamicSettings)
-    try:
-        others = refuse_unsafe(found, wanted)
-    except InventoryProblem as problem:
-        raise Refused(str(problem)) from None
-    if others:
-        logger.info(f"cluster-wide settings of others, kept: {', '.join(others)}")
-    patch = difference(found, wanted)
+    patch = difference(host.get_fact(DynamicSettings), wanted)
     if not patch:
         host.noop("the cluster-wide settings are up to date")
         return

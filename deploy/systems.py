@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from firedrill.deploy import mysql, mysql_check, mysql_database, patroni, topology
+from firedrill.deploy import mysql, mysql_check, mysql_database, patroni, settings, topology
 from firedrill.deploy.database import changed_passwords, database
 from firedrill.deploy.etcd import etcd, superseded_users
 from firedrill.inventories.errors import InventoryProblem
@@ -13,7 +13,7 @@ DEFAULT = "patroni"
 
 
 def nothing() -> None:
-    """Of a system whose databases elect their leader themselves, or have no passwords that can be rotated."""
+    """Of a system without this part."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Deployed:
     """The parts of a deploy, in their order; `server` and `check` tell who must answer behind a proxy, and how.
 
     `passwords` changes them on a running system, before its clients have the new ones; `retire`
-    removes the old ones at the end.
+    removes the old ones at the end. `refuse_foreign` looks for dangerous settings of others, before any change.
     """
 
     role: str
@@ -35,6 +35,7 @@ class Deployed:
     schema: Callable[[], None]
     replicas: Callable[[], None]
     retire: Callable[[], None]
+    refuse_foreign: Callable[[], None] = nothing
     proxy_values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -49,6 +50,7 @@ SYSTEMS = {
         databases=patroni.patroni,
         leader=patroni.leader,
         schema=database,
+        refuse_foreign=settings.refuse_foreign,
         replicas=patroni.replicas,
         retire=superseded_users,
     ),
