@@ -4,7 +4,9 @@ The figures depend on this machine and its load; the ratios are the result. Exit
 """
 
 import json
+import signal
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -117,6 +119,8 @@ PARTS: dict[str, Callable[[Session], Iterator[Figure]]] = {
 @click.pass_context
 def cli(context: click.Context, parts: tuple[str, ...], as_json: bool) -> None:
     """Measure deploys: with TLS, of bare hosts, of many hosts; and the write outage with TLS."""
+    # The hosts are removed then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="firedrill-bench-") as folder:
         session = Session(Path(folder))
         figures = []
