@@ -15,13 +15,15 @@ class Answer:
     """The outcome of one write: `acked`, `failed` or `unknown`.
 
     `server` is the address of the node that wrote it, `epoch` that node's epoch. `readonly`: a node refused the write
-    because it is a replica. `error` is one line.
+    because it is a replica. `kept_out`: the client could not verify the server or log in, so it observed nothing.
+    `error` is one line.
     """
 
     outcome: str
     server: str | None = None
     epoch: int | str | None = None
     readonly: bool = False
+    kept_out: bool = False
     error: str | None = None
 
 

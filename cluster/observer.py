@@ -8,6 +8,8 @@ from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host
 
 Event = dict[str, Any]
+# The kind of event that is no sample: the client could not verify the server, or was not let in.
+UNOBSERVED = "unobserved"
 
 
 class Write(Protocol):
@@ -49,4 +51,8 @@ class Observer:
 
     def check(self, access: Access, events: Sequence[Event]) -> tuple[bool, str]:
         """What its first events show. By default, any event is well."""
-        return self.found(access, events) if self.found else (bool(events), f"{len(events)} events")
+        samples = [event for event in events if event.get("kind") != UNOBSERVED]
+        kept_out = {event["host"]: event["error"] for event in events if event.get("kind") == UNOBSERVED}
+        if kept_out:
+            return False, "; ".join(f"{host}: {error}" if host else error for host, error in kept_out.items())
+        return self.found(access, samples) if self.found else (bool(samples), f"{len(samples)} events")

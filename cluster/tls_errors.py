@@ -8,6 +8,16 @@ from typing import NamedTuple
 
 from firedrill.inventories.endpoint import Endpoint, Tls
 
+# A server that knows the client, and does not let it in.
+DENIED = re.compile(
+    r"password authentication failed|no pg_hba.conf entry|authentication failed, invalid user ID or password"
+    r"|\b(401 Unauthorized|403 Forbidden)\b"
+)
+
+
+class KeptOut(Exception):
+    """The client could not verify the server, or was not let in: it has observed nothing of it."""
+
 
 class Flaw(NamedTuple):
     """What a library writes, what it means, what to do; {address} and {ca} are filled in."""
@@ -21,6 +31,7 @@ def _flaw(pattern: str, cause: str, remedy: str) -> Flaw:
     return Flaw(re.compile(pattern, re.I), cause, remedy)
 
 
+OTHER_NAME = re.compile(r"(IP address|Hostname) mismatch|does not match host name|Hostname Verification Check failed")
 FLAWS = (
     _flaw("certificate has expired", "the certificate of {address} has expired", "renew it"),
     _flaw(
@@ -29,7 +40,7 @@ FLAWS = (
         "check the clock of this machine",
     ),
     _flaw(
-        r"(IP address|Hostname) mismatch|does not match host name|Hostname Verification Check failed",
+        OTHER_NAME.pattern,
         "the certificate has no SAN for {address}",
         "issue it with this address, or name the host in the inventory as its certificate does",
     ),
@@ -76,7 +87,20 @@ def of_server(text: str, address: str, tls: Tls | None) -> str | None:
     return None
 
 
+def kept_out(error: Exception) -> bool:
+    """Whether the client could not verify the server, or was not let in: it has then observed nothing of it."""
+    text = str(error)
+    return bool(DENIED.search(text)) or any(flaw.pattern.search(text) for flaw in FLAWS)
+
+
 def cause(error: Exception, endpoint: Endpoint) -> str:
     """Why an HTTP request failed, in one line."""
     text = str(error)
     return explained(text, endpoint) or (text.splitlines()[0] if text.strip() else type(error).__name__)
+
+
+def observed(error: Exception, endpoint: Endpoint) -> str:
+    """What a failed HTTP request shows of the server, in one line. Raises KeptOut where it shows nothing of it."""
+    if kept_out(error):
+        raise KeptOut(cause(error, endpoint)) from None
+    return cause(error, endpoint)

@@ -171,19 +171,27 @@ class Access:
         }
         return SqlArguments(arguments | self._sql_options())
 
+    def postgres(self, host: Host) -> Endpoint:
+        """One PostgreSQL server; without credentials, which are among psycopg's arguments."""
+        return Endpoint(url("postgresql", host.address, host.data["ports"]["postgres"]), self._sql_tls())
+
     def _sql_options(self) -> dict[str, Any]:
         """The inventory's options for libpq, and its options for TLS: verified, or plain text."""
-        given = dict(self.data["sql_options"])
-        if given.keys() & SQL_FILES.keys() or given.get("sslmode") in VERIFY:
-            files = {SQL_FILES[name]: str(given.pop(name)) for name in SQL_FILES if name in given}
-            tls: Tls | None = Tls.of(f"`sql_options` in {self.inventory.path}", files)
-        else:
-            tls = self._own_tls(shows_certificate=False)
+        given, tls = self.data["sql_options"], self._sql_tls()
         if tls is None:
             return PLAIN_SQL | given
         tls.context()
-        pair = {"sslcert": tls.cert, "sslkey": tls.key} if tls.cert else {}
-        return VERIFIED_SQL | {"sslrootcert": tls.ca_file} | pair | given
+        files = {"sslrootcert": tls.ca_file} | ({"sslcert": tls.cert, "sslkey": tls.key} if tls.cert else {})
+        return VERIFIED_SQL | given | files
+
+    def _sql_tls(self) -> Tls | None:
+        """How libpq verifies its servers: by files in `sql_options`, else as the cluster was deployed."""
+        given = self.data["sql_options"]
+        files = {SQL_FILES[name]: str(given[name]) for name in SQL_FILES if name in given}
+        if files or given.get("sslmode") in VERIFY:
+            by_name = given.get("sslmode") != "verify-ca"
+            return Tls.of(f"`sql_options` in {self.inventory.path}", files, by_name=by_name)
+        return self._own_tls(shows_certificate=False)
 
     # -- etcd --------------------------------------------------------------------------------------------
 

@@ -25,21 +25,23 @@ REMEDY = "restore the file, or name another"
 class Tls:
     """How a client verifies a server, and the certificate that it shows: files of PEM.
 
-    `source` says in messages where the names come from: `etcd_tls in mine.py`.
+    `source` says in messages where the names come from: `etcd_tls in mine.py`. `by_name`: whether the client compares
+    the host name with the certificate, as all do but libpq with `verify-ca`.
     """
 
     source: str
     ca: str = SYSTEM
     cert: str | None = None
     key: str | None = None
+    by_name: bool = True
 
     @classmethod
-    def of(cls, source: str, entries: dict[str, str]) -> Self:
+    def of(cls, source: str, entries: dict[str, str], *, by_name: bool = True) -> Self:
         """From the entries of an inventory key. Raises InventoryProblem."""
         found = {name: file if file == SYSTEM else str(Path(file).expanduser()) for name, file in entries.items()}
         if ("cert" in found) != ("key" in found):
             raise InventoryProblem(f"{source} has only one of cert and key", "name both, or none")
-        return cls(source, **found)
+        return cls(source, **found, by_name=by_name)
 
     @property
     def ca_file(self) -> str:
@@ -59,6 +61,10 @@ class Endpoint:
     url: str
     tls: Tls | None = None
     auth: tuple[str, str] | None = field(default=None, repr=False)
+
+    @property
+    def scheme(self) -> str:
+        return urlsplit(self.url).scheme
 
     @property
     def address(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from firedrill.cluster import tls_errors
 from firedrill.cluster.dialect import Answer
 from firedrill.cluster.outcomes import ACKED, FAILED, UNKNOWN
 from firedrill.cluster.patroni import sql_errors
@@ -54,7 +55,12 @@ class PostgresLane:
             try:
                 await asyncio.wait_for(self._connect(), self._connect_s)
             except (psycopg.Error, OSError, TimeoutError) as error:
-                return Answer(FAILED, readonly=_sqlstate(error) == READ_ONLY, error=f"connect: {self._text(error)}")
+                return Answer(
+                    FAILED,
+                    readonly=_sqlstate(error) == READ_ONLY,
+                    kept_out=tls_errors.kept_out(error),
+                    error=f"connect: {self._text(error)}",
+                )
         self._warning = None
         task = asyncio.ensure_future(self._execute(self._values(identity)))
         done, _ = await asyncio.wait({task}, timeout=self._deadline_s)

@@ -7,9 +7,10 @@ from typing import Any
 import httpx
 
 from firedrill.cluster import tls_errors
-from firedrill.cluster.observer import Event, Observer, Write
+from firedrill.cluster.observer import UNOBSERVED, Event, Observer, Write
 from firedrill.cluster.on_change import on_change
 from firedrill.cluster.patroni import answers, rest
+from firedrill.cluster.tls_errors import KeptOut
 from firedrill.inventories.access import Access
 from firedrill.inventories.endpoint import Endpoint
 from firedrill.inventories.read import Host
@@ -35,18 +36,22 @@ async def _node(host: Host, patroni: Endpoint, write: Write) -> None:
     record = on_change(lambda state: write("member", host=host.name, **state))
     async with httpx.AsyncClient(timeout=TIMEOUT_S, **patroni.httpx) as client:
         while True:
-            record(await _ask(patroni, client))
+            try:
+                record(await _ask(patroni, client))
+            except KeptOut as error:
+                write(UNOBSERVED, host=host.name, error=str(error))
             await asyncio.sleep(INTERVAL_S)
 
 
 async def _ask(patroni: Endpoint, client: httpx.AsyncClient) -> dict[str, Any]:
+    """What a node reports, or that it does not. Raises KeptOut."""
     try:
         async with asyncio.timeout(DEADLINE_S):
             return _state(answers.json_object(await client.get(f"{patroni.url}/patroni")))
     except TimeoutError:
         return UNREACHABLE | {"reachable": False, "error": f"no whole answer within {DEADLINE_S:g} s"}
     except (httpx.HTTPError, ValueError) as error:
-        return UNREACHABLE | {"reachable": False, "error": tls_errors.cause(error, patroni)}
+        return UNREACHABLE | {"reachable": False, "error": tls_errors.observed(error, patroni)}
 
 
 def _state(status: dict[str, Any]) -> dict[str, Any]:

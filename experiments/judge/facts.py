@@ -288,6 +288,7 @@ class Gap:
 
     `started` is False where the observer never started: the gap is then the whole window. `cause`: its samples ended,
     its process did not run, or the controller was suspended; the last two are known outside of the window, too.
+    `error`: what kept it from verifying the server, or logging in.
     """
 
     observer: str
@@ -296,6 +297,7 @@ class Gap:
     limit: int
     started: bool
     cause: Literal["silent", "stalled", "suspended"] = "silent"
+    error: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from firedrill.cluster.observer import UNOBSERVED
 from firedrill.experiments.judge import recorded
 from firedrill.experiments.judge.contract import EVENTS
 from firedrill.experiments.judge.facts import Fault, Gap, Pause, Steady
@@ -104,7 +105,14 @@ def _gaps(rec: Recording, name: str, interval: int | None, of: Span) -> Iterator
         first = min((span.begin for span in spans), default=of.begin)
         for gap in unobserved(spans, Span(min(first, of.begin), of.end)):
             if gap.length > limit:
-                yield Gap(name, host, gap, limit, started=True)
+                yield Gap(name, host, gap, limit, started=True, error=_error(rec, name, host, gap))
+
+
+def _error(rec: Recording, name: str, host: str | None, gap: Span) -> str | None:
+    """What kept the observer from its host in a gap; None if it recorded nothing about that."""
+    events = rec.of(name, UNOBSERVED)
+    found = [e["error"] for e in events if gap.begin <= e["t"] <= gap.end and host in (None, e.get("host"))]
+    return found[-1] if found else None
 
 
 def _samples(rec: Recording, name: str) -> dict[str | None, list[Span]]:
@@ -116,7 +124,7 @@ def _samples(rec: Recording, name: str) -> dict[str | None, list[Span]]:
     for (source, kind), events in rec.kinds.items():
         row = EVENTS.get((source, kind))
         lasts = row is not None and "start" in row.fields
-        for event in events if source == name else ():
+        for event in events if source == name and kind != UNOBSERVED else ():
             begin = (event.get("start") if lasts else None) or event["t"]
             found[event.get("host") if hosts is not None else None].append(Span(begin, event["t"]))
     return found or {None: []}

@@ -1,5 +1,6 @@
 """The kinds of event that observers record, and those about tables and logs."""
 
+from firedrill.cluster.observer import UNOBSERVED
 from firedrill.experiments.judge.common_fields import (
     CANNOT_LEAD,
     EPOCH,
@@ -26,6 +27,10 @@ from firedrill.experiments.judge.fields import (
     one_of,
 )
 
+NOT_OBSERVED = Kind(
+    "The observer could not verify the server, or was not let in. No sample: the judge takes the time for a gap.",
+    {"host": Field(TEXT, "The host; null for an observer of the whole cluster."), "error": ERROR},
+)
 TABLE = Field(TEXT, "`probe` (the write probe's) or `forecast` (the users').", True)
 OBSERVED = {
     ("write_probe", "write"): Kind(
@@ -49,6 +54,8 @@ OBSERVED = {
             "error": ERROR,
         },
     ),
+    ("write_probe", UNOBSERVED): NOT_OBSERVED,
+    ("node_probe", UNOBSERVED): NOT_OBSERVED,
     ("leadership", "leadership"): Kind(
         "The leadership changed, or was observed for the first time.",
         {"holder": Field(TEXT, "The host that holds it; null if none does."), "epoch": EPOCH},
@@ -82,6 +89,8 @@ OBSERVED = {
             "error": ERROR,
         },
     ),
+    ("members", UNOBSERVED): NOT_OBSERVED,
+    ("proxy", UNOBSERVED): NOT_OBSERVED,
     ("proxy", "server"): Kind(
         "The status of a server of a proxy; on each change, and at least every second.",
         {

@@ -293,4 +293,4 @@ def _gap(findings: Findings, gap: Gap) -> Reason:
         text = f"{gap.observer}: wanted it to run throughout, found that it stalled for {found:.2f} s"
     else:
         text = f"{gap.observer}: wanted a sample{about} every {wanted:.3g} s, found a gap of {found:.2f} s"
-    return Reason("unknown", f"{text} {when}.")
+    return Reason("unknown", f"{text} {when}{f' ({gap.error})' if gap.error else ''}.")

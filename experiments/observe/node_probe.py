@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Sequence
 
 from firedrill.cluster import clock
-from firedrill.cluster.observer import Event, Observer, Write
+from firedrill.cluster.observer import UNOBSERVED, Event, Observer, Write
 from firedrill.cluster.outcomes import ACKED
 from firedrill.cluster.systems import system_of
 from firedrill.experiments.observe.write_probe import last_error
@@ -35,6 +35,10 @@ async def _node(access: Access, host: Host, write: Write) -> None:
         began = loop.time()
         start = clock.now()
         answer = await lane.write(identity)
+        if answer.kept_out:
+            write(UNOBSERVED, host=host.name, error=answer.error)
+            await asyncio.sleep(INTERVAL_S)
+            continue
         write(
             "write",
             host=host.name,

@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 
 from firedrill.cluster import names, tls_errors
-from firedrill.cluster.observer import Event, Observer, Write
+from firedrill.cluster.observer import UNOBSERVED, Event, Observer, Write
 from firedrill.cluster.on_change import on_change
+from firedrill.cluster.tls_errors import KeptOut
 from firedrill.inventories.access import Access
 from firedrill.inventories.endpoint import Endpoint
 from firedrill.inventories.read import Host
@@ -40,7 +41,12 @@ async def _proxy(access: Access, host: Host, write: Write) -> None:
     statistics = access.haproxy_stats(host)
     async with httpx.AsyncClient(timeout=TIMEOUT_S, **statistics.httpx) as client:
         while True:
-            for state in await _ask(access, host, statistics, client):
+            try:
+                states = await _ask(access, host, statistics, client)
+            except KeptOut as error:
+                write(UNOBSERVED, host=host.name, error=str(error))
+                states = []
+            for state in states:
                 key = (state["backend"], state["server"])
                 if key not in records:
                     records[key] = on_change(lambda state: write("server", host=host.name, **state))
@@ -49,6 +55,7 @@ async def _proxy(access: Access, host: Host, write: Write) -> None:
 
 
 async def _ask(access: Access, host: Host, statistics: Endpoint, client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    """The state of each server. Raises KeptOut."""
     try:
         async with asyncio.timeout(DEADLINE_S):
             response = await client.get(statistics.url)
@@ -58,7 +65,7 @@ async def _ask(access: Access, host: Host, statistics: Endpoint, client: httpx.A
         error: Exception = ValueError(f"no whole answer within {DEADLINE_S:g} s")
     except (httpx.HTTPError, ValueError) as problem:
         error = problem
-    return [UNREACHABLE | {"reachable": False, "error": tls_errors.cause(error, statistics)}]
+    return [UNREACHABLE | {"reachable": False, "error": tls_errors.observed(error, statistics)}]
 
 
 def servers(statistics: str, access: Access, host: Host) -> list[dict[str, Any]]:

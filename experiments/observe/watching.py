@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firedrill.cluster import clock
-from firedrill.cluster.observer import Observer, Write
+from firedrill.cluster.observer import UNOBSERVED, Observer, Write
 from firedrill.experiments.model import Load
 from firedrill.experiments.observe import process, users
 from firedrill.experiments.observe.catalogue import USERS
@@ -83,7 +83,9 @@ class Watch:
                 found += [] if file.exists() and file.stat().st_size else [row.name]
                 continue
             events = so_far(file)
-            reached = {event["host"] for event in events if event.get("reachable", True)}
+            reached = {
+                event["host"] for event in events if event.get("kind") != UNOBSERVED and event.get("reachable", True)
+            }
             causes = {event["host"]: f" ({event['error']})" for event in events if event.get("error")}
             found += [f"{row.name} of {host}{causes.get(host, '')}" for host in hosts if host not in reached]
         return found

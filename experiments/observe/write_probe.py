@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from firedrill.cluster import clock
 from firedrill.cluster.dialect import Lane
-from firedrill.cluster.observer import Event, Observer, Write
+from firedrill.cluster.observer import UNOBSERVED, Event, Observer, Write
 from firedrill.cluster.outcomes import ACKED
 from firedrill.cluster.systems import system_of
 from firedrill.inventories.access import Access
@@ -35,7 +35,10 @@ async def observe(access: Access, write: Write) -> None:
         start = clock.now()
         answer = await lane.write(identity)
         server = names.get(answer.server) if answer.server else None
-        write("write", id=identity, start=start, outcome=answer.outcome, server=server, error=answer.error)
+        if answer.kept_out:
+            write(UNOBSERVED, error=answer.error)
+        else:
+            write("write", id=identity, start=start, outcome=answer.outcome, server=server, error=answer.error)
         if answer.outcome == ACKED and len(spare) < SPARE:
             spare.append(lane)
         else:

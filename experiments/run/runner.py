@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from firedrill.cluster import clock
+from firedrill.cluster import clock, verified
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.observe import catalogue, tables
@@ -103,6 +103,7 @@ class Run:
         if settings.restore(self.access, self._note_settings):
             self.tell("an earlier run left the cluster's settings changed: they are restored")
         abort.check(self.experiment.abort_when, self.experiment.load.total)
+        verified.require(self.access)
         lacking = needs.missing(self.experiment, self.access) or failover.missing(self.experiment, self.access)
         if lacking:
             raise Refused(f"{self.experiment.name} cannot run here: {'; '.join(lacking)}", "")

@@ -1,18 +1,22 @@
 """Every client against a server whose certificate is wrong in each way: refused, with the cause and the remedy."""
 
 import asyncio
+import contextlib
 
 import httpx
 import psycopg
 import pytest
 
+from firedrill.cluster import verified
+from firedrill.cluster.observer import UNOBSERVED
 from firedrill.cluster.patroni import coordinator, members, rest, serving, sql_errors
 from firedrill.cluster.patroni.dialect import PostgresDialect
-from firedrill.experiments.observe import proxy
+from firedrill.cluster.tls_errors import KeptOut
+from firedrill.experiments.observe import node_probe, proxy, write_probe
 from firedrill.experiments.run.doctor import users
 from firedrill.inventories.access import Access
 from firedrill.inventories.endpoint import PLAIN
-from firedrill.inventories.errors import InventoryProblem
+from firedrill.inventories.errors import InventoryProblem, Problem
 from tests import tls
 
 
@@ -53,9 +57,10 @@ def of_members(access: Access) -> str:
         async with httpx.AsyncClient(**patroni.httpx) as client:
             return await members._ask(patroni, client)
 
-    state = asyncio.run(ask())
-    assert not state["reachable"] and state["role"] is None, "not observed"
-    return state["error"]
+    try:
+        return asyncio.run(ask())["error"]
+    except KeptOut as error:
+        return str(error)
 
 
 def of_statistics(access: Access) -> str:
@@ -66,8 +71,10 @@ def of_statistics(access: Access) -> str:
         async with httpx.AsyncClient(**statistics.httpx) as client:
             return await proxy._ask(access, host, statistics, client)
 
-    (state,) = asyncio.run(ask())
-    assert not state["reachable"] and state["status"] is None, "not observed"
+    try:
+        (state,) = asyncio.run(ask())
+    except KeptOut as error:
+        return str(error)
     return state["error"]
 
 
@@ -133,6 +140,67 @@ def test_without_a_ca_the_systems_own_are_asked(access, client):
     empty = dict.fromkeys(("etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"), {})
     error = CLIENTS[client](access("good", **empty, sql_options={"sslrootcert": "system"}))
     assert "is not from the CA" in error or "cannot be verified with the CA" in error
+
+
+# -- what is not verified is not observed ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["good", *tls.FLAWS])
+@pytest.mark.parametrize("observer", [node_probe, write_probe, members, proxy], ids=lambda module: module.__name__)
+def test_an_observer_that_cannot_verify_has_observed_nothing(access, observer, kind, monkeypatch):
+    """Every event is `unobserved`, and the doctor's check shows the cause; a server that only fails is observed."""
+    events = []
+
+    def write(kind, *, host=None, t=None, **fields):
+        events.append({"kind": kind, "host": host} | fields)
+
+    async def observe():
+        task = asyncio.create_task(observer.OBSERVER.observe(there, write))
+        while not events:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    monkeypatch.setattr(observer, "INTERVAL_S", 0.5)  # it sleeps when it is cancelled
+    there = access(kind)
+    asyncio.run(observe())
+    assert events and {event["kind"] == UNOBSERVED for event in events} == {kind != "good"}
+    works, found = observer.OBSERVER.check(there, events)
+    assert not works and ("certificate" in found or "without TLS" in found) == (kind != "good")
+
+
+# -- all servers at once -----------------------------------------------------------------------------------------
+
+
+def test_a_cluster_that_can_be_verified(access):
+    check = verified.check(access("good"))
+    assert check.ok, check.found
+    assert check.found.startswith("5 verified; the first to expire is ") and ", in 1 days: renew it" in check.found
+    verified.require(access("good"))
+
+
+@pytest.mark.parametrize("flaw", tls.FLAWS)
+def test_a_cluster_that_cannot_is_not_drilled(access, files, flaw):
+    there = access(flaw)
+    check, wanted = verified.check(there), CAUSES[flaw].format(ca=files.cert("ca"))
+    assert check.ok is False
+    assert all(f"{name} on db1: {wanted}" in check.found for name in ("etcd", "Patroni", "PostgreSQL", "HAProxy"))
+    with pytest.raises(Problem, match=r"^a server cannot be verified .and 4 more.: etcd on db1: "):
+        verified.require(there)
+
+
+def test_libpq_may_verify_the_ca_alone(access, files):
+    options = {"sslrootcert": files.cert("ca"), "sslmode": "verify-ca"}
+    plain = dict.fromkeys(("etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"))
+    assert verified.look(access("wrong_name", **plain, sql_options=options))[0].flaw is None
+    assert "is not from the CA" in verified.look(access("foreign", **plain, sql_options=options))[0].flaw
+
+
+def test_without_tls_there_is_nothing_to_verify(server, tmp_path):
+    there = tls.access_to(server["plain"], tmp_path)
+    assert verified.check(there).ok is None
+    verified.require(there)
 
 
 # -- the files of the client -----------------------------------------------------------------------------------

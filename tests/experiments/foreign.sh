@@ -1,15 +1,24 @@
 # One host of a cluster that is nothing like ours. Three hosts run etcd with passwords, Patroni and PostgreSQL; one is as
 # Debian's pg_createconfig_patroni makes it, and one more has the same software and no etcd. Other ports, paths, service
-# names, scope and users, members such as PG-ALPHA.prod; no proxy, no app.
-# Run on each host: TOKEN=... sh -s NUMBER MEMBER ADDRESS...
+# names, scope and users, members such as PG-ALPHA.prod; no proxy, no app. TLS everywhere, by a CA of their own: etcd and
+# Patroni ask for client certificates (Debian's Patroni takes clients without one, too), PostgreSQL has only hostssl.
+# Run on each host, with ca.crt, host.crt and host.key in /srv/tls: TOKEN=... sh -s NUMBER MEMBER ADDRESS...
 set -eu
 number=$1 name=$2; shift 2
 me=$(eval echo \$$number)
 members= hosts= other=0
 for address in "$1" "$2" "$3"; do
     other=$((other + 1))
-    members="$members${members:+,}member$other=http://$address:12380" hosts="$hosts${hosts:+, }$address:12379"
+    members="$members${members:+,}member$other=https://$address:12380" hosts="$hosts${hosts:+, }$address:12379"
 done
+
+tls=/srv/tls
+chown -R postgres:postgres $tls
+chmod 600 $tls/host.key
+export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=https://$me:12379
+export ETCDCTL_CACERT=$tls/ca.crt ETCDCTL_CERT=$tls/host.crt ETCDCTL_KEY=$tls/host.key
+coordinator="etcd3: {hosts: [$hosts], protocol: https, cacert: $tls/ca.crt, cert: $tls/host.crt, key: $tls/host.key,
+  username: root, password: etcd-pw-$TOKEN}"
 
 etcd() {
     install -d -o postgres -g postgres -m 700 /srv/etcd
@@ -22,18 +31,19 @@ Type=notify
 User=postgres
 Restart=always
 ExecStart=/usr/bin/etcd --name member$number --data-dir /srv/etcd --initial-cluster $members \
-  --listen-peer-urls http://$me:12380 --initial-advertise-peer-urls http://$me:12380 \
-  --listen-client-urls http://$me:12379 --advertise-client-urls http://$me:12379
+  --listen-peer-urls https://$me:12380 --initial-advertise-peer-urls https://$me:12380 \
+  --listen-client-urls https://$me:12379 --advertise-client-urls https://$me:12379 \
+  --client-cert-auth --trusted-ca-file $tls/ca.crt --cert-file $tls/host.crt --key-file $tls/host.key \
+  --peer-client-cert-auth --peer-trusted-ca-file $tls/ca.crt --peer-cert-file $tls/host.crt --peer-key-file $tls/host.key
 [Install]
 WantedBy=multi-user.target
 UNIT
     systemctl daemon-reload
     systemctl enable --quiet --now dcs
-    until ETCDCTL_API=3 etcdctl --endpoints=http://$me:12379 endpoint health >/dev/null 2>&1 ||
-        ETCDCTL_API=3 etcdctl --endpoints=http://$me:12379 --user root:etcd-pw-$TOKEN endpoint health >/dev/null 2>&1
+    until etcdctl endpoint health >/dev/null 2>&1 || etcdctl --user root:etcd-pw-$TOKEN endpoint health >/dev/null 2>&1
     do sleep 0.2; done
     if [ "$number" = 1 ]; then
-        ctl() { ETCDCTL_API=3 etcdctl --endpoints=http://$me:12379 "$@" >/dev/null; }
+        ctl() { etcdctl "$@" >/dev/null; }
         ctl user add root:etcd-pw-$TOKEN
         ctl user grant-role root root
         ctl auth enable
@@ -58,11 +68,16 @@ UNIT
 scope: 17-main
 namespace: /postgresql-common/
 name: $name
-etcd3: {hosts: [$hosts], username: root, password: etcd-pw-$TOKEN}
+$coordinator
 restapi:
   listen: $me:18008
   connect_address: $me:18008
+  certfile: $tls/host.crt
+  keyfile: $tls/host.key
+  cafile: $tls/ca.crt
+  verify_client: required
   authentication: {username: operator, password: rest-pw-$TOKEN}
+ctl: {certfile: $tls/host.crt, keyfile: $tls/host.key, cacert: $tls/ca.crt}
 bootstrap:
   dcs:
     ttl: 20
@@ -72,11 +87,16 @@ bootstrap:
     postgresql:
       use_pg_rewind: true
       use_slots: true
-      parameters: {wal_retrieve_retry_interval: 500ms}
+      parameters:
+        wal_retrieve_retry_interval: 500ms
+        ssl: "on"
+        ssl_ca_file: $tls/ca.crt
+        ssl_cert_file: $tls/host.crt
+        ssl_key_file: $tls/host.key
       pg_hba:
       - local all all trust
-      - host all all 0.0.0.0/0 scram-sha-256
-      - host replication copier 0.0.0.0/0 scram-sha-256
+      - hostssl all all 0.0.0.0/0 scram-sha-256
+      - hostssl replication copier 0.0.0.0/0 scram-sha-256
   initdb: [encoding: UTF8, data-checksums]
 postgresql:
   listen: $me:6432
@@ -84,8 +104,8 @@ postgresql:
   data_dir: /srv/pg/main
   bin_dir: /usr/lib/postgresql/17/bin
   authentication:
-    superuser: {username: dba, password: sql-pw-$TOKEN}
-    replication: {username: copier, password: copy-pw-$TOKEN}
+    superuser: {username: dba, password: sql-pw-$TOKEN, sslmode: verify-full, sslrootcert: $tls/ca.crt}
+    replication: {username: copier, password: copy-pw-$TOKEN, sslmode: verify-full, sslrootcert: $tls/ca.crt}
   parameters:
     unix_socket_directories: /srv/pg
     logging_collector: "on"
@@ -99,9 +119,11 @@ CONFIG
 }
 
 of_debian() {
-    echo "etcd3: {hosts: [$hosts], username: root, password: etcd-pw-$TOKEN}" >/etc/patroni/dcs.yml
+    echo "$coordinator" >/etc/patroni/dcs.yml
     sed -i -e "s/^name: .*/name: $name/" -e "s/@API_PORT@/18009/" \
-        -e "s/^#  authentication:/  authentication:/" \
+        -e "s|^#  certfile: .*|  certfile: $tls/host.crt|" -e "s|^#  keyfile: .*|  keyfile: $tls/host.key|" \
+        -e "s|^#  authentication:|  cafile: $tls/ca.crt\n  verify_client: optional\n  authentication:|" \
+        -e "s|^# ctl:|ctl: {certfile: $tls/host.crt, keyfile: $tls/host.key, cacert: $tls/ca.crt}|" \
         -e "s/^#    username: username/    username: operator/" -e "s/^#    password: password/    password: rest-pw-$TOKEN/" \
         -e "s/username: \"replicator\"/username: copier/" -e "s/password: \"rep-pass\"/password: copy-pw-$TOKEN/" \
         -e "s/username: \"postgres\"/username: dba/" -e "s/^      password:\$/      password: sql-pw-$TOKEN/" \
@@ -111,7 +133,7 @@ of_debian() {
 }
 
 # The first three bootstrap the cluster, the others join it.
-joined() { for address in $first; do curl -fs -o /dev/null http://$address:18008/leader && return; done; return 1; }
+joined() { for address in $first; do curl -fs -o /dev/null --cacert $tls/ca.crt --cert $tls/host.crt --key $tls/host.key https://$address:18008/leader && return; done; return 1; }
 
 first="$1 $2 $3"
 if [ "$number" -le 3 ]; then etcd; else until joined; do sleep 0.5; done; fi

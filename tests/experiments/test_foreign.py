@@ -1,6 +1,7 @@
 """A cluster that others made, from an inventory file alone: what is seen of it, what a drill of it says."""
 
 import json
+import os
 import signal
 import time
 from dataclasses import dataclass, replace
@@ -18,7 +19,9 @@ from firedrill.experiments.drills.common import SAFE
 from firedrill.experiments.judge.facts import TurningPoint
 from firedrill.experiments.judge.recording import load_events
 from firedrill.experiments.run import logs
+from firedrill.inventories import authority
 from firedrill.inventories.access import access
+from firedrill.inventories.authority import CLIENT, SERVER, Issued
 from firedrill.inventories.read import Host, read
 from tests.experiments.cluster.helpers import configure, missed_times, run, under_way
 from tests.labs import ROOT, place
@@ -39,6 +42,7 @@ _debian = {{
     "postgres_data": "/var/lib/postgresql/17/*",
     "postgres_logs": ["/var/log/postgresql/*.log"],
 }}
+_mine = {{"ca": "{folder}/ca.crt", "cert": "{folder}/me.crt", "key": "{folder}/me.key"}}
 etcd = [_host("alpha", 1), _host("beta", 2), _host("gamma", 3)]
 postgres = [*etcd, _host("delta", 4, **_debian), _host("epsilon", 5)]
 all = (
@@ -57,6 +61,9 @@ all = (
         "patroni_namespace": "/postgresql-common/",
         "secrets_file": "{secrets}",
         "database": "orders",
+        "etcd_tls": _mine,
+        "patroni_tls": _mine,
+        "sql_options": {{"sslrootcert": "{folder}/ca.crt"}},
         "ports": {{"etcd": 12379, "patroni": 18008, "postgres": 6432}},
         "units": {{"patroni": "pgha", "etcd": "dcs"}},
         "postgres_data": "/srv/pg/*",
@@ -77,15 +84,30 @@ def foreign(tmp_path_factory, lab_up):
     folder = tmp_path_factory.mktemp("foreign")
     (folder / "rest.password").write_text(f"rest-pw-{TOKEN}\n")
     (folder / "rest.password").chmod(0o600)
+    ca = authority.new_ca("theirs")
+    me = authority.issue(ca, "drills", authority.for_names((), frozenset({CLIENT})), 1)
+    for name, content in (("ca.crt", ca.cert), ("other.crt", authority.new_ca("others").cert), ("me.crt", me.cert)):
+        (folder / name).write_bytes(content)
+    with open(os.open(folder / "me.key", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as key:
+        key.write(me.key)
     file = folder / "theirs.py"
     words = {"name": NAME, "subnet": SUBNET, "token": TOKEN, "folder": folder, "secrets": folder / "secrets.json"}
     file.write_text(INVENTORY.format(**words))
     with lab_up(file):
-        build(access(read(file)))
+        build(access(read(file)), ca)
         yield file
 
 
-def build(ways) -> None:
+def with_certificate(host: Host, ca: Issued) -> str:
+    """A script that writes the certificate of a host."""
+    wanted = authority.for_names((host.address, "127.0.0.1"), frozenset({SERVER, CLIENT}))
+    issued = authority.issue(ca, host.name, wanted, 1)
+    files = {"ca.crt": ca.cert, "host.crt": issued.cert, "host.key": issued.key}
+    written = [f"cat >{name} <<'PEM'\n{content.decode()}PEM" for name, content in files.items()]
+    return "\n".join(["umask 077", "mkdir -p /srv/tls", "cd /srv/tls", *written])
+
+
+def build(ways, ca: Issued) -> None:
     hosts = ways.inventory.hosts
     text = (ROOT / "tests/experiments/foreign.sh").read_text()
     addresses = " ".join(host.address for host in hosts)
@@ -94,6 +116,7 @@ def build(ways) -> None:
         number, host = pair
         with ssh.connect(host) as connection:
             name = names.member_of(ways, host.name)
+            ssh.script(connection, with_certificate(host, ca))
             ssh.sh(connection, f"TOKEN={TOKEN} sh -s {number} {name} {addresses}", stdin=text, seconds=120)
 
     each(one, list(enumerate(hosts, 1)))
@@ -195,6 +218,11 @@ def _text(process: Path, name: str = "cmdline") -> bytes:
         ('"pgha"', '"patroni"', {f"services on {name}" for name in NAMES if name != "delta"}),
         ("PG-{name", "pg_{name", {"members of the cluster"}),
         (', _host("epsilon", 5)]', "]", {"members of the cluster"}),
+        (
+            '"etcd_tls": _mine',
+            '"etcd_tls": {"ca": _mine["ca"].replace("ca.", "other.")}',
+            {"leadership", "certificates"},
+        ),
         ("return name, {", 'name = {"beta": "b"}.get(name, name); return name, {', {"members of the cluster"}),
     ],
 )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from firedrill.cluster.system import MAY_CONFIGURE, WATCHED, Check, View
+from firedrill.cluster.verified import WHAT
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.observe import catalogue
 from firedrill.experiments.run import failover, fit, roles
@@ -40,6 +41,9 @@ def _refusals(
     denied = [check.found for check in checks if check.what == MAY_CONFIGURE and not check.ok]
     found = [f"it changes the cluster's settings, and cannot: {cause}" for cause in denied] if it.settings else []
     found += failover.reasons(it, view)
+    found += [
+        f"a server cannot be verified: {check.found}" for check in checks if check.what == WHAT and check.ok is False
+    ]
     for step in it.steps:
         if isinstance(step, Inject):
             found += _refusal(step, access, connections)

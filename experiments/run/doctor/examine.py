@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from firedrill.cluster import membership
+from firedrill.cluster import membership, verified
 from firedrill.cluster.each import each
 from firedrill.cluster.system import Check
 from firedrill.cluster.systems import system_of
@@ -23,7 +23,7 @@ def examine(access: Access) -> dict[str, list[dict[str, Any]]]:
     with connected(access.inventory.hosts) as connections:
         looked = each(lambda host: hosts.checks(host, connections[host.name]), access.inventory.hosts)
         checks = [check for of_host in looked for check in of_host]
-        checks += system.checks(access)
+        checks += [*system.checks(access), verified.check(access)]
         checks += [*observers.checks(access), users.check(access), power(access)]
         view = system.view(access)
         now = roles.initial(view, membership.unwatched(access, view))

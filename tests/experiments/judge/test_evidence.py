@@ -47,6 +47,21 @@ def test_a_silence_of_the_probe_before_the_fault_hides_no_outage_after_it(run, b
     assert judge_events(events).verdict == "fail"
 
 
+@pytest.mark.parametrize("source", ["node_probe", "members"])
+def test_a_node_whose_certificate_cannot_be_verified_was_not_observed(run, source):
+    """The node may have been a second primary: with failed writes as samples the run would pass."""
+    cause = "the certificate of 10.0.0.23 has expired: renew it"
+
+    def change(event):
+        if event["source"] == source and event["host"] == "db3":
+            return {**{name: event[name] for name in ("t", "source", "host")}, "kind": "unobserved", "error": cause}
+        return event
+
+    verdict = is_unknown(changed(run(), change), f"{source}: wanted a sample of db3")
+    assert any(sentence.endswith(f"({cause}).") for sentence in verdict.why)
+    assert (verdict.dual_primary_ms is None) == (source == "node_probe")
+
+
 @pytest.mark.parametrize("listed", [["db1", "db2"], [], None])
 def test_a_node_that_the_probe_was_not_to_watch_is_not_watched(run, listed):
     def change(event):
