@@ -17,8 +17,8 @@ chown -R postgres:postgres $tls
 chmod 600 $tls/host.key
 export ETCDCTL_API=3 ETCDCTL_ENDPOINTS=https://$me:12379
 export ETCDCTL_CACERT=$tls/ca.crt ETCDCTL_CERT=$tls/host.crt ETCDCTL_KEY=$tls/host.key
-coordinator="etcd3: {hosts: [$hosts], protocol: https, cacert: $tls/ca.crt, cert: $tls/host.crt, key: $tls/host.key,
-  username: root, password: etcd-pw-$TOKEN}"
+coordinator="etcd3: {hosts: [$hosts], protocol: https, cacert: $tls/ca.crt, cert: $tls/host.crt, key: $tls/host.key, \
+username: root, password: etcd-pw-$TOKEN}"
 
 etcd() {
     install -d -o postgres -g postgres -m 700 /srv/etcd
@@ -119,8 +119,8 @@ CONFIG
 }
 
 of_debian() {
-    echo "$coordinator" >/etc/patroni/dcs.yml
-    sed -i -e "s/^name: .*/name: $name/" -e "s/@API_PORT@/18009/" \
+    echo "in the template" >/etc/patroni/dcs.yml
+    sed -i -e "s|@DCS_CONFIG@|$coordinator|" -e "s/^name: .*/name: $name/" -e "s/@API_PORT@/18009/" \
         -e "s|^#  certfile: .*|  certfile: $tls/host.crt|" -e "s|^#  keyfile: .*|  keyfile: $tls/host.key|" \
         -e "s|^#  authentication:|  cafile: $tls/ca.crt\n  verify_client: optional\n  authentication:|" \
         -e "s|^# ctl:|ctl: {certfile: $tls/host.crt, keyfile: $tls/host.key, cacert: $tls/ca.crt}|" \

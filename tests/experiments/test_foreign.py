@@ -122,7 +122,8 @@ def build(ways, ca: Issued) -> None:
     each(one, list(enumerate(hosts, 1)))
     deadline = time.monotonic() + 180
     while len([m for m in rest.view(ways).members if m.state in ("running", "streaming")]) < len(hosts):
-        assert time.monotonic() < deadline, rest.view(ways)
+        found = {member.name: member.state for member in rest.view(ways).members}
+        assert time.monotonic() < deadline, found or rest.view(ways).error
         time.sleep(0.5)
     with psycopg.connect(**ways.sql_front() | {"dbname": "postgres"}, autocommit=True) as connection:
         connection.execute("CREATE DATABASE orders")
