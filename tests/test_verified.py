@@ -16,6 +16,7 @@ OFF = re.compile(
     r"|verify\s+none",
     re.IGNORECASE,
 )
+ATTACKERS = ("tests/deploy/stranger.py",)  # they are no clients of ours
 SHOWN = (
     "requests.get(url, verify=False)",
     "client.set_missing_host_key_policy(paramiko.AutoAddPolicy())",
@@ -33,9 +34,9 @@ def tracked() -> list[Path]:
 
 
 def test_nothing_turns_verification_off():
-    found = []
+    exempt, found = [Path(__file__), *(ROOT / name for name in ATTACKERS)], []
     for file in tracked():
-        if file == Path(__file__) or file.is_symlink() or not file.is_file() or file.suffix in (".png", ".gz"):
+        if file in exempt or file.is_symlink() or not file.is_file() or file.suffix in (".png", ".gz"):
             continue
         lines = file.read_text(errors="replace").splitlines()
         found += [f"{file.relative_to(ROOT)}:{n}: {line}" for n, line in enumerate(lines, 1) if OFF.search(line)]
