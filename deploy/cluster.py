@@ -10,6 +10,7 @@ from firedrill.deploy.base import base
 from firedrill.deploy.haproxy import answering, haproxy
 from firedrill.deploy.operations.waits import milestone
 from firedrill.deploy.preflight import preflight
+from firedrill.deploy.refused import refusing
 from firedrill.deploy.secrets import rotated
 from firedrill.deploy.weather import serving, weather
 
@@ -18,7 +19,7 @@ def deploy() -> None:
     """Everything, in order."""
     preflight()
     system = systems.current()
-    system.refuse_foreign()
+    refusing(system.refuse_foreign)
 
     base()
     system.coordinator()

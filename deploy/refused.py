@@ -1,12 +1,13 @@
 """How a deploy ends before it changes anything."""
 
 import sys
+from collections.abc import Callable
 from typing import IO
 
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra_cli.exceptions import CliError
 
-from firedrill.inventories.errors import USAGE
+from firedrill.inventories.errors import USAGE, Problem
 
 
 class Refused(PyinfraError, CliError):
@@ -16,3 +17,11 @@ class Refused(PyinfraError, CliError):
 
     def show(self, file: IO | None = None) -> None:
         print(f"deploy: {self.message}", file=file or sys.stderr)
+
+
+def refusing(check: Callable[[], None]) -> None:
+    """Run a check; what it raises for the user to fix ends the deploy."""
+    try:
+        check()
+    except Problem as problem:
+        raise Refused(str(problem)) from None

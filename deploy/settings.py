@@ -16,7 +16,6 @@ from pyinfra import host, logger
 from pyinfra.api import FactBase, StringCommand, operation
 
 from firedrill.deploy import topology, versions
-from firedrill.deploy.refused import Refused
 from firedrill.inventories import profiles
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.printable import printable
@@ -109,7 +108,7 @@ def safe(path: tuple[str, ...], value: Any) -> bool:
     return isinstance(value, str) and path[:-1] == PARAMETERS and bool(NAMED.fullmatch(name.lower()))
 
 
-def refuse_unsafe(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+def refuse_unsafe(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     """The names of other settings that are safe. Raises InventoryProblem for those that are not.
 
     Their values are not shown: a command may hold a password.
@@ -131,14 +130,10 @@ def _dotted(path: tuple[str, ...]) -> str:
 
 
 def refuse_foreign() -> None:
-    """Look for foreign settings before any change. Raises Refused."""
+    """Look for foreign settings, before any change. Raises InventoryProblem."""
     if not topology.has("postgres"):
         return
-    found = host.get_fact(DynamicSettings)
-    try:
-        others = refuse_unsafe(found, dynamic(topology.profile()))
-    except InventoryProblem as problem:
-        raise Refused(str(problem)) from None
+    others = refuse_unsafe(host.get_fact(DynamicSettings), dynamic(topology.profile()))
     if others and topology.me() == topology.members("postgres")[0]:
         logger.info(f"cluster-wide settings of others, kept: {', '.join(others)}")
 

@@ -1,9 +1,13 @@
 """Hosts with only sshd and Python: the deploy installs everything itself, from Debian's packages."""
 
 import json
+import threading
+import time
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from firedrill.cluster import ssh
@@ -11,6 +15,7 @@ from firedrill.cluster.patroni import rest
 from firedrill.experiments.run import steady_state
 from firedrill.inventories.access import access
 from firedrill.inventories.read import read
+from tests.experiments.cluster import listeners
 from tests.labs import place
 
 pytestmark = pytest.mark.lab("bare")
@@ -47,6 +52,86 @@ def test_one_changed_setting_changes_only_what_needs_it(command, inventory):
     totals = deploy(command, inventory, "--data", "etcd_heartbeat_ms=120")
     assert 0 < totals["success"] < 10
     deploy(command, inventory)
+
+
+class Writes(threading.Thread):
+    """Rows written one after the other, each on a connection of its own, until it is stopped."""
+
+    def __init__(self, there):
+        super().__init__()
+        self.acked, self.failed, self._arguments, self._over = [], [], there.sql_front(), threading.Event()
+
+    def run(self):
+        while not self._over.wait(0.1):
+            try:
+                with psycopg.connect(**self._arguments) as connection:
+                    connection.execute("CREATE TABLE IF NOT EXISTS firedrill.renewal (at timestamptz DEFAULT now())")
+                    connection.execute("INSERT INTO firedrill.renewal DEFAULT VALUES")
+                self.acked.append(time.monotonic())
+            except psycopg.Error as error:
+                self.failed.append(str(error))
+
+    def stop(self):
+        self._over.set()
+        self.join()
+        return max(later - earlier for earlier, later in pairwise(self.acked))
+
+
+def certificates_seen(there):
+    """The serial number of the certificate of every listener of every host."""
+    hosts = there.inventory.hosts
+    known = [(host, port, kind) for host in hosts for port, kind in listeners.allowed(host).items()]
+    return {(host.name, port): listeners.serial(there, host, port, kind) for host, port, kind in known}
+
+
+def started(there):
+    """When etcd, Patroni and PostgreSQL were started, on each host."""
+    ask = (
+        "systemctl show -p ExecMainStartTimestampMonotonic etcd patroni; head -3 /var/lib/postgresql/*/*/postmaster.pid"
+    )
+    return {host.name: ssh.sh(connection, ask) for host, connection in connections(there)}
+
+
+def connections(there):
+    for host in there.inventory.hosts:
+        with ssh.connect(host) as connection:
+            yield host, connection
+
+
+def test_certificates_are_renewed_under_writes_and_nothing_restarts(command, inventory):
+    """All of them at once: those of a year are not good enough for an inventory that wants 400 days left."""
+    there = access(read(inventory))
+    if not there.data["tls"]:
+        pytest.skip("the cluster is deployed without TLS")
+    before, processes, leader = certificates_seen(there), started(there), rest.view(there).leader
+    writes = Writes(there)
+    writes.start()
+    try:
+        deploy(command, inventory, "--data", "certificate_days=730", "--data", "renew_days=400")
+        after = certificates_seen(there)
+    finally:
+        longest = writes.stop()
+    assert not {place for place in after if after[place] == before[place]}
+    assert (started(there), rest.view(there).leader) == (processes, leader)
+    assert len(writes.acked) > 10 and longest < 10, writes.failed
+    totals = deploy(command, inventory)
+    assert (totals["success"], totals["error"]) == (0, 0), "nothing is left to renew"
+
+
+def test_a_setting_in_etcd_that_runs_a_command_ends_the_next_deploy(command, inventory):
+    there = access(read(inventory))
+    edit = "patronictl -c /etc/patroni/config.yml edit-config --force --set postgresql.parameters"
+    with ssh.connect(there.inventory.role("postgres")[0]) as connection:
+        ssh.sh(connection, f"{edit}.archive_cleanup_command='touch /tmp/x' && {edit}.work_mem=5MB")
+        try:
+            done = command("pyinfra", "-y", inventory, "deploy/cluster.py")
+        finally:
+            ssh.sh(connection, f"{edit}.archive_cleanup_command=null")
+    assert done.returncode == 2
+    assert "durability: postgresql.parameters.archive_cleanup_command: find out" in done.stderr.splitlines()[-1]
+    done = command("pyinfra", "-y", inventory, "deploy/cluster.py")
+    assert done.returncode == 0, done.stderr
+    assert "settings of others, kept: postgresql.parameters.work_mem" in done.stderr + done.stdout
 
 
 def test_a_host_that_is_off_is_named_in_one_line(command, inventory):

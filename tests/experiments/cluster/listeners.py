@@ -36,14 +36,15 @@ def allowed(host: Host) -> dict[int, str]:
 def flaw(ways: Access, host: Host, port: int, kind: str) -> str | None:
     """Why a port is not protected: a client that verifies cannot connect, or one in plain text can."""
     try:
-        _handshake(ways, host, port, kind)
+        serial(ways, host, port, kind)
     except OSError as error:
         return f"{host.name}:{port}: no verified TLS ({error})"
     plain = _plain_sql(ways, host, port) if kind == "postgres" else _plain_http(host, port)
     return f"{host.name}:{port} answers in plain text: {plain}" if plain else None
 
 
-def _handshake(ways: Access, host: Host, port: int, kind: str) -> None:
+def serial(ways: Access, host: Host, port: int, kind: str) -> str:
+    """The serial number of the certificate that a client sees, which verifies it. Raises OSError."""
     known = certificates.known(ways.inventory.hosts, ways.data)
     context = ssl.create_default_context(cafile=str(known.ca))
     context.load_cert_chain(str(known.controller.cert), str(known.controller.key))
@@ -52,8 +53,8 @@ def _handshake(ways: Access, host: Host, port: int, kind: str) -> None:
             raw.sendall(SSL_REQUEST)
             if (answer := raw.recv(1)) != b"S":
                 raise OSError(f"PostgreSQL answers {answer!r} to the request for TLS")
-        with context.wrap_socket(raw, server_hostname=host.address):
-            pass
+        with context.wrap_socket(raw, server_hostname=host.address) as connection:
+            return str((connection.getpeercert() or {})["serialNumber"])
 
 
 def _plain_http(host: Host, port: int) -> str | None:
