@@ -240,3 +240,15 @@ def test_without_a_floating_address_there_is_no_keepalived(tmp_path):
 def test_python_that_lands_on_hosts_compiles(files):
     for path in ("/usr/local/sbin/firedrill-check", "/etc/weather/gunicorn.conf.py", "/opt/weather/weather/api.py"):
         compile(io.StringIO(content(files, "app1", path)).read(), path, "exec")
+
+
+def test_on_debian_12(tmp_path):
+    """PostgreSQL 15 knows no builtin locale, Patroni 3.0 no quorum commit: it would take `quorum` for `off`."""
+    secrets = ("--data", f"secrets_file={tmp_path / 'secrets.json'}")
+    files = collect("inventories/fake.py", *secrets, "--data", "release=bookworm")
+    text = content(files, "db1", "/etc/patroni/config.yml")
+    assert "bin_dir: /usr/lib/postgresql/15/bin" in text and "data_dir: /var/lib/postgresql/15/firedrill" in text
+    assert "builtin" not in text and "- locale: C.UTF-8\n" in text
+    (line,) = [line for line in text.splitlines() if line.strip().startswith("dcs: ")]
+    dynamic = json.loads(line.split("dcs: ", 1)[1])
+    assert (dynamic["synchronous_mode"], dynamic["synchronous_mode_strict"]) == (True, False)
