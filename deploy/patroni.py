@@ -9,7 +9,7 @@ from typing import Any
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
-from firedrill.deploy import settings, tls, topology, versions
+from firedrill.deploy import settings, tls, topology, versions, watchdog
 from firedrill.deploy.etcd import patroni_user
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
@@ -26,6 +26,7 @@ def patroni() -> None:
         return
     version = str(versions.here().postgres)
     main_cluster_off(name="Disable the cluster of the PostgreSQL package", version=version)
+    watchdog.watchdog()
     configured = files.write(
         name="Write the Patroni configuration",
         files=[

@@ -9,6 +9,7 @@ from pyinfra import state
 from firedrill.deploy import systems, topology
 from firedrill.deploy.refused import Refused
 from firedrill.deploy.version_checks import check_versions
+from firedrill.deploy.watchdog import check_watchdog
 from firedrill.inventories import profiles, read
 from firedrill.inventories.errors import InventoryProblem, Problem, of_system
 from firedrill.inventories.read import Host
@@ -29,6 +30,7 @@ def preflight() -> None:
         check_secrets()
         check_certificates(hosts[0].data)
         check_reached(hosts, {topology.plain(host.name) for host in state.failed_hosts})
+        check_watchdog()
         for notice in check_versions():
             print(f"deploy: {notice}", file=sys.stderr)
     except Problem as problem:

@@ -26,7 +26,7 @@ MAJORITIES = ("etcd", "mysql")  # whose members decide by majority
 DEFAULT = "inventories/lab.py"
 GROUP_DATA = package.file("inventories/group_data/all.py")
 # Dictionaries merged entry by entry, as are `profiles`: an inventory sets only the entries that differ.
-MERGED = ("ports", "units", "credentials", "haproxy_backends", "group_replication")
+MERGED = ("ports", "units", "credentials", "haproxy_backends", "group_replication", "watchdog")
 # A host's name is part of paths and commands; a local host's is its host name, too.
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")

@@ -17,6 +17,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 ADDRESS = re.compile(r"[A-Za-z0-9:][A-Za-z0-9.:%_-]{0,252}")
 UNIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9:_.@\\-]{0,250}")
 FOLDER = re.compile(r"(/[A-Za-z0-9._-]+)+")
+DEVICE = re.compile(r"/dev(/[A-Za-z0-9_-]+)+")
+WATCHDOG_MODES = ("automatic", "required", "off")
 MOST = 2**31 - 1
 SQL_MODES = ("verify-full", "verify-ca", "disable")
 
@@ -74,6 +76,15 @@ def _own(value: Any) -> bool:
     except ValueError:
         return False
     return fields <= {None, "host", "role"}
+
+
+def _watchdog(value: Any) -> bool:
+    """The device is part of a systemd unit and of commands."""
+    return (
+        isinstance(value, Mapping)
+        and value.get("mode", "off") in WATCHDOG_MODES
+        and bool(DEVICE.fullmatch(str(value.get("device", "/dev/watchdog"))))
+    )
 
 
 def _or_none(of: Kind) -> Kind:
@@ -142,7 +153,7 @@ KINDS: dict[str, Kind] = {
     "timings": _dict(SCALAR),
     "group_replication": _dict(NUMBER),
     "profiles": _dict(_dict(SCALAR)),
-    "watchdog": _dict(TEXT),
+    "watchdog": Kind('a dictionary: `mode` automatic, required or off, and `device` a path below /dev', _watchdog),
     "packages": _dict(_list(TEXT)),
     "deadlines": _dict(NUMBER),
     "power_seconds": NUMBER,
