@@ -106,15 +106,17 @@ def dual_primary(found: Iterable[Overlap]) -> tuple[DualPrimary, ...]:
 
 def forks(writes: Iterable[NodeWrite]) -> tuple[Fork, ...]:
     """Writes acknowledged on an old epoch after another node had acknowledged some on a newer one."""
-    newest: tuple[int, int] | None = None  # the newest epoch, and when its first write was acknowledged
-    found: dict[tuple[str, int], Fork] = {}
-    for write in writes:
+    acked = [write for write in writes if write.outcome == "acked"]
+    ranks = order(write.epoch for write in sorted(acked, key=lambda write: write.t))
+    newest: tuple[int | str, int] | None = None  # the newest epoch, and when its first write was acknowledged
+    found: dict[tuple[str, int | str], Fork] = {}
+    for write in acked:
         epoch = write.epoch
-        if write.outcome != "acked" or not isinstance(epoch, int) or not epoch:
+        if not epoch:
             continue
-        if newest is None or epoch > newest[0]:
+        if newest is None or ranks[epoch] > ranks[newest[0]]:
             newest = (epoch, write.t)
-        elif epoch < newest[0] and write.start > newest[1]:
+        elif ranks[epoch] < ranks[newest[0]] and write.start > newest[1]:
             last = found.get((write.host, epoch))
             found[write.host, epoch] = Fork(
                 node=write.host,
@@ -127,12 +129,23 @@ def forks(writes: Iterable[NodeWrite]) -> tuple[Fork, ...]:
     return tuple(found.values())
 
 
+def order(epochs: Iterable[int | str | None]) -> dict[int | str, int]:
+    """The rank of each epoch: of numbers their own, of texts the order in which they were first seen.
+
+    An epoch is made when a leader is: one that is seen for the first time later is newer.
+    """
+    seen = list(dict.fromkeys(epoch for epoch in epochs if epoch))
+    if all(isinstance(epoch, int) for epoch in seen):
+        return {epoch: int(epoch) for epoch in seen}
+    return {epoch: rank for rank, epoch in enumerate(seen)}
+
+
 def diverged(basis: Basis, found: Sequence[Fork]) -> int | None:
     """How many writes that were. None found is 0 only where every node was observed throughout, and all with an epoch.
 
-    Epochs that are texts have no order: those that were acknowledged on an old one cannot be told.
+    Numbers and texts together have no order.
     """
-    acked = (write.epoch for write in basis.node_writes if write.outcome == "acked")
-    if not found and not (basis.every_node_seen and all(isinstance(epoch, int) and epoch for epoch in acked)):
+    acked = [write.epoch for write in basis.node_writes if write.outcome == "acked"]
+    if not found and not (basis.every_node_seen and all(acked) and len({type(epoch) for epoch in acked}) <= 1):
         return None
     return sum(fork.writes for fork in found)

@@ -200,12 +200,36 @@ def test_a_node_whose_probe_never_got_an_answer_is_not_watched(run, builder, beg
     assert verdict.diverged is None
 
 
-@pytest.mark.parametrize("epoch", [None, 0, "view-7"])
-def test_without_epochs_in_order_no_fork_is_ruled_out(run, epoch):
-    assert judge_events(run(expectations=expecting("diverged", "==", 0))).verdict == "pass"
+def with_epochs(events, names):
+    """The events, with the epochs of nodes' writes renamed."""
+    return [
+        event | ({"epoch": names.get(event["epoch"])} if event["source"] == "node_probe" else {}) for event in events
+    ]
+
+
+@pytest.mark.parametrize("names", [{}, {1: 0, 2: 0}, {1: 1, 2: "view:2"}])
+def test_without_epochs_in_order_no_fork_is_ruled_out(run, names):
     wanted = run(expectations=expecting("diverged", "==", 0))
-    new = [event | ({"epoch": epoch} if event["source"] == "node_probe" else {}) for event in wanted]
-    is_unknown(new, "diverged == 0, found not observed")
+    assert judge_events(wanted).verdict == "pass"
+    is_unknown(with_epochs(wanted, names), "diverged == 0, found not observed")
+
+
+def test_epochs_that_are_texts_are_in_the_order_in_which_they_were_first_seen(run):
+    verdict = judge_events(with_epochs(run(expectations=expecting("diverged", "==", 0)), {1: "9:5", 2: "10:6"}))
+    assert (verdict.verdict, verdict.diverged) == ("pass", 0)
+
+
+def test_a_fork_is_found_where_epochs_are_texts(run):
+    """Writes of the old primary go on after the new one acknowledged some."""
+    events = with_epochs(run(expectations=expecting("diverged", "==", 0)), {1: "9:5", 2: "10:6"})
+    acked = [event for event in events if event["source"] == "node_probe" and event["outcome"] == "acked"]
+    last = max(acked, key=lambda event: event["t"])
+    late = [
+        last | {"host": "db1", "epoch": "9:5", "start": last["t"] + n * 10**6, "t": last["t"] + n * 10**6 + 1000}
+        for n in range(1, 4)
+    ]
+    verdict = judge_events(sorted([*events, *late], key=lambda event: event["t"]))
+    assert verdict.diverged == 3 and verdict.diverged_timelines[0].timeline == "9:5"
 
 
 @pytest.mark.parametrize(
