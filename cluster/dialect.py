@@ -1,6 +1,6 @@
 """How probes and row counts use a database: connections, statements, and what an outcome means."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +40,28 @@ class Lane(Protocol):
     async def close(self) -> None: ...
 
 
+class NotAnswered(Exception):
+    """A statement of a user that was not confirmed: its outcome is `failed`, or `unknown`."""
+
+    def __init__(self, outcome: str, text: str) -> None:
+        super().__init__(text)
+        self.outcome = outcome
+
+
+class Session(Protocol):
+    """A connection of a user of the event log. Methods raise NotAnswered, and nothing else."""
+
+    def insert(self, identity: str, text: str) -> None:
+        """Append an event, in a transaction of its own; again with the same identity if it exists."""
+        ...
+
+    def last(self) -> None:
+        """Read the last three events."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Dialect(Protocol):
     """One database's connections and statements. Methods raise Problem where they say so, and nothing else."""
 
@@ -49,6 +71,10 @@ class Dialect(Protocol):
 
     def node_lane(self, access: Access, host: Host, connect_s: float, deadline_s: float) -> Lane:
         """A connection to one node, not through the proxy."""
+        ...
+
+    def sessions(self, access: Access, *, writes: bool) -> Callable[[], Session]:
+        """What connects users of the event log to where clients write, or read. Raises Problem; a call NotAnswered."""
         ...
 
     def tables_exist(self, access: Access) -> bool:

@@ -1,14 +1,16 @@
 """PostgreSQL for probes and row counts: the probes' tables, their statements, the routes of clients."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import psycopg
 
-from firedrill.cluster.dialect import PROBE, USERS, Lane
+from firedrill.cluster.dialect import PROBE, USERS, Lane, Session
 from firedrill.cluster.patroni import sql_errors
 from firedrill.cluster.patroni.lane import PostgresLane
+from firedrill.cluster.patroni.session import PostgresSession
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
@@ -52,6 +54,9 @@ class PostgresDialect:
             connect_s,
             deadline_s,
         )
+
+    def sessions(self, access: Access, *, writes: bool) -> Callable[[], Session]:
+        return partial(PostgresSession, access.sql_front() if writes else access.sql_read())
 
     def tables_exist(self, access: Access) -> bool:
         with _connected("the probes' tables cannot be looked up", access.sql_front()) as connection:

@@ -1,13 +1,13 @@
 """Whether the services of a host serve: a process that runs is not enough."""
 
 import asyncio
-import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import httpx
 import psycopg
 
-from firedrill.cluster import etcd, tls_errors
+from firedrill.cluster import etcd, front_serving, tls_errors
+from firedrill.cluster.front_serving import Ask
 from firedrill.cluster.outcomes import ACKED
 from firedrill.cluster.patroni import rest
 from firedrill.cluster.patroni.dialect import PostgresDialect
@@ -19,8 +19,6 @@ ANSWER_S = 3.0
 # The leader commits a message that no table holds; on a standby it is a read.
 WRITE = "SELECT CASE WHEN pg_is_in_recovery() THEN 'read' ELSE pg_logical_emit_message(true, 'firedrill', '')::text END"
 READ = "SELECT 1"
-# Of each service: why it does not serve; None if it does. `decides`: with the rest of the cluster.
-Ask = Callable[[Access, Host, bool], str | None]
 
 
 def serves(access: Access, host: Host, *, decides: bool) -> dict[str, str | None]:
@@ -70,30 +68,9 @@ def _etcd(access: Access, host: Host, decides: bool) -> str | None:
     return None
 
 
-def _haproxy(access: Access, host: Host, decides: bool) -> str | None:
-    """Its write port accepts connections; or leads to the primary."""
-    if decides:
-        return PostgresDialect().write_route_error(access, host.address)
-    try:
-        with socket.create_connection((host.address, host.data["ports"]["write"]), timeout=ANSWER_S):
-            return None
-    except OSError as error:
-        return f"its write port accepts no connection ({error})"
-
-
-def _app(access: Access, host: Host, decides: bool) -> str | None:
-    """It answers; whether its database does is another question."""
-    app = access.app(host)
-    try:
-        httpx.get(f"{app.url}/healthz", timeout=ANSWER_S, **app.httpx).raise_for_status()
-    except httpx.HTTPError as error:
-        return f"no answer ({tls_errors.cause(error, app)})"
-    return None
-
-
 SERVICES: Mapping[str, Mapping[str, Ask]] = {
     "postgres": {"PostgreSQL": _postgresql, "Patroni": _patroni},
     "etcd": {"etcd": _etcd},
-    "proxy": {"HAProxy": _haproxy},
-    "app": {"app": _app},
+    "proxy": {"HAProxy": front_serving.proxy(PostgresDialect())},
+    "app": {"app": front_serving.app},
 }

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from firedrill.cluster.dialect import Answer, Lane
+from firedrill.cluster.dialect import Answer, Lane, Session
 from firedrill.cluster.observer import Observer, Write
 from firedrill.cluster.outcomes import ACKED, FAILED
 from firedrill.cluster.system import (
@@ -42,6 +42,19 @@ class MemoryLane:
         pass
 
 
+class MemorySession:
+    """A user's connection: every statement is confirmed."""
+
+    def insert(self, identity: str, text: str) -> None:
+        pass
+
+    def last(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 class MemoryDialect:
     def __init__(self) -> None:
         self.rows: list[int] = []
@@ -53,6 +66,9 @@ class MemoryDialect:
 
     def node_lane(self, access: Access, host: Host, connect_s: float, deadline_s: float) -> Lane:
         return MemoryLane([], None, readonly=host.name != self.primary)
+
+    def sessions(self, access: Access, *, writes: bool) -> Callable[[], Session]:
+        return MemorySession
 
     def tables_exist(self, access: Access) -> bool:
         return self.tables

@@ -102,7 +102,7 @@ CLIENTS = {
     "members": of_members,
     "statistics": of_statistics,
     "users": of_users,
-    "app serves": lambda access: serving._app(access, access.inventory["db1"], True),
+    "app serves": lambda access: serving.SERVICES["app"]["app"](access, access.inventory["db1"], True),
     "writes": of_writes,
     "SQL serves": lambda access: serving._postgresql(access, access.inventory["db1"], True),
     "write route": lambda access: PostgresDialect().write_route_error(access, tls.ADDRESS),

@@ -69,7 +69,7 @@ def test_patroni_reports_a_running_database(access, monkeypatch, body, cause):
 def test_what_does_not_answer_does_not_serve(access):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        assert serving._haproxy(*access("proxy", write=port), False) is None
+        assert serving.SERVICES["proxy"]["HAProxy"](*access("proxy", write=port), False) is None
     asked = access("proxy", "etcd", "app", "postgres", write=port, etcd=port, weather=port, patroni=port, postgres=port)
     for decides in (False, True):
         found = serving.serves(*asked, decides=decides)
