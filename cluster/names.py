@@ -15,11 +15,17 @@ def member_of(access: Access, host: str) -> str:
 
 def host_of(access: Access, member: str) -> str:
     """The inventory name of a member. Its case does not matter, as it does not to Patroni's sync standbys."""
-    names = {_key(member_of(access, host.name)): host.name for host in access.inventory.role("postgres")}
+    names = {_key(member_of(access, host.name)): host.name for host in access.inventory.databases}
     if (key := _key(member)) in names:
         return names[key]
     taken = key in {_key(host.name) for host in access.inventory.hosts}
     return f"member {member}" if taken else member  # not the host of that name
+
+
+def at(access: Access, address: str) -> str:
+    """The inventory name of the database at an address, or of the member with that name."""
+    found = {_key(host.address): host.name for host in access.inventory.databases}
+    return found.get(_key(address)) or host_of(access, address)
 
 
 def server_of(access: Access, name: str, address: str) -> str:

@@ -1,13 +1,14 @@
 """Every database system that Firedrill can drill: one row each."""
 
 from firedrill.cluster import own
+from firedrill.cluster.group_replication.system import GroupReplication
 from firedrill.cluster.patroni.system import Patroni
 from firedrill.cluster.system import System
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.read import Host, Inventory
 
 DEFAULT = "patroni"
-SYSTEMS: dict[str, System] = {it.name: it for it in (Patroni(),)}
+SYSTEMS: dict[str, System] = {it.name: it for it in (Patroni(), GroupReplication())}
 
 
 def system_of(where: Inventory | Host) -> System:

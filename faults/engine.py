@@ -100,9 +100,10 @@ def refuse_other_system(fault: Fault, access: Access) -> None:
 
 
 def _keep_quorum(hosts: tuple[Host, ...], access: Access) -> None:
-    """Including the hosts that are hit already, a majority of the coordinator's members stays untouched."""
-    role = system_of(access.inventory).coordinator_role
-    members = {host.name for host in access.inventory.role(role)} if role else set()
+    """Including the hosts that are hit already, a majority of those that elect the leader stays untouched."""
+    system = system_of(access.inventory)
+    role = system.coordinator_role or system.database_role
+    members = {host.name for host in access.inventory.role(role)}
     hit = {host.name for host in hosts} | {entry.host for entry in ledger.entries(access.inventory)}
     lost = sorted(members & hit)
     if len(lost) > (len(members) - 1) // 2 and members & {host.name for host in hosts} and len(members) > 1:

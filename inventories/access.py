@@ -94,7 +94,7 @@ class Access:
         if vip := self.data.get("vip"):
             return str(vip)
         proxies = self.inventory.role("proxy")
-        hosts = proxies[: 1 if self.one_proxy else None] or self.inventory.role("postgres")
+        hosts = proxies[: 1 if self.one_proxy else None] or self.inventory.databases
         return ",".join(host.address for host in hosts)
 
     @property
@@ -129,7 +129,7 @@ class Access:
         """As the cluster was deployed; None for plain text, and for an existing cluster."""
         if self.foreign or not self.data["tls"]:
             return None
-        known = certificates.known(self.inventory.hosts, self.data)
+        known = self._certificates
         source, pair = f"the certificates of {self.data['cluster']}", known.controller
         return Tls(source, str(known.ca), *((str(pair.cert), str(pair.key)) if shows_certificate else ()))
 
@@ -192,6 +192,34 @@ class Access:
             by_name = given.get("sslmode") != "verify-ca"
             return Tls.of(f"`sql_options` in {self.inventory.path}", files, by_name=by_name)
         return self._own_tls(shows_certificate=False)
+
+    # -- MySQL -------------------------------------------------------------------------------------------
+
+    def mysql(self, host: Host) -> Endpoint:
+        """One MySQL server, not through the proxy."""
+        return self._mysql(host.address, host.data["ports"]["mysql"], "sql")
+
+    def mysql_operator(self, host: Host) -> Endpoint:
+        """One MySQL server, with the credentials that changes of the group take."""
+        return self._mysql(host.address, host.data["ports"]["mysql"], "group_replication")
+
+    def mysql_front(self, purpose: str, address: str | None = None) -> list[Endpoint]:
+        """Where clients `write` or `read`: the proxies, or one of them; without proxies the servers."""
+        port = self.ports[purpose if self.through_proxy else "mysql"]
+        return [self._mysql(one, port, "sql") for one in (address or self.front).split(",")]
+
+    def _mysql(self, address: str, port: int, credential: str) -> Endpoint:
+        return Endpoint(url("mysql", address, port), self._mysql_tls(), self.credential(credential))
+
+    def _mysql_tls(self) -> Tls | None:
+        """A group that Firedrill deploys has TLS always; of an existing one the inventory tells."""
+        if self.foreign or self.data["mysql_tls"] is not None:
+            return self._tls("mysql_tls")
+        return Tls(f"the certificates of {self.data['cluster']}", str(self._certificates.ca))
+
+    @property
+    def _certificates(self) -> certificates.Certificates:
+        return certificates.known(self.inventory.hosts, self.data)
 
     # -- etcd --------------------------------------------------------------------------------------------
 

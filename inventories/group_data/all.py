@@ -61,6 +61,7 @@ etcd_tls = None
 patroni_tls = None
 haproxy_stats_tls = None
 http_tls = None
+mysql_tls = None
 haproxy_stats_path = "/stats;csv"
 haproxy_backends = {"postgres_write": "postgres_write", "postgres_read": "postgres_read"}
 units = {"patroni": "patroni", "etcd": "etcd", "haproxy": "haproxy", "keepalived": "keepalived", "app": "weather",

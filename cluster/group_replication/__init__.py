@@ -1,0 +1,1 @@
+"""MySQL servers in a single-primary replication group."""
