@@ -5,6 +5,7 @@ that does not answer is silent only if the jump host itself answers; otherwise n
 """
 
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -18,6 +19,8 @@ from firedrill.inventories.errors import Problem
 
 CONNECT_SECONDS = 5
 ERRORS = (OSError, EOFError, paramiko.SSHException)
+# Its errors become ours; unhandled, it would print them, too.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 # By process, since a forked one must not use the connection of its parent.
 _shared: dict[tuple[int, tuple[Login, ...]], paramiko.SSHClient] = {}
 _lock = threading.Lock()

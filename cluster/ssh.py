@@ -29,8 +29,6 @@ MARK = "firedrill: the output of the command"
 BY_SUDO = "firedrill: by sudo"
 # What no shell treats specially within single quotes, nor `sh` within double quotes; all else is sent in octal.
 PLAIN = re.compile(rb"[^A-Za-z0-9 ,./:;=@_+|&<>()\[\]{}~^?*#%-]")
-# What root has after a login; a sudoers without secure_path keeps that of the user.
-ROOTS_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Connection:
@@ -73,7 +71,9 @@ def connect(host: Host) -> Connection:
 
 def _prove_commands(connection: Connection) -> None:
     """Raises Problem unless it runs commands; those of sudo as root. A wrong password is tried once."""
-    shown = sh(connection, "id -u 2>&1", seconds=CONNECT_SECONDS, check=False)
+    # PAM waits some seconds after a wrong password.
+    seconds = COMMAND_SECONDS if connection.sudo else CONNECT_SECONDS
+    shown = sh(connection, "id -u 2>&1", seconds=seconds, check=False)
     if connection.sudo and shown != "0":
         raise sudo.refused(connection.host, connection.user, f"`id -u` prints {shown!r}", connection.password)
     connection.accepted = True
@@ -87,16 +87,28 @@ def _no_login(host: Host, error: Exception) -> Unreachable:
     if isinstance(error, Problem):
         return error if isinstance(error, Unreachable) else Unreachable(error.cause, error.remedy)
     to = login.of(host)
-    if isinstance(error, paramiko.PasswordRequiredException):
+    refused = isinstance(error, paramiko.AuthenticationException) or "authentication methods" in str(error)
+    keys = to.keys if refused or "encountered" in str(error) else ()  # paramiko takes a locked key for another kind
+    if locked := [key for key in keys if not to.passphrase and _has_passphrase(key)]:
         return Unreachable(
-            f"no SSH login at {who}: the private key has a passphrase ({', '.join(to.keys) or 'of this user'})",
+            f"no SSH login at {who}: the private key {locked[0]} has a passphrase",
             "add it to an agent (`ssh-add`) and leave out `ssh_key`, or set `ssh_key_password`",
         )
-    if isinstance(error, paramiko.AuthenticationException) or "authentication methods" in str(error):  # none to try
+    if refused:
         return Unreachable(f"{who} refuses the SSH login of {to.user} ({error})", "check `ssh_user` and `ssh_key`")
     if isinstance(error, ValueError | FileNotFoundError | PermissionError):  # of ours: a key that cannot be read
         return Unreachable(f"no SSH login at {who} ({error})", "check `ssh_key` and `ssh_known_hosts_file`")
     return Unreachable(f"{who} does not answer SSH ({error})", f"is it switched on, and is {to.port} its SSH port?")
+
+
+def _has_passphrase(key: str) -> bool:
+    try:
+        paramiko.PKey.from_path(key)
+    except (TypeError, paramiko.PasswordRequiredException):
+        return True
+    except (OSError, ValueError, paramiko.SSHException):
+        return False
+    return False
 
 
 def why_not(host: Host) -> Unreachable:
@@ -144,13 +156,12 @@ def framed(command: str) -> str:
 
 def framed_as_root(command: str, password: str | None) -> str:
     """The same by sudo, which keeps nothing of the environment: SSH_CONNECTION comes as an argument."""
-    begin = [
-        *([sudo.DROP] if password is not None else []),
-        f'echo "{MARK}"; echo "{MARK}" >&2',
-        f"SSH_CONNECTION=$1 PATH={ROOTS_PATH} LC_ALL=C; export SSH_CONNECTION PATH LC_ALL; shift",
+    lines = [
+        f'{sudo.begin(password)}echo "{MARK}"; echo "{MARK}" >&2',
+        "SSH_CONNECTION=$1 LC_ALL=C; export SSH_CONNECTION LC_ALL; shift",
         command,
     ]
-    text = _coded("\n".join(begin))
+    text = _coded("\n".join(lines))
     program = sudo.program(password)
     first = f'echo "{BY_SUDO}" >&2; LC_ALL=C; export LC_ALL'
     return f'exec sh -c \'{first}; exec {program} -c "$(printf %b "{text}")" sh "$SSH_CONNECTION"\''

@@ -8,6 +8,7 @@ from pyinfra import host, state
 from pyinfra.api import FactBase, FileUploadCommand, StringCommand, operation
 
 from firedrill.deploy import release, topology
+from firedrill.deploy.as_root import as_root
 from firedrill.deploy.preflight import check_reached
 from firedrill.deploy.refused import Refused
 from firedrill.inventories.errors import Problem
@@ -17,6 +18,7 @@ ON_HOST = "/var/tmp/chaosblade.tar.gz"
 
 def chaosblade() -> None:
     """Install the release on the host if it is missing. chaosblade's own records are kept."""
+    as_root()
     try:
         hosts, data = topology.hosts(), topology.data()
         check_reached(hosts, {topology.plain(one.name) for one in state.failed_hosts})

@@ -6,6 +6,7 @@ is started: the databases bootstrap while the proxies and the app are set up.
 """
 
 from firedrill.deploy import systems
+from firedrill.deploy.as_root import as_root
 from firedrill.deploy.base import base
 from firedrill.deploy.haproxy import answering, haproxy
 from firedrill.deploy.operations.waits import milestone
@@ -17,6 +18,7 @@ from firedrill.deploy.weather import serving, weather
 
 def deploy() -> None:
     """Everything, in order."""
+    as_root()
     preflight()
     system = systems.current()
     refusing(system.refuse_foreign)

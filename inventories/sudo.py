@@ -7,7 +7,9 @@ does not ask for it (NOPASSWD), it is dropped there before the command begins: i
 import getpass
 import os
 import re
+import shlex
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +24,8 @@ PROMPTED = "FIREDRILL_SUDO_PROMPTED"
 PROGRAM = "sudo -H -k {how} -- sh"
 # The first line on standard input is for sudo, if it asks; the lines up to END are dropped.
 DROP = f'while IFS= read -r firedrill && [ "$firedrill" != "{END}" ]; do :; done; unset firedrill'
+# What root has after a login.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 REMEDY = "allow it in /etc/sudoers.d/firedrill: `{user} ALL=(root) NOPASSWD: ALL`, or `{user} ALL=(root) ALL`"
 PASSWORD = "correct the password in the inventory's `sudo`, or allow NOPASSWD in sudoers"
 # What sudo says in the locale C: the cause, the remedy.
@@ -58,21 +62,37 @@ def known(data: Mapping[str, Any]) -> str:
     return "" if asked_for else password(data) or ""
 
 
+_one_prompt = threading.Lock()
+
+
 def _prompted(prompt: str) -> str:
     """The answer to a prompt, asked for once by the first process that needs it; it is never stored."""
-    if PROMPTED not in os.environ:
+    with _one_prompt:
+        if PROMPTED in os.environ:
+            return os.environ[PROMPTED]
         if not sys.stdin.isatty():
             raise InventoryProblem(
                 "the password for sudo cannot be asked for: there is no terminal",
                 "give `sudo` a password_file, password_env or password_command",
             )
-        os.environ[PROMPTED] = getpass.getpass(f"{prompt}: ")
-    return os.environ[PROMPTED]
+        answer = getpass.getpass(f"{prompt}: ")
+        os.environ[PROMPTED] = answer
+        return answer
 
 
 def program(given: str | None) -> str:
     """The shell as root, with `given` as the password: append `-c` and a text."""
     return PROGRAM.format(how="-n" if given is None else '-S -p ""')
+
+
+def command(text: str, given: str | None) -> str:
+    """A shell text as root, as a command for a shell such as sh or bash; send `stdin` first."""
+    return f"{program(given)} -c {shlex.quote(begin(given) + text)}"
+
+
+def begin(given: str | None) -> str:
+    """What a text begins with: the password is dropped, and root's programs are found without secure_path."""
+    return ("" if given is None else f"{DROP}; ") + f"PATH={PATH}; export PATH; "
 
 
 def stdin(given: str | None) -> str:

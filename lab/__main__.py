@@ -9,7 +9,7 @@ from rich.table import Table
 from firedrill.inventories import releases
 from firedrill.inventories.command import console_script, group, tell
 from firedrill.inventories.errors import USAGE
-from firedrill.lab import core, doctor, image
+from firedrill.lab import as_root, core, doctor, image
 
 _COLOURS = {"running": "green", "booting": "yellow", "paused": "yellow", "off": "red", "absent": "dim"}
 
@@ -85,6 +85,8 @@ def shell(lab, host: str, command: tuple[str, ...]) -> None:
     """Open a root shell on a host over SSH, or run COMMAND there."""
     it = lab()
     arguments = command[1:] if command[:1] == ("--",) else command
+    if user := it[host].user:
+        raise SystemExit(as_root.run(it.ssh(host), user, " ".join(arguments)))
     os.execvp("ssh", [*it.ssh(host), *arguments])
 
 

@@ -43,9 +43,11 @@ class Lab:
         return next(guest for guest in self.guests if guest.name == name)
 
     def ssh(self, name: str, *options: str) -> list[str]:
-        """The command that logs in to a host as root; append what to run there."""
+        """The command that logs in to a host, as root or as its ordinary user; append what to run there."""
+        user = self[name].user
         known = ["-i", str(self.folder / "ssh_key"), "-o", f"UserKnownHostsFile={self.folder / 'known_hosts'}"]
-        return ["ssh", *known, "-o", "LogLevel=ERROR", *options, f"root@{self[name].address}"]
+        who = user.name if user else "root"
+        return ["ssh", *known, "-o", "LogLevel=ERROR", *options, f"{who}@{self[name].address}"]
 
     # The whole lab
 

@@ -1,15 +1,27 @@
 """A local host: its names, size, folder and processes."""
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firedrill.inventories import releases
+from firedrill.inventories import releases, sudo
+from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.read import Host, Inventory
 from firedrill.lab import cgroups, paths
 
+USER = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+
 Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class User:
+    """An ordinary user that may become root by sudo, with its password or without one. Root itself cannot log in."""
+
+    name: str
+    password: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,7 @@ class Guest:
     provider: str
     release: str
     data_disk: Mapping[str, Any] | None = None
+    user: User | None = None
 
     @property
     def folder(self) -> Path:
@@ -63,4 +76,15 @@ def guest_of(inventory: Inventory, host: Host) -> Guest:
         provider=host.data.get("provider", lab["provider"]),
         release=releases.named(host.data["release"] or lab.get("release")).codename,
         data_disk=host.data.get("data_disk"),
+        user=_user(host.data),
     )
+
+
+def _user(data: Mapping[str, Any]) -> User | None:
+    """The inventory's `ssh_user`, if it has `sudo`. Raises Problem if its password is missing."""
+    name = data.get("ssh_user")
+    if not data.get("sudo") or name in (None, "root"):
+        return None
+    if not USER.fullmatch(name):
+        raise InventoryProblem(f"{name!r} is no name of a user", f"it must match {USER.pattern}")
+    return User(name, sudo.password(data))

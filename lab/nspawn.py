@@ -49,6 +49,7 @@ def _identify(guest: Guest, root: Path, authorized_key: str) -> None:
     """Write the host's name, address and keys. Machine id and host key are written once and survive restarts."""
     (root / "root/.ssh").mkdir(mode=0o700, exist_ok=True)
     for path, content in identity.every_boot(guest, authorized_key).items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(content)
     if not (root / identity.MACHINE_ID).exists():
         for path, content in identity.once(guest).items():

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -151,7 +151,13 @@ def inventory_file(tmp_path_factory) -> Callable[[str], Path]:
 def like_lab(inventory_file) -> Callable[..., Path]:
     """A local inventory under another name and on another network, so that tests never touch a user's lab."""
 
-    def write(name: str, subnet: str, only: tuple[str, ...] = (), source: str = "lab") -> Path:
+    def write(
+        name: str,
+        subnet: str,
+        only: tuple[str, ...] = (),
+        source: str = "lab",
+        data: Mapping[str, object] | None = None,
+    ) -> Path:
         text = (ROOT / f"inventories/{source}.py").read_text()
         text = re.sub(r"10\.\d+\.0\.", f"{subnet}.", text)
         text = re.sub(r'"bridge": "\w+"', f'"bridge": "fd{name}"', text)
@@ -162,6 +168,8 @@ def like_lab(inventory_file) -> Callable[..., Path]:
             text += f"\n_only = {only!r}\nfor _group in ('etcd', 'postgres', 'proxy', 'app'):\n"
             text += "    globals()[_group] = [_host for _host in globals()[_group] if _host[0] in _only]\n"
             text += "all = ([_host for _host in all[0] if _host[0] in _only], all[1])\n"
+        if data:
+            text += f"\nall = (all[0], all[1] | {data!r})\n"
         return inventory_file(text, name)
 
     return write

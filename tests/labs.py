@@ -12,6 +12,10 @@ ROOT = Path(__file__).resolve().parent.parent
 WITH_US = ("setpriv", "--pdeathsig", "KILL")
 MARK = os.environ.get("FIREDRILL_TEST_LABS", "t")
 NETWORK = f"10.{80 + ord(MARK) - ord('a')}"
+# An ordinary SSH user of a lab, with a password for sudo; root cannot log in there.
+USER = {"ssh_user": "drill", "sudo": {"password_env": "FIREDRILL_TEST_SUDO"}}
+PASSWORD = "pa'ss w$rd"
+os.environ["FIREDRILL_TEST_SUDO"] = PASSWORD
 # A kernel per host takes much of a processor, so of these labs one is up at a time: together they are one group.
 KERNELS = ("kern", "vms", "netem", "uml")
 # Each of the others is a group of its own. A parallel run starts the groups in this order: the longest first.

@@ -79,13 +79,13 @@ class Sshd:
             transport = paramiko.Transport(link)
             transport.add_server_key(self.key)
             self.transports.append(transport)
-            try:
-                transport.start_server(server=Session(self))
-            except (paramiko.SSHException, EOFError, OSError):
-                continue
-            threading.Thread(target=self._forward, args=[transport], daemon=True).start()
+            threading.Thread(target=self._talk, args=[transport], daemon=True).start()
 
-    def _forward(self, transport: paramiko.Transport) -> None:
+    def _talk(self, transport: paramiko.Transport) -> None:
+        try:
+            transport.start_server(server=Session(self))
+        except (paramiko.SSHException, EOFError, OSError):
+            return
         while transport.is_active():
             channel = transport.accept(0.2)
             if channel is not None and (far := self.waiting.pop(channel.get_id(), None)):
@@ -112,7 +112,8 @@ class Sshd:
 
     def drop(self) -> None:
         """End all connections, and take no further one."""
-        self.listener.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # closed already
+            self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         for transport in self.transports:
             transport.close()

@@ -103,7 +103,7 @@ def test_without_a_password_sudo_is_told_not_to_ask(sshd, log):
 def test_the_command_knows_its_controller_and_finds_the_programs_of_root(sshd):
     with ssh.connect(sshd.host(sudo=True)) as connection:
         shown = ssh.sh(connection, "echo \"${SSH_CONNECTION%% *}\"; echo $PATH; sh -c 'echo $SSH_CONNECTION $LC_ALL'")
-    assert shown == f"192.0.2.7\n{ssh.ROOTS_PATH}\n192.0.2.7 5022 192.0.2.8 22 C"
+    assert shown == f"192.0.2.7\n{sudo.PATH}\n192.0.2.7 5022 192.0.2.8 22 C"
 
 
 def test_a_long_text_and_a_conversation_pass_as_they_are(sshd, log):

@@ -10,7 +10,7 @@ import pytest
 from firedrill.faults import ledger
 from firedrill.inventories.read import read
 from tests.faults.conftest import PATIENCE, start_controller, until, wait_for_step
-from tests.labs import place
+from tests.labs import PASSWORD, USER, place
 
 pytestmark = pytest.mark.lab("faults")
 NAME, SUBNET = place("faults")
@@ -18,7 +18,7 @@ NAME, SUBNET = place("faults")
 
 @pytest.fixture(scope="module")
 def inventory(like_lab, lab_up):
-    with lab_up(like_lab(NAME, SUBNET, only=("etcd1", "db1"))) as file:
+    with lab_up(like_lab(NAME, SUBNET, only=("etcd1", "db1"), data=USER)) as file:
         yield file
 
 
@@ -78,6 +78,13 @@ def test_a_power_cut_heals_by_itself_at_whatever_step_its_controller_is_killed(c
             child.kill()
     until(lambda: ledger.entries(read(inventory)) == [], 45)
     until(lambda: state(command, inventory) == "running", 30)
+
+
+def with_data(inventory, name: str, **data):
+    """The same hosts under an inventory with other data."""
+    file = inventory.with_name(f"{NAME}_{name}.py")
+    file.write_text(f"{inventory.read_text()}\nall = (all[0], all[1] | {data!r})\n")
+    return file
 
 
 def with_power(inventory, name: str, verb: str, command: str, **data):
@@ -194,17 +201,59 @@ def test_an_undo_that_does_not_undo_is_not_clean(faults, shell):
     shell("rm -f /root/mark")
 
 
-def test_a_user_who_is_not_root_is_refused_before_anything_is_written(command, inventory, shell):
-    """Sudo without a password or not: it is not used."""
-    shell(
-        "useradd --create-home ops && echo 'ops ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ops;"
-        " install -d -o ops -m 700 ~ops/.ssh && install -o ops -m 600 /root/.ssh/authorized_keys ~ops/.ssh/"
-    )
-    file = inventory.with_name("as_ops.py")
-    file.write_text(inventory.read_text() + "\nfor _host in postgres: _host[1]['ssh_user'] = 'ops'\n")
+REFUSED = {
+    "no_sudo": ({"sudo": False}, "the SSH user drill is not root, and faults need root"),
+    "wrong_password": ({"sudo": {"password": "wrong"}}, "sudo refuses the password of drill"),
+    "no_password": ({"sudo": True}, "sudo asks for the password of drill"),
+    "root": ({"ssh_user": "root", "sudo": False}, "refuses the SSH login of root"),
+    "port": ({"ssh_port": 2222}, "does not answer SSH"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_who_cannot_become_root_is_refused_before_anything_is_written(command, inventory, shell, case):
+    data, cause = REFUSED[case]
+    file = with_data(inventory, case, **data)
     before = shell("ls /var/lib/faults /etc/systemd/system")
     done = command("faults", "-i", file, "inject", "kill", "db1", "--unsteady")
     assert done.returncode == 2
-    assert "the SSH user ops is not root, and faults need root" in done.stderr
+    assert cause in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
     assert shell("ls /var/lib/faults /etc/systemd/system") == before
     assert ledger.entries(read(file)) == []
+
+
+@pytest.mark.parametrize("fault", ["drop", "pause"])
+def test_an_ordinary_user_cuts_a_host_off_or_pauses_it_and_heals_it(faults, command, inventory, fault):
+    """sudo drops SSH_CONNECTION: the controller is exempt all the same, or nothing could heal it."""
+    done = faults("inject", fault, "db1")
+    assert done.returncode == 0, done.stderr
+    assert "effective" in done.stderr
+    if fault == "drop":
+        rules = command("lab", "-i", inventory, "shell", "db1", "--", "iptables-save; nft list ruleset").stdout
+        assert f"{SUBNET}.1" in rules, "the controller's address is exempt"
+    healed = faults("heal", "--all")
+    assert healed.returncode == 0, healed.stderr
+    assert json.loads(faults("status", "--json").stdout)["active"] == []
+
+
+LOOK = """\
+import os
+from pathlib import Path
+wanted = bytes.fromhex("{coded}")
+files = [found for name in ("cmdline", "environ") for found in Path("/proc").glob(f"[0-9]*/{{name}}")]
+for folder in ("/etc", "/root", "/home", "/tmp", "/var/log", "/var/tmp", "/var/lib/faults", "/run"):
+    files += [Path(where) / name for where, _, names in os.walk(folder) for name in names]
+for file in files:
+    try:
+        if file.is_file() and wanted in file.read_bytes():
+            print(file)
+    except OSError:
+        pass
+"""
+
+
+def test_the_password_for_sudo_is_nowhere_on_the_host(faults, shell):
+    assert faults("inject", "drop", "db1").returncode == 0
+    assert shell(f"python3 -c '{LOOK.format(coded=PASSWORD.encode().hex())}'; echo looked") == "looked"
+    assert faults("heal", "--all").returncode == 0
