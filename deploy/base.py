@@ -5,7 +5,7 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
-from firedrill.deploy import settings, topology, versions
+from firedrill.deploy import settings, topology, versions, wanted
 from firedrill.deploy.operations import files, packages
 from firedrill.deploy.operations.files import HostFile
 from firedrill.deploy.operations.waits import COMMAND
@@ -18,24 +18,18 @@ def base() -> None:
     """Host names, files that must exist before the packages, and the packages of all roles in one apt run."""
     named(name="Name all hosts in /etc/hosts", block=topology.render("hosts.j2", hosts=topology.hosts()))
     files.write(name="Write the files that must exist before the packages", files=_early_files())
-    packages.installed(name="Install the packages of all roles", packages=_packages())
+    packages.installed(
+        name="Install the packages of all roles", packages=wanted.packages(topology.me(), versions.here().postgres)
+    )
 
 
 def _early_files() -> list[HostFile]:
-    wanted = [HostFile(COMMAND, CHECK.read_text(), mode=0o755)]
+    early = [HostFile(COMMAND, CHECK.read_text(), mode=0o755)]
     if topology.has("postgres"):
-        wanted.append(HostFile(settings.COMMAND, settings.PROGRAM.read_text(), mode=0o755))
+        early.append(HostFile(settings.COMMAND, settings.PROGRAM.read_text(), mode=0o755))
         # The package must not create a cluster: it would listen on port 5432.
-        wanted.append(HostFile("/etc/postgresql-common/createcluster.conf", topology.render("createcluster.conf.j2")))
-    return wanted
-
-
-def _packages() -> list[str]:
-    data = topology.data()
-    names = set(data["packages"]["all"])
-    for role in topology.me().roles:
-        names.update(name.format(postgres_version=versions.here().postgres) for name in data["packages"][role])
-    return sorted(names)
+        early.append(HostFile("/etc/postgresql-common/createcluster.conf", topology.render("createcluster.conf.j2")))
+    return early
 
 
 class OurNames(FactBase[str]):

@@ -16,7 +16,8 @@ class Refused(PyinfraError, CliError):
     exit_code = USAGE
 
     def show(self, file: IO | None = None) -> None:
-        print(f"deploy: {self.message}", file=file or sys.stderr)
+        for line in self.message.splitlines():
+            print(f"deploy: {line}", file=file or sys.stderr)
 
 
 def refusing(check: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ Each host is asked once per deploy. A host that does not answer, such as one tha
 release that the inventory names.
 """
 
+import contextlib
 import re
 from dataclasses import dataclass
 
@@ -53,6 +54,12 @@ def here() -> Versions:
     if name not in _known:
         _known[name] = of(topology.me(), host.get_fact(Reported, database=topology.has("postgres")))
     return _known[name]
+
+
+def learn(one: topology.Host, reported: dict[str, str]) -> None:
+    """What a host has told already, so that it is not asked again; preflight refuses a release without support."""
+    with contextlib.suppress(InventoryProblem):
+        _known[one.name] = of(one, reported)
 
 
 def durability() -> profiles.Durability:

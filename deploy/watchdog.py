@@ -39,13 +39,6 @@ def loadable(found: set[str], device: str) -> bool:
     return "softdog" in found and not found & {"device", "container"} and device in OF_SOFTDOG
 
 
-def check_watchdog() -> None:
-    """Refuse a database host that requires a watchdog and cannot have one. Raises InventoryProblem."""
-    wanted = topology.data()["watchdog"]
-    if topology.has("postgres") and wanted["mode"] == "required":
-        refuse_missing(topology.me().name, wanted["device"], host.get_fact(Found, device=wanted["device"]))
-
-
 def refuse_missing(name: str, device: str, found: set[str]) -> None:
     """Raises InventoryProblem unless the host has the device, or will have it."""
     if "device" in found or loadable(found, device):

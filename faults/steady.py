@@ -14,10 +14,9 @@ from firedrill.inventories.read import Host
 
 def refuse_drill(access: Access) -> None:
     """Raises Refused while a drill runs on the cluster: it would measure this fault too, and heal it."""
-    if process := drill_lock.holder(access.inventory):
+    if holder := drill_lock.holder(access.inventory):
         raise Refused(
-            f"a drill is running on this cluster (process {process}), which would measure this fault, and heal it",
-            "wait until it has ended",
+            f"{holder.running('this cluster')}, which would measure this fault, or undo it", "wait until it has ended"
         )
 
 

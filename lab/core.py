@@ -85,10 +85,8 @@ class Lab:
         Refused while a drill is running, unless forced.
         """
         need_root()
-        if not force and (process := drill_lock.holder(self.inventory)):
-            raise Problem(
-                f"a drill is running on {self.name} (process {process})", "wait until it has ended, or use --force"
-            )
+        if not force and (holder := drill_lock.holder(self.inventory)):
+            raise Problem(holder.running(self.name), "wait until it has ended, or use --force")
         with self._locked():
             for name in self._known_names():
                 self._off(name)

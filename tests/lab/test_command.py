@@ -26,9 +26,9 @@ def test_down_is_refused_during_a_drill(like_lab, monkeypatch):
     monkeypatch.setattr(core, "need_root", lambda: None)
     inventory = read(like_lab("drilled", "10.79.250"))
     with drill_lock.only_one(inventory):
-        with pytest.raises(Problem, match=r"a drill is running on drilled \(process \d+\): .*--force"):
+        with pytest.raises(Problem, match=r"a drill is running on drilled \(process \d+ of .*UTC\): .*--force"):
             core.Lab(inventory).down(print)
-        with pytest.raises(Problem, match="another drill is running"), drill_lock.only_one(inventory):
+        with pytest.raises(Problem, match="a drill is running on this cluster"), drill_lock.only_one(inventory):
             pass
     assert drill_lock.holder(inventory) is None
 

@@ -1,0 +1,61 @@
+#!/usr/bin/python3
+"""Hold a cluster's lock on this host for a deploy, for as long as its connection lives.
+
+    python3 lease.py PATH TEXT SECONDS
+
+Prints "taken", or the text of the holder. Ends when its standard input closes, or is silent for SECONDS (a controller
+that vanished); then the file is gone. A file without a living process is no lock.
+"""
+
+import contextlib
+import fcntl
+import os
+import select
+import sys
+
+
+def opened(path):
+    """The file, made if there is none. /run/lock belongs to all users, so no link is followed."""
+    while True:
+        with contextlib.suppress(FileExistsError):
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+        for how in (os.O_RDWR, os.O_RDONLY):  # another user's file can only be read
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                return os.open(path, how | os.O_NOFOLLOW)
+
+
+def taken(path):
+    """A descriptor that holds the lock of the file that is at this path; or the text of its holder."""
+    while True:
+        file = opened(path)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None, os.pread(file, 1000, 0).decode(errors="replace")
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path).st_ino == os.fstat(file).st_ino:
+                return file, None
+        os.close(file)  # its holder has just removed it
+
+
+def write(file, text):
+    with contextlib.suppress(OSError):  # another user's file, left by a power cut: the lock counts, not the text
+        os.ftruncate(file, 0)
+        os.pwrite(file, text.encode(), 0)
+
+
+def main(path, text, seconds):
+    file, holder = taken(path)
+    if file is None:
+        print("held " + holder.replace("\n", " "), flush=True)
+        return
+    write(file, text)
+    print("taken", flush=True)
+    while select.select([0], [], [], float(seconds))[0] and os.read(0, 4096):
+        pass
+    with contextlib.suppress(OSError):  # as above
+        os.unlink(path)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,38 @@
+"""The floating address: unused, and in the network of the proxies."""
+
+import ipaddress
+from collections.abc import Sequence
+
+from firedrill.deploy.preflight.seen import Findings, Seen, finding
+
+
+def floating(all_seen: Sequence[Seen]) -> Findings:
+    proxies = [seen for seen in all_seen if "address" in seen.found]
+    held = any(seen.found["address"]["holds"] and "keepalived" in seen.found["ours"] for seen in proxies)
+    for seen in proxies:
+        vip, found = seen.host.data["vip"], seen.found["address"]
+        if found["network"] is None:
+            yield finding(
+                seen,
+                "floating address",
+                f"no interface has the address {seen.host.address}",
+                "set ssh_hostname to an address of the host's own interface",
+            )
+        elif ipaddress.ip_address(vip) not in ipaddress.ip_interface(found["network"]).network:
+            yield finding(
+                seen,
+                "floating address",
+                f"the floating address {vip} is outside the network of {found['interface']} ({found['network']})",
+                "choose an unused address of that network",
+            )
+        elif found["holds"] and "keepalived" not in seen.found["ours"]:
+            yield finding(
+                seen, "floating address", f"the floating address {vip} is already configured here", "choose another"
+            )
+        elif found["answers"] and not held:
+            yield finding(
+                seen,
+                "floating address",
+                f"the floating address {vip} is in use by another host (MAC {found['answers']})",
+                "choose an unused address",
+            )

@@ -1,0 +1,62 @@
+"""One deploy per cluster: locked on this machine, and on the first etcd host against other controllers.
+
+Both locks end with this process, however it ends: the kernel releases the one, the closed connection the other.
+"""
+
+import shlex
+from pathlib import Path
+
+import gevent
+from pyinfra.connectors.ssh import SSHConnector
+
+from firedrill.deploy import on_host, topology
+from firedrill.inventories import drill_lock
+from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import Inventory
+
+PROGRAM = Path(str(on_host.__file__)).parent / "lease.py"
+DEPLOY = "deploy"
+# The host gives the lock up if it hears nothing for so long; we speak more often.
+SILENCE_S, EVERY_S = 90, 15
+ANSWER_S = 10
+
+
+def on_controller() -> int:
+    """Refuse a second deploy, and one during a drill. Raises Problem. The lock ends with this process."""
+    return drill_lock.take(Inventory(topology.path(), topology.hosts()), DEPLOY)
+
+
+def on_host_of(target) -> None:
+    """Refuse a deploy while that of another controller runs. Raises Problem."""
+    connector = target.connector
+    if not isinstance(connector, SSHConnector) or connector.client is None:
+        return
+    path = f"/run/lock/firedrill-deploy-{topology.hosts()[0].data['cluster']}"
+    text = drill_lock.written(drill_lock.this_process(DEPLOY))
+    words = ["python3", "-c", PROGRAM.read_text(), path, text, str(SILENCE_S)]
+    stdin, stdout, _ = connector.client.exec_command(f"exec sh -c {shlex.quote(f'exec {shlex.join(words)}')}")
+    stdout.channel.settimeout(ANSWER_S)
+    try:
+        answer = stdout.readline().strip()
+    except OSError as error:
+        answer = str(error)
+    if answer.startswith("held "):
+        holder = drill_lock.parsed(answer.removeprefix("held "))
+        raise Problem(holder.running(f"this cluster, as {target.name} knows"), "wait until it has ended")
+    if answer != "taken":
+        raise Problem(f"{target.name}: the lock {path} cannot be taken ({answer or 'no answer'})", "try again")
+    _held.append(gevent.spawn(_speak, stdin))
+
+
+_held: list[gevent.Greenlet] = []
+
+
+def _speak(stdin) -> None:
+    """Until this process or the connection ends."""
+    try:
+        while True:
+            gevent.sleep(EVERY_S)
+            stdin.write(b"\n")
+            stdin.flush()
+    except OSError:
+        return

@@ -1,0 +1,137 @@
+"""What was seen of hosts, judged: each thing that can be wrong is a finding with its host, cause and remedy."""
+
+import re
+
+import pytest
+
+from firedrill.deploy.preflight import hosts, look
+from firedrill.deploy.preflight.finding import as_json, lines
+from firedrill.deploy.preflight.seen import Seen
+
+
+def listener(port, process, unit, pid=812):
+    return {"port": port, "pid": pid, "process": process, "unit": unit}
+
+
+def test_fresh_hosts_have_no_findings(seen):
+    assert hosts.check(list(seen.values())) == []
+
+
+# What is seen instead: the host, the path of keys, the value; then the check, whether it is refused, what it says.
+WRONG = [
+    ("db1", "user", 1000, "root", True, r"commands run as the SSH user \(uid 1000\): log in"),
+    ("db1", "reported", {"system": "debian 11", "codename": "bullseye"}, "release", True, r"db1 runs debian 11"),
+    ("db1", "reported", {"system": "", "codename": ""}, "release", True, r"an unknown system"),
+    ("db1", "systemd", False, "systemd", True, r"systemd does not run"),
+    ("db2", "hostname", "db1", "identity", True, r"host name db1 is also that of db1: .*hostnamectl"),
+    ("db2", "machine_id", "id of db1", "identity", True, r"machine id id of db1 is .*machine-id-setup"),
+    ("db1", "now", 1001.4, "clock", False, r"the clock is 1\.3 s ahead of this machine's: synchronise"),
+    ("db1", "now", 900.0, "clock", True, r"the clock is 99\.9 s behind"),
+    ("db1", "max_sessions", 1, "sshd", True, r"MaxSessions 1: set MaxSessions to 2 or more"),
+    ("db1", "ports", [listener(5432, "postgres", "postgresql@15-main.service")], "ports", True,
+     r"port 5432 is taken by postgres \(pid 812, postgresql@15-main.service\): stop it"),
+    ("lb1", "ports", [listener(80, "nginx", "nginx.service")], "ports", True, r"port 80 is taken by nginx \(pid 812"),
+    ("db1", "ports", [listener(8008, None, None, None)], "ports", True, r"port 8008 is taken by the kernel"),
+    ("etcd1", "ports", [listener(2379, "etcd", "etcd-other.service")], "ports", True, r"port 2379 is taken by etcd"),
+    ("db1", "packages", {"missing": ["patroni"], "unavailable": ["patroni"], "lists": True, "sources": True},
+     "packages", True, r"not available from the package sources: patroni: run apt-get update"),
+    ("db1", "packages", {"missing": ["patroni"], "unavailable": [], "lists": False, "sources": False}, "packages",
+     True, r"no package sources, and 1 packages are missing"),
+    ("db1", "disks./.free", 100 << 20, "disks", True, r"/ has 0\.1 GiB free, 0\.5 are needed"),
+    ("db1", "disks.//var/lib/postgresql.free", 3 << 29, "disks", False, r"/var/lib/postgresql has 1\.5 GiB free"),
+    ("etcd1", "disks.//var/lib/etcd.free", 100 << 20, "disks", True, r"/var/lib/etcd has 0\.1 GiB free"),
+    ("db1", "disks./etc.read_only", True, "disks", True, r"/etc is on a read-only file system"),
+    ("etcd1", "etcd.fsync_ms", [1.0] * 95 + [25.0] * 5, "fsync", False, r"takes 25 ms \(99th percentile of 100\)"),
+    ("etcd1", "etcd.exists", True, "foreign data", True, r"/var/lib/etcd/firedrill has data, and no deploy"),
+    ("db1", "postgres.exists", True, "foreign data", True, r"/var/lib/postgresql/17/firedrill has data, and no deploy"),
+    ("db1", "postgres.main", True, "foreign data", True, r"17/main is in use and has data"),
+    ("db1", "ours", {"patroni": "orders"}, "foreign data", True, r"its patroni belongs to the cluster 'orders'"),
+    ("etcd1", "ours", {"etcd": "orders"}, "foreign data", True, r"its etcd belongs to the cluster 'orders'"),
+    ("lb1", "address.network", None, "floating address", True, r"no interface has the address 192\.0\.2\.17"),
+    ("lb1", "address.network", "192.0.2.31/28", "floating address", True, r"192\.0\.2\.100 is outside the network of"),
+    ("lb1", "address.answers", "52:54:00:12:34:56", "floating address", True, r"in use by another host \(MAC 52:54"),
+    ("lb1", "address.holds", True, "floating address", True, r"already configured here"),
+]  # fmt: skip
+
+
+def change(seen, host, path, value):
+    found = seen[host].found
+    *parents, last = path.replace(".//", ".\0").split(".")
+    for key in parents:
+        found = found[key.replace("\0", "/")]
+    found[last] = value
+
+
+@pytest.mark.parametrize(("host", "path", "value", "check", "refused", "text"), WRONG)
+def test_what_is_wrong_is_a_finding(seen, host, path, value, check, refused, text):
+    change(seen, host, path, value)
+    (found,) = hosts.check(list(seen.values()))
+    assert (found.host, found.check, found.refused) == (host, check, refused)
+    assert re.search(text, f"{found.cause}: {found.remedy}")
+    assert lines([found])[0].startswith(f"{'✗' if refused else '⚠'} {host}  ")
+
+
+def test_all_findings_at_once_refusals_first(seen):
+    change(seen, "etcd1", "etcd.fsync_ms", [25.0])
+    for host in ("db1", "lb1"):
+        change(seen, host, "systemd", False)
+    found = hosts.check(list(seen.values()))
+    assert [line[:6] for line in lines(found)] == ["✗ db1 ", "✗ lb1 ", "⚠ etcd"]
+    assert as_json(found)["ok"] is False and len(as_json(found)["findings"]) == 3
+
+
+def deployed(seen):
+    """The same hosts with a running cluster of ours."""
+    for one in seen.values():
+        mine = {"etcd": "etcd", "postgres": "patroni", "proxy": "haproxy", "app": "nginx"}[one.host.roles[0]]
+        one.found["ours"] = {mine: "firedrill" if mine in ("etcd", "patroni") else None}
+        if "etcd" in one.found:
+            one.found["etcd"] = {"exists": True, "packaged_unused": True, "tls": bool(one.host.data.get("tls"))}
+        if "postgres" in one.found:
+            one.found["postgres"] = {"exists": True, "system": "7", "version": "17", "main": False}
+    seen["db1"].found["ports"] = [listener(5432, "postgres", "patroni.service")]
+    seen["lb1"].found["ours"]["keepalived"] = seen["lb2"].found["ours"]["keepalived"] = None
+    seen["lb1"].found["address"]["holds"] = True
+    seen["lb2"].found["address"]["answers"] = "52:54:00:12:34:56"
+    return seen
+
+
+def test_a_cluster_of_ours_has_no_findings(seen):
+    assert hosts.check(list(deployed(seen).values())) == []
+
+
+def test_what_a_running_cluster_has_too_little_of_is_a_warning(seen):
+    deployed(seen)
+    change(seen, "db1", "disks.//var/lib/postgresql.free", 1 << 20)
+    (found,) = hosts.check(list(seen.values()))
+    assert found.check == "disks" and not found.refused
+
+
+def test_a_member_that_is_no_copy_of_the_others(seen):
+    deployed(seen)
+    change(seen, "db2", "postgres.system", "8")
+    (found,) = hosts.check(list(seen.values()))
+    assert (found.host, found.check) == ("db2", "foreign data")
+    assert found.cause == "its PostgreSQL has the system identifier 8, db1, db3 has 7"
+
+
+def test_a_running_cluster_keeps_its_encryption(seen):
+    deployed(seen)
+    for name in ("etcd1", "etcd2", "etcd3"):
+        seen[name].host.data["tls"] = True
+        seen[name].found["etcd"]["tls"] = False
+    found = hosts.check(list(seen.values()))
+    assert [(one.host, one.check) for one in found] == [(name, "tls") for name in ("etcd1", "etcd2", "etcd3")]
+    assert found[0].cause == "the cluster was deployed without TLS, the inventory has tls = True"
+
+
+@pytest.mark.parametrize("found", [{"error": "Killed"}, {}, {"python": False}])
+def test_a_host_that_reports_nothing_is_a_finding(seen, found):
+    (only,) = look.judged([*seen.values(), Seen(seen["db1"].host, found)])
+    assert only.refused and only.check in ("survey", "python3")
+
+
+def test_a_watchdog_that_is_required(seen):
+    seen["db1"].host.data["watchdog"] = {"mode": "required", "device": "/dev/watchdog"}
+    (found,) = hosts.check(list(seen.values()))
+    assert (found.host, found.check) == ("db1", "watchdog")
