@@ -1,0 +1,63 @@
+"""The filter of VRRP advertisements: what a host reports, and a proxy that is not part of the run."""
+
+import subprocess
+
+import pytest
+from jinja2 import Environment, FileSystemLoader
+
+from firedrill import package
+from firedrill.deploy.vrrp import DIGEST, KnownMacs, LoadedRules, Peer
+from firedrill.faults.state import OURS
+
+PEERS = [Peer("192.0.2.32", "02:00:c0:00:02:20"), Peer("192.0.2.33", None)]
+
+
+def rules(peers: list[Peer], digest: str = "sha256_fd0123456789abcd") -> str:
+    templates = Environment(loader=FileSystemLoader(package.file("templates")), trim_blocks=True, lstrip_blocks=True)
+    return templates.get_template("vrrp.nft.j2").render(peers=peers, digest=digest)
+
+
+def test_the_mac_addresses_of_the_last_deploy_are_read_back(tmp_path, monkeypatch):
+    file = tmp_path / "vrrp.nft"
+    file.write_text(rules(PEERS))
+    monkeypatch.setattr("firedrill.deploy.vrrp.RULES", str(file))
+    shown = subprocess.run(["sh", "-c", KnownMacs().command()], capture_output=True, text=True, check=True)
+    assert KnownMacs().process(shown.stdout.splitlines()) == {"192.0.2.32": "02:00:c0:00:02:20"}
+
+
+def test_no_file_means_that_none_is_known(tmp_path, monkeypatch):
+    monkeypatch.setattr("firedrill.deploy.vrrp.RULES", str(tmp_path / "missing"))
+    shown = subprocess.run(["sh", "-c", KnownMacs().command()], capture_output=True, text=True, check=True)
+    assert KnownMacs().process(shown.stdout.splitlines()) == {}
+
+
+def test_a_peer_whose_mac_address_is_unknown_is_checked_by_address():
+    assert "ip saddr 192.0.2.33 ip ttl 255 accept" in rules(PEERS)
+
+
+@pytest.mark.parametrize("name", ["sha256_fd0123456789abcd", "sha256_0000000000000000"])
+def test_the_filter_is_never_taken_for_the_leftover_of_a_fault(name):
+    """The ids of injections begin with `fd`; a digest may, too."""
+    assert name.startswith(DIGEST)
+    assert not [line for line in rules(PEERS, name).splitlines() if OURS.search(line)]
+
+
+@pytest.mark.parametrize(
+    ("programs", "wanted"),
+    [
+        ({"nft": "echo 'drop comment \"sha256_00ff\"'"}, "sha256_00ff"),
+        ({"nft": "exit 1", "unshare": "exit 0"}, "none"),
+        ({"nft": "exit 1", "unshare": "exit 1"}, "impossible"),
+        ({}, "none"),
+    ],
+)
+def test_what_is_loaded(tmp_path, programs, wanted):
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "grep").symlink_to("/usr/bin/grep")
+    environment = {"PATH": str(tmp_path)}
+    shown = subprocess.run(
+        ["/bin/sh", "-c", LoadedRules().command()], capture_output=True, text=True, check=True, env=environment
+    )
+    assert LoadedRules().process(shown.stdout.splitlines()) == wanted
