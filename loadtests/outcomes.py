@@ -1,6 +1,7 @@
 """The outcome of a request or a statement as far as a client can know it: rules shared by users and probes."""
 
 import json
+import ssl
 
 from firedrill.cluster.outcomes import ACKED, FAILED, UNKNOWN
 
@@ -17,9 +18,9 @@ def write_outcome(status: int, body: str | None, error: BaseException | None = N
     """The outcome of a POST: `acked`, `failed` (not written) or `unknown` (possibly written).
 
     Only the app knows that a write failed; without an answer, or with an error page of a proxy, the outcome is unknown.
-    If the connection was refused (`error`), nothing was sent.
+    If the connection was refused, or the server's certificate (`error`), nothing was sent.
     """
-    if isinstance(error, ConnectionRefusedError):
+    if isinstance(error, ConnectionRefusedError | ssl.SSLCertVerificationError):
         return FAILED
     if 200 <= status < 300:
         return ACKED

@@ -1,5 +1,6 @@
 """The locust file against a small HTTP server, in a process of its own, since locust patches the one it is in."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -9,6 +10,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+
+from tests import tls
 
 ROOT = Path(__file__).resolve().parents[2]
 REFUSED = json.dumps({"error": "read-only", "outcome": "failed"}).encode()
@@ -50,9 +53,9 @@ def address(serving):
         yield address
 
 
-def locust(address, events, *arguments, load=None):
+def locust(address, events, *arguments, load=None, **more):
     command = [sys.executable, "-m", "locust", "-f", "loadtests/weather.py", "--headless", "-H", address, *arguments]
-    environment = {**os.environ, "FIREDRILL_EVENTS": str(events), "FIREDRILL_LOAD": json.dumps(load or {})}
+    environment = {**os.environ, "FIREDRILL_EVENTS": str(events), "FIREDRILL_LOAD": json.dumps(load or {}), **more}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -98,6 +101,35 @@ def test_requests_start_on_schedule_whatever_the_earlier_ones_do(address, tmp_pa
     assert len(due) - 1 == pytest.approx(8 * seconds, abs=8)
     assert {event["outcome"] for event in requests} == {"ok"}, "those under way at the end were waited for"
     assert min(event["t"] - event["due"] for event in requests) >= 2.5e9
+
+
+THEIRS = """
+postgres = [("db1", {{"ssh_hostname": "192.0.2.1", "foreign": True, "http_tls": {{"ca": "{ca}"}}}})]
+"""
+
+
+def test_https_is_verified_with_the_ca_of_the_inventory(serving, inventory_file, tmp_path):
+    """Each connection takes any of four servers; only what the certificate of the good one protects is sent."""
+    files, kinds = tls.Files(tmp_path), ("good", "expired", "foreign", "wrong_name")
+    inventory = inventory_file(THEIRS.format(ca=files.cert("ca")))
+    with contextlib.ExitStack() as stack:
+        served = [stack.enter_context(serving(Api, files.cert(kind), files.key(kind))) for kind in kinds]
+        done = locust(",".join(served), tmp_path / "events", "-t", "3", FIREDRILL_INVENTORY=str(inventory))
+    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    requests = [event for event in events if event["kind"] == "request"]
+    refused = [event for event in requests if "CERTIFICATE_VERIFY_FAILED" in (event["error"] or "")]
+    for words in ("certificate has expired", "unable to get local issuer", "IP address mismatch"):
+        assert any(words in event["error"] for event in refused), done.stderr
+    assert {event["outcome"] for event in refused} == {"failed", "error"}, "nothing was sent"
+    assert "acked" in {event["outcome"] for event in requests}
+
+
+def test_a_ca_that_is_lost_is_one_line(inventory_file, tmp_path):
+    inventory = inventory_file(THEIRS.format(ca=tmp_path / "lost.crt"))
+    done = locust("https://127.0.0.1:9", tmp_path / "events", "-t", "1", FIREDRILL_INVENTORY=str(inventory))
+    assert done.returncode == 2
+    assert f"loadtests: `http_tls` in {inventory}: {tmp_path}/lost.crt cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_one_that_gives_up_sooner(address, tmp_path, monkeypatch):
