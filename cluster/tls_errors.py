@@ -10,7 +10,8 @@ from firedrill.inventories.endpoint import Endpoint, Tls
 
 # A server that knows the client, and does not let it in.
 DENIED = re.compile(
-    r"password authentication failed|no pg_hba.conf entry|authentication failed, invalid user ID or password"
+    r"password authentication failed|Access denied for user|no pg_hba.conf entry"
+    r"|authentication failed, invalid user ID or password"
     r"|\b(401 Unauthorized|403 Forbidden)\b"
 )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pymysql
 
+from firedrill.cluster import tls_errors
 from firedrill.cluster.dialect import Answer
 from firedrill.cluster.group_replication import reports, sql
 from firedrill.cluster.outcomes import ACKED, FAILED
@@ -57,7 +58,7 @@ class MySQLLane:
         try:
             connection = self._connection or self._connect()
         except (*sql.ERRORS, Problem) as error:
-            return Answer(FAILED, error=f"connect: {sql.cause(error)}")
+            return Answer(FAILED, kept_out=tls_errors.kept_out(error), error=f"connect: {sql.cause(error)}")
         try:
             sql.rows(connection, self._statement, self._values(identity))
         except sql.ERRORS as error:
