@@ -9,7 +9,7 @@ import functools
 import hashlib
 import hmac
 
-from pyinfra import host
+from pyinfra import host, state
 from pyinfra.api import FactBase, QuoteString, StringCommand, operation
 
 from firedrill import package
@@ -26,7 +26,7 @@ USERS = {
     PROBE_USER: PROBE_USER,
 }
 PSQL = "runuser -u postgres -- psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1"
-LEADS = "select 'leads' where not pg_is_in_recovery()"
+LEADS = "select case when pg_is_in_recovery() then 'follows' else 'leads' end"
 MADE = "select shobj_description(oid, 'pg_database') from pg_database where datname = '" + DATABASE + "'"
 
 
@@ -66,7 +66,7 @@ def verifier(password: str, seed: str) -> str:
 
 
 class Fingerprint(FactBase[list[str]]):
-    """["leads", fingerprint] on the leader, ["leads"] before the first run; [] elsewhere."""
+    """["leads", fingerprint] on the leader, ["leads"] before the first run; ["follows", ...] or [] elsewhere."""
 
     default = list
 
@@ -76,6 +76,11 @@ class Fingerprint(FactBase[list[str]]):
 
     def process(self, output: list[str]) -> list[str]:
         return output
+
+
+def _is_planned_first(found: list[str]) -> bool:
+    """Of a plan for hosts without a running PostgreSQL, the host that stands for the leader."""
+    return not found and not state.is_executing and topology.me() == topology.members("postgres")[0]
 
 
 @operation()
@@ -88,7 +93,7 @@ def created(script: str, existing: bool = False):
     """
     fingerprint = hashlib.sha256(script.encode()).hexdigest()[:16]
     found = host.get_fact(Fingerprint)
-    if found[:1] != ["leads"]:
+    if not (found[:1] == ["leads"] or (_is_planned_first(found) and not existing)):
         host.noop("this node is not the leader")
         return
     if existing and len(found) < 2:

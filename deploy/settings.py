@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pyinfra import host, logger
+from pyinfra import host, logger, state
 from pyinfra.api import FactBase, StringCommand, operation
 
 from firedrill.deploy import topology, versions
@@ -145,8 +145,10 @@ def settings(wanted: dict[str, Any]):
 
     + wanted: the settings to apply; others are not changed
     """
-    patch = difference(host.get_fact(DynamicSettings), wanted)
-    if not patch:
+    found = host.get_fact(DynamicSettings)
+    patch = difference(found, wanted)
+    # Of a plan: Patroni does not run yet, and will begin with these settings.
+    if not patch or not (found or state.is_executing):
         host.noop("the cluster-wide settings are up to date")
         return
     yield StringCommand(COMMAND, "patch", _stdin=json.dumps(patch))

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from firedrill.cluster.patroni import timing
+from firedrill.cluster.system import Prediction
 from firedrill.deploy import mysql, mysql_check, mysql_database, patroni, settings, topology
 from firedrill.deploy.database import changed_passwords, database
 from firedrill.deploy.etcd import etcd, superseded_users
@@ -37,6 +39,7 @@ class Deployed:
     retire: Callable[[], None]
     refuse_foreign: Callable[[], None] = nothing
     proxy_values: Mapping[str, Any] = field(default_factory=dict)
+    predict: Callable[..., Prediction | None] | None = None
 
 
 SYSTEMS = {
@@ -53,6 +56,7 @@ SYSTEMS = {
         refuse_foreign=settings.refuse_foreign,
         replicas=patroni.replicas,
         retire=superseded_users,
+        predict=timing.predict,
     ),
     "group_replication": Deployed(
         role="mysql",

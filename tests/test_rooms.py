@@ -1,6 +1,7 @@
 """Imports between rooms follow the data flow of docs/architecture.md, and every room is described there."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ MAY_IMPORT = {
     "inventories": set(),
     "weather": set(),
     "lab": {"inventories"},
-    "deploy": {"inventories"},
+    "deploy": {"cluster", "inventories"},
     "cluster": {"inventories"},
     "faults": {"cluster", "inventories"},
     "loadtests": {"cluster", "inventories"},
@@ -53,6 +54,14 @@ def test_imports_follow_the_data_flow(room):
     for file in files:
         wrong = imported_by(file) - MAY_IMPORT[room] - {room}
         assert not wrong, f"{file.relative_to(ROOT)} imports {', '.join(sorted(wrong))}"
+
+
+def test_a_deploy_takes_only_the_timing_model_from_the_cluster():
+    """The rest asks a cluster, which a deploy has no access to yet."""
+    text = "\n".join(file.read_text() for file in (ROOT / "deploy").rglob("*.py"))
+    taken = set(re.findall(r"^from firedrill\.(cluster[\w.]*) import ([\w, ]+)$", text, re.M))
+    assert {module for module, _ in taken} == {"cluster.patroni", "cluster.system"}
+    assert all(names == "timing" for module, names in taken if module == "cluster.patroni")
 
 
 def test_the_architecture_lists_each_room_and_only_files_that_exist():

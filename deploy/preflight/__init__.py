@@ -15,7 +15,7 @@ from typing import Any
 from pyinfra import state
 from pyinfra.context import ctx_host
 
-from firedrill.deploy import systems, topology
+from firedrill.deploy import prediction, systems, topology
 from firedrill.deploy.preflight import lock, look, settings
 from firedrill.deploy.preflight.finding import REPORT, SETTINGS, Finding, as_json, lines, of_problem
 from firedrill.deploy.refused import Refused
@@ -54,6 +54,8 @@ def _checked(*, locked: bool) -> str:
     except Problem as problem:
         return printable(problem)
     refused = [one for one in found if one.refused]
+    for text in prediction.lines() if state.should_check_for_changes() and not refused else []:
+        print(f"deploy: {text}", file=sys.stderr)
     for line in lines([one for one in found if not one.refused]):
         print(f"deploy: {line}", file=sys.stderr)
     return "\n".join(lines(refused))

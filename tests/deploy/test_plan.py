@@ -50,7 +50,7 @@ WANTED = {
         "Write the Patroni configuration",
         "Start Patroni",
         "Wait for the leader",
-        "Apply the cluster-wide settings",
+        "Create the database on the leader",
         "Wait until every replica streams",
         "Wait for a sync standby",
     ],
@@ -91,9 +91,17 @@ def test_what_others_need_comes_first(plan):
         assert order.index(earlier) < order.index(later)
 
 
-def test_cluster_wide_settings_are_applied_by_one_host(plan):
+def test_a_cluster_begins_with_its_settings(plan):
     (step,) = [step for step in plan if step["name"] == "Apply the cluster-wide settings"]
-    assert step["hosts_with_change"] == ["@fake/db1"]
+    assert step["hosts_with_change"] == []
+
+
+def test_a_plan_shows_the_write_outage_to_expect_and_its_terms(answer):
+    (line,) = [line for line in answer.stderr.splitlines() if "predicted write outage" in line]
+    assert line == (
+        "deploy: predicted write outage, a power cut of the leader: 20.1 to 23.4 s = lease 18 to 20"
+        " + lease expiry 0 to 0.5 + probe of the old leader 2 + promotion 0.1 to 0.4 + rerouting clients 0 to 0.5"
+    )
 
 
 def test_names_are_sentences(plan):
