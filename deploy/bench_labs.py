@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from firedrill.deploy import wanted
+from firedrill.inventories import releases
 from firedrill.inventories.command import tell
 from firedrill.inventories.errors import Problem
-from firedrill.inventories.read import defaults
+from firedrill.inventories.read import Host, defaults
 
 NAME, BRIDGE, SUBNET = "deploys", "fddeploys", "10.75.0"
 SECONDS = 1200
@@ -128,7 +130,8 @@ class Lab:
             ]
             codes = [shell.wait(SECONDS) for shell in shells]
         if any(codes):
-            raise Problem(f"{self.name}: apt-get install failed", f"see {log.name}")
+            last = (Path(log.name).read_text().strip() or "no message").splitlines()[-1]
+            raise Problem(f"{self.name}: apt-get install failed ({last})", "can this machine reach Debian's archive?")
 
     def _output(self, *command: str, failed_codes: tuple[int, ...] | None = None) -> str:
         environment = os.environ | {"XDG_STATE_HOME": str(self.state)}
@@ -167,10 +170,10 @@ def inventory(shape: str, *, tls: bool) -> str:
 
 
 def packages() -> list[str]:
-    """The packages of all roles."""
+    """The packages of all roles, as a deploy installs them."""
     data = defaults()
-    names = {name for role in data["packages"].values() for name in role}
-    return sorted(name.format(postgres_version=data["postgres_version"]) for name in names)
+    version = releases.postgres_version(data, releases.named(None))
+    return wanted.packages(Host("any", SUBNET, ("etcd", "postgres", "proxy", "app"), data), version)
 
 
 def _tool(name: str) -> str:
