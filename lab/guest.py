@@ -21,7 +21,12 @@ class User:
     """An ordinary user that may become root by sudo, with its password or without one. Root itself cannot log in."""
 
     name: str
-    password: str | None = field(repr=False)
+    data: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @property
+    def password(self) -> str | None:
+        """Asked for when a host boots or is logged in to. Raises InventoryProblem."""
+        return sudo.password(self.data)
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,10 @@ def guest_of(inventory: Inventory, host: Host) -> Guest:
 
 
 def _user(data: Mapping[str, Any]) -> User | None:
-    """The inventory's `ssh_user`, if it has `sudo`. Raises Problem if its password is missing."""
+    """The inventory's `ssh_user`, if it has `sudo`."""
     name = data.get("ssh_user")
     if not data.get("sudo") or name in (None, "root"):
         return None
     if not USER.fullmatch(name):
         raise InventoryProblem(f"{name!r} is no name of a user", f"it must match {USER.pattern}")
-    return User(name, sudo.password(data))
+    return User(name, data)

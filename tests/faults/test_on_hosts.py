@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from firedrill.cluster import ssh
 from firedrill.faults import ledger
 from firedrill.inventories.read import read
 from tests.faults.conftest import PATIENCE, start_controller, until, wait_for_step
@@ -257,3 +258,57 @@ def test_the_password_for_sudo_is_nowhere_on_the_host(faults, shell):
     assert faults("inject", "drop", "db1").returncode == 0
     assert shell(f"python3 -c '{LOOK.format(coded=PASSWORD.encode().hex())}'; echo looked") == "looked"
     assert faults("heal", "--all").returncode == 0
+
+
+BEHIND = """\
+Host {subnet}.21
+  ProxyJump {subnet}.11
+Host {subnet}.11
+  User drill
+  IdentityFile /var/lib/firedrill/{name}/ssh_key
+  UserKnownHostsFile /var/lib/firedrill/{name}/known_hosts
+"""
+# Only the jump host reaches db1's SSH port.
+WALL = "nft 'add table ip wall; add chain ip wall in {{ type filter hook input priority 0; }}; \
+add rule ip wall in tcp dport 22 ip saddr != {subnet}.11 drop'"
+
+
+@pytest.fixture
+def behind(inventory, shell):
+    """The same hosts; db1 is reached through etcd1 alone."""
+    config = inventory.with_name("ssh_config")
+    config.write_text(BEHIND.format(subnet=SUBNET, name=NAME))
+    shell(WALL.format(subnet=SUBNET))
+    file = with_data(inventory, "behind", ssh_config_file=str(config))
+    yield file
+    with ssh.connect(read(file)["db1"]) as connection:
+        ssh.sh(connection, "nft delete table ip wall", check=False)
+
+
+def test_a_host_behind_a_jump_host_is_struck_watched_and_healed(behind, inventory, command):
+    def faults(*words: str, file=behind):
+        return command("faults", "-i", file, *words)
+
+    assert "does not answer SSH" in faults("inject", "kill", "db1", "--unsteady", file=inventory).stderr
+    seen = command("pyinfra", "--limit", "db1", behind, "exec", "--", "hostname")
+    assert seen.returncode == 0, seen.stderr
+    done = faults("inject", "command", "db1", *MARK, "--unsteady")
+    assert done.returncode == 0, done.stderr
+    assert faults("heal", "--all").returncode == 0
+    done = faults("inject", "power_cut", "db1", "--unsteady")
+    assert "effective: db1 no longer answers SSH" in done.stderr, done.stderr
+    healed = faults("heal", "--all")
+    assert "rebooted, no failed unit" in healed.stderr
+
+
+def test_a_jump_host_that_is_down_is_the_cause_and_nothing_is_done(behind, inventory, command):
+    assert command("lab", "-i", inventory, "pause", "etcd1").returncode == 0
+    try:
+        done = command("faults", "-i", behind, "inject", "power_cut", "db1", "--unsteady")
+        assert done.returncode == 2
+        assert f"the jump host drill@{SUBNET}.11 lets nobody in" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert ledger.entries(read(behind)) == []
+        assert state(command, inventory) == "running"
+    finally:
+        command("lab", "-i", inventory, "resume", "etcd1")

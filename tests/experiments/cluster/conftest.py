@@ -6,14 +6,15 @@ from firedrill.experiments.run import steady_state
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.read import read
 from tests.experiments.cluster.helpers import WHOLE_SECONDS
-from tests.labs import place
+from tests.labs import USER, place
 
 
 @pytest.fixture(scope="module")
 def deployed(request, like_lab, lab_up, deploy):
     """The inventory file of the lab that the module is marked with."""
     (name,) = request.node.get_closest_marker("lab").args
-    with lab_up(like_lab(*place(name))) as file:
+    # A deploy, a drill with its observers and logs, and all else as an ordinary user, too.
+    with lab_up(like_lab(*place(name), data=USER if name == "cluster" else {})) as file:
         deploy(file)
         yield file
 

@@ -24,6 +24,7 @@ from firedrill.experiments.run import runner
 from firedrill.experiments.steps import Level, Switchover, UntilSteady, UntilWrites, Wait
 from tests.experiments.cluster import floating, listeners
 from tests.experiments.cluster.helpers import missed_times, on, run
+from tests.labs import PASSWORD
 
 pytestmark = pytest.mark.lab("cluster")
 
@@ -112,6 +113,7 @@ def test_passwords_lie_on_no_command_line_and_in_no_readable_file(sound, name):
     shown += on(sound, name, f"{readable} 2>/dev/null | tr -d '\\0'")
     assert len(shown) > 1000
     assert [key for key, password in sound.passwords.items() if password in shown] == []
+    assert PASSWORD not in shown, "of sudo"
 
 
 def test_a_power_cut_of_the_leader_is_measured_and_held(drill):
