@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from firedrill.cluster import ssh
+from firedrill.cluster import login, ssh
 from firedrill.cluster.ssh import Connection
 from firedrill.faults.power.press import press
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
@@ -39,6 +39,14 @@ class OutOfBand:
 
     def status(self, target: Target) -> str:
         return describe(target)
+
+
+def need_silence(target: Target) -> None:
+    """Raises Refused where nobody can see whether the host falls silent."""
+    if login.of(target.host).command:
+        raise Refused(
+            f"{target.host.name} is behind a ProxyCommand, so nobody can see whether it is off", "use ProxyJump"
+        )
 
 
 def boot_mark(connection: Connection) -> str:

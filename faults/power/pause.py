@@ -18,6 +18,7 @@ class Pause(out_of_band.OutOfBand):
     default_limit_s: ClassVar[float] = 60
 
     def refuse(self, target: Target) -> None:
+        out_of_band.need_silence(target)
         press.command(target, "pause")
         press.command(target, "resume")
         press.seconds(target)

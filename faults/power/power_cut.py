@@ -41,6 +41,7 @@ class PowerCut(out_of_band.OutOfBand):
 
     def refuse(self, target: Target) -> None:
         self.check()
+        out_of_band.need_silence(target)
         if not self._by_sysrq(target):
             press.command(target, "power_off")
             press.command(target, "power_on")

@@ -20,6 +20,7 @@ class Poweroff(out_of_band.OutOfBand):
     default_limit_s: ClassVar[float] = 120
 
     def refuse(self, target: Target) -> None:
+        out_of_band.need_silence(target)
         press.command(target, "power_on")
         capability.need_root(target)
 

@@ -28,6 +28,7 @@ class Reboot(out_of_band.OutOfBand):
 
     def refuse(self, target: Target) -> None:
         self.check()
+        out_of_band.need_silence(target)
         # If it does not come back, it has to be switched on.
         press.command(target, "power_on")
         capability.need_root(target)

@@ -269,8 +269,10 @@ Host {subnet}.11
   UserKnownHostsFile /var/lib/firedrill/{name}/known_hosts
 """
 # Only the jump host reaches db1's SSH port.
-WALL = "nft 'add table ip wall; add chain ip wall in {{ type filter hook input priority 0; }}; \
-add rule ip wall in tcp dport 22 ip saddr != {subnet}.11 drop'"
+WALL = (
+    "nft 'add table ip wall; add chain ip wall in {{ type filter hook input priority 0; }}; "
+    "add rule ip wall in tcp dport 22 ip saddr != {subnet}.11 drop'"
+)
 
 
 @pytest.fixture
