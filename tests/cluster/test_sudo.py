@@ -11,43 +11,16 @@ import pytest
 from firedrill.cluster import ssh
 from firedrill.inventories import sudo
 from firedrill.inventories.errors import Problem
-from tests.cluster.sshd import Sshd
+from tests.cluster.sshd import Sshd, small_sudo
 
 PASSWORD = "pa'ss \"w$rd\\!"
-# sudo in miniature: it asks three times, keeps nothing of the environment, and writes down what it was given.
-SUDO = """\
-#!/bin/sh
-printf '%s\\n' "$@" >> {log}/arguments; env >> {log}/environment
-want() {{ echo "[sudo] lecture: think before you type" >&2
-  for try in 1 2 3; do
-    IFS= read -r line || {{ echo 'sudo: a password is required' >&2; exit 1; }}
-    printf '%s\\n' "$line" >> {log}/tries
-    [ "$line" = "$(cat {log}/password)" ] && return
-    echo 'Sorry, try again.' >&2
-  done
-  echo "sudo: 3 incorrect password attempts" >&2; exit 1; }}
-said=$(cat {log}/says 2>/dev/null) && [ -n "$said" ] && {{ echo "$said" >&2; exit 1; }}
-while [ "$1" != -- ]; do case $1 in
-  -n) [ ! -f {log}/password ] || {{ echo 'sudo: a password is required' >&2; exit 1; }} ;;
-  -S) [ ! -f {log}/password ] || want ;;
-  -p) shift ;;
-esac; shift; done; shift
-exec env -i HOME=/root PATH="$PATH" LANG=xx "$@"
-"""
 NOEXEC = f"#!/bin/sh\necho '{ssh.MARK}' | tee /dev/stderr\necho 'sh: 1: id: Permission denied'\n"
 SHELLS = [shell for shell in ("sh", "bash", "dash", "fish", "tcsh", "zsh") if shutil.which(shell)]
 
 
 @pytest.fixture
 def log(tmp_path) -> Path:
-    """The folder of the small sudo: `password` is the one it wants, `says` why it refuses."""
-    folder = tmp_path / "log"
-    folder.mkdir()
-    program = tmp_path / "bin" / "sudo"
-    program.parent.mkdir()
-    program.write_text(SUDO.format(log=folder))
-    program.chmod(0o755)
-    return folder
+    return small_sudo(tmp_path)
 
 
 @pytest.fixture

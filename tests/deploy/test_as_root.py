@@ -1,0 +1,82 @@
+"""A deploy as an ordinary user: every command by sudo, the password in no log and on no command line."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.sshd import Sshd, small_sudo
+
+PASSWORD = "it's $ecret"
+
+INVENTORY = """\
+etcd = [("db1", {{"ssh_hostname": "127.0.0.1"}})]
+all = (etcd, {{
+    "ssh_port": {port}, "ssh_user": "drill", "ssh_password": "x", "ssh_allow_agent": False,
+    "ssh_known_hosts_file": "{folder}/known_hosts", "sudo": {{"password_env": "DRILL"}},
+}})
+"""
+DEPLOY = """\
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+from pyinfra.facts.server import Command
+from firedrill.deploy.as_root import as_root
+
+@operation()
+def kept(text):
+    yield StringCommand("cat > {folder}/kept", _stdin=text)
+    yield StringCommand("env | cut -d= -f1 | sort > {folder}/environment; echo $# $PATH > {folder}/path")
+
+as_root()
+assert host.get_fact(Command, "cat; echo asked") == "asked"
+kept(name="Keep it", text="first\\nsecond")
+"""
+
+
+@pytest.fixture
+def log(tmp_path) -> Path:
+    found = small_sudo(tmp_path)
+    (found / "password").write_text(PASSWORD)
+    return found
+
+
+@pytest.fixture
+def run(tmp_path, log, pyinfra):
+    """Run the deploy with a password; returns what pyinfra did."""
+    server = Sshd(tmp_path, {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"})
+    server.known_hosts.touch()
+    (tmp_path / "mine.py").write_text(INVENTORY.format(port=server.port, folder=tmp_path))
+    (tmp_path / "deploy.py").write_text(DEPLOY.format(folder=tmp_path))
+
+    def act(password: str):
+        files = tmp_path / "mine.py", tmp_path / "deploy.py"
+        return pyinfra("-y", "--debug", "-vvv", *files, cwd=tmp_path, DRILL=password), server.commands
+
+    yield act
+    server.drop()
+
+
+def test_the_password_goes_over_standard_input_alone(run, log, tmp_path):
+    done, commands = run(PASSWORD)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "kept").read_text() == "first\nsecond\n"
+    assert "SUDO_ASKPASS" not in (tmp_path / "environment").read_text()
+    shown = done.stdout + done.stderr + "".join(commands) + (log / "arguments").read_text()
+    shown += (log / "environment").read_text() + "".join(file.read_text() for file in tmp_path.glob("*.log"))
+    assert PASSWORD not in shown and PASSWORD.replace("'", "'\"'\"'") not in shown
+    assert set((log / "tries").read_text().splitlines()) == {PASSWORD}
+
+
+def test_a_wrong_password_ends_it_with_one_line_before_any_change(run, log, tmp_path):
+    done, commands = run("wrong")
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("deploy: db1: sudo refuses the password of drill: correct")
+    assert (log / "tries").read_text() == "wrong\n"
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_password_that_is_missing_is_asked_for_by_nobody(run, log, tmp_path):
+    text = (tmp_path / "mine.py").read_text()
+    (tmp_path / "mine.py").write_text(text.replace('{"password_env": "DRILL"}', "True"))
+    done, _ = run("")
+    assert done.returncode == 2
+    assert "deploy: db1: sudo asks for the password of drill" in done.stderr
