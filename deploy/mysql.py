@@ -26,7 +26,7 @@ PROGRAM = Path(__file__).parent / "on_host" / "group.py"
 
 def mysql() -> None:
     """Install MySQL, initialize its data folder, start it and the keeper."""
-    if not topology.has("mysql"):
+    if not topology.has("mysqld"):
         return
     files.write(
         name="Write the package source of MySQL",
@@ -55,16 +55,16 @@ def mysql() -> None:
 
 def group() -> None:
     """Form the group if it is new, and wait for its primary."""
-    if not topology.has("mysql"):
+    if not topology.has("mysqld"):
         return
-    if topology.me() == topology.members("mysql")[0]:
+    if topology.me() == topology.members("mysqld")[0]:
         formed(name="Form the group if no server was ever in one")
     _wait("Wait for the primary of the group", "group_primary", "leader")
 
 
 def members() -> None:
     """Wait until every server is a member."""
-    if topology.has("mysql"):
+    if topology.has("mysqld"):
         _wait("Wait until the server is online in the group", "group_member", "streaming")
 
 
@@ -84,7 +84,7 @@ def quoted(text: str) -> str:
 
 
 def _values() -> dict[str, object]:
-    me, everyone = topology.me(), topology.members("mysql")
+    me, everyone = topology.me(), topology.members("mysqld")
     return {
         "datadir": datadir(),
         "tls": tls.FOLDER,
@@ -97,13 +97,13 @@ def _values() -> dict[str, object]:
 
 
 def _server_files() -> list[HostFile]:
-    pair = topology.certificates().of("mysql", topology.me().name).issued
+    pair = topology.certificates().of("mysqld", topology.me().name).issued
     return [
         HostFile("/etc/mysql/mysql.conf.d/zz-firedrill.cnf", topology.render("mysql.cnf.j2", **_values())),
         HostFile("/etc/systemd/system/mysql.service.d/firedrill.conf", topology.render("mysql.service.conf.j2")),
         tls.authority(),
-        HostFile(f"{tls.FOLDER}/mysql.crt", pair.cert.decode()),
-        HostFile(f"{tls.FOLDER}/mysql.key", pair.key.decode(), mode=0o600, user="mysql", group="mysql"),
+        HostFile(f"{tls.FOLDER}/mysqld.crt", pair.cert.decode()),
+        HostFile(f"{tls.FOLDER}/mysqld.key", pair.key.decode(), mode=0o600, user="mysql", group="mysql"),
     ]
 
 

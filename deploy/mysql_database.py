@@ -25,7 +25,7 @@ SELECT attribute->>'$.script' FROM information_schema.user_attributes WHERE user
 
 def database() -> None:
     """Create the users."""
-    if topology.has("mysql"):
+    if topology.has("mysqld"):
         created(name="Create the users on the primary", script=script())
 
 

@@ -59,7 +59,7 @@ SYSTEMS = {
         predict=timing.predict,
     ),
     "group_replication": Deployed(
-        role="mysql",
+        role="mysqld",
         server="MySQL",
         check="mysql",
         proxy_template="haproxy-mysql.cfg.j2",

@@ -23,12 +23,12 @@ from firedrill.inventories.read import Host
 USES = {
     "etcd": frozenset({SERVER, CLIENT}),
     "postgres": frozenset({SERVER, CLIENT}),
-    "mysql": frozenset({SERVER, CLIENT}),
+    "mysqld": frozenset({SERVER, CLIENT}),
     "proxy": frozenset({SERVER}),
     "app": frozenset({SERVER}),
 }
 # Clients reach these through any proxy, and verify the name that they connected to.
-BEHIND_PROXIES = ("postgres", "mysql", "proxy")
+BEHIND_PROXIES = ("postgres", "mysqld", "proxy")
 CONTROLLER = "controller"
 LOCAL = ("localhost", "127.0.0.1")
 # A name that only the certificates of etcd members have: the others take nobody else for a member.

@@ -7,11 +7,11 @@ def _host(name, last):
     return name, {"ssh_hostname": f"10.76.0.{last}", "cluster": "mysql", "haproxy_backends": backends}
 
 
-mysql = [_host("db1", 21), _host("db2", 22), _host("db3", 23)]
+mysqld = [_host("db1", 21), _host("db2", 22), _host("db3", 23)]
 proxy = [_host("lb1", 31), _host("lb2", 32)]
 
 all = (
-    mysql + proxy,
+    mysqld + proxy,
     {
         "system": "group_replication",
         "lab": {"name": "mysql", "provider": "nspawn", "bridge": "firedrill3", "address": "10.76.0.1/24"},

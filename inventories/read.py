@@ -20,9 +20,9 @@ from firedrill import package
 from firedrill.inventories import keys
 from firedrill.inventories.errors import InventoryProblem
 
-ROLES = ("etcd", "postgres", "mysql", "proxy", "app", "monitor")
-DATABASES = ("postgres", "mysql")  # of an inventory, one
-MAJORITIES = ("etcd", "mysql")  # whose members decide by majority
+ROLES = ("etcd", "postgres", "mysqld", "proxy", "app", "monitor")
+DATABASES = ("postgres", "mysqld")  # of an inventory, one
+MAJORITIES = ("etcd", "mysqld")  # whose members decide by majority
 DEFAULT = "inventories/lab.py"
 GROUP_DATA = package.file("inventories/group_data/all.py")
 # Dictionaries merged entry by entry, as are `profiles`: an inventory sets only the entries that differ.
@@ -178,6 +178,11 @@ def _host(path: Path, item: dict[str, Any]) -> Host:
 
 def check(path: Path, hosts: tuple[Host, ...]) -> None:
     """Refuse what cannot work: unknown keys, no hosts, a host without a role, a shared address, an even etcd."""
+    if path.stem in ROLES:
+        raise InventoryProblem(
+            f"{path} is named after the role {path.stem!r}, and pyinfra names a group of all hosts after it",
+            f"rename it, for instance to my_{path.name}",
+        )
     if not hosts:
         raise InventoryProblem(f"{path} has no hosts", "add them to groups named after roles")
     known = defaults()

@@ -68,7 +68,7 @@ class Addition(NamedTuple):
 
 
 ADDITIONS = {
-    "mysql": Addition(
+    "mysqld": Addition(
         files=(
             ("templates/mysql.sources.j2", "/etc/apt/sources.list.d/firedrill-mysql.sources"),
             ("templates/mysql.pref.j2", "/etc/apt/preferences.d/firedrill-mysql"),

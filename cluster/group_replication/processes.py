@@ -3,7 +3,7 @@
 from firedrill.cluster import units
 from firedrill.inventories.read import Host
 
-SERVICES = {"mysql": ("mysql", "firedrill_group"), "proxy": ("haproxy", "keepalived"), "app": ("app",)}
+SERVICES = {"mysqld": ("mysql", "firedrill_group"), "proxy": ("haproxy", "keepalived"), "app": ("app",)}
 PACKAGES = ("mysql-server",)
 LOGS = ["/var/log/mysql/*.log"]
 
@@ -25,4 +25,4 @@ def all_processes(process: str, host: Host) -> str:
 
 def log_files(host: Host) -> list[str]:
     """MySQL's error log; everything else logs to the journal."""
-    return LOGS if "mysql" in host.roles else []
+    return LOGS if "mysqld" in host.roles else []

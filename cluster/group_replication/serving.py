@@ -47,7 +47,7 @@ def _mysql(access: Access, host: Host, decides: bool) -> str | None:
 
 
 SERVICES: Mapping[str, Mapping[str, Ask]] = {
-    "mysql": {"MySQL": _mysql},
+    "mysqld": {"MySQL": _mysql},
     "proxy": {"HAProxy": front_serving.proxy(MySQLDialect())},
     "app": {"app": front_serving.app},
 }

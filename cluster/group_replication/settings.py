@@ -34,7 +34,7 @@ def in_effect(access: Access) -> dict[str, Any]:
 
 def configuration(access: Access) -> dict[str, Any]:
     """What may be changed, from the first server that answers. Raises Problem."""
-    last = "the inventory has no mysql hosts"
+    last = "the inventory has no mysqld hosts"
     for host in access.inventory.databases:
         try:
             return _of(access, host)

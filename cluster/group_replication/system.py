@@ -38,12 +38,12 @@ class GroupReplication:
 
     name = "group_replication"
     title = "MySQL group replication"
-    database_role = "mysql"
+    database_role = "mysqld"
     data_folder = "/var/lib/mysql"
     coordinator_role: str | None = None
     tiers: tuple[tuple[str, str], ...] = (
         ("proxy", "HAProxy"),
-        ("mysql", "MySQL"),
+        ("mysqld", "MySQL"),
         ("app", "Application"),
         ("monitor", "Monitor"),
     )
@@ -51,7 +51,7 @@ class GroupReplication:
     observers: tuple[Observer, ...] = (leadership.OBSERVER, members.OBSERVER)
     services: Mapping[str, tuple[str, ...]] = processes.SERVICES
     packages: tuple[str, ...] = processes.PACKAGES
-    targets: Mapping[str, Callable[[Access], list[str]]] = {"mysql:majority": _majority}
+    targets: Mapping[str, Callable[[Access], list[str]]] = {"mysqld:majority": _majority}
 
     def view(self, access: Access) -> View:
         return view.view(access)

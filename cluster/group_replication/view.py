@@ -27,7 +27,7 @@ def of(access: Access, found: Sequence[Report]) -> View:
 def no_majority(found: Sequence[Report]) -> str:
     """Why no report is to be believed."""
     shown = ", ".join(f"{report.name} {report.error or report.mine.state}" for report in found)
-    return f"no server sees a majority of the group ({shown or 'the inventory has no mysql hosts'})"
+    return f"no server sees a majority of the group ({shown or 'the inventory has no mysqld hosts'})"
 
 
 def role(row: Row) -> str:

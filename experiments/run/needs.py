@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from firedrill.cluster import ssh
-from firedrill.cluster.systems import system_of
+from firedrill.cluster.system import System
+from firedrill.cluster.systems import SYSTEMS, system_of
 from firedrill.experiments.model import Bound, Experiment, Needs
 from firedrill.experiments.steps import Inject
-from firedrill.faults import capability
+from firedrill.faults import capability, lookup
 from firedrill.faults.connections import connected
 from firedrill.faults.protocol import Fault, Refused, Target
 from firedrill.faults.resource import storage
@@ -18,11 +19,44 @@ from firedrill.inventories.errors import Problem
 def missing(experiment: Experiment, access: Access) -> list[str]:
     """Why this experiment cannot run here, one sentence per reason."""
     return [
+        *_of_system(experiment, access),
         *_of_inventory(experiment.needs, access),
         *_of_timings(experiment, access),
         *_of_kernels(experiment.needs, access),
         *_of_backend(experiment, access),
     ]
+
+
+def _of_system(experiment: Experiment, access: Access) -> list[str]:
+    """The processes, targets and faults that another kind of cluster has, and this one has not."""
+    mine = system_of(access.inventory)
+    others = [system for system in SYSTEMS.values() if system is not mine]
+    processes = {name for system in others for name in _processes(system)} - _processes(mine)
+    targets = {name for system in others for name in _targets(system)} - _targets(mine)
+    found = []
+    for step in (step for step in experiment.steps if isinstance(step, Inject)):
+        process, wanted = getattr(step.fault, "process", None), getattr(step.fault, "systems", ())
+        if process in processes:
+            found.append(f"it is about the process {process}, which {mine.title} does not have")
+        if wanted and mine.name not in wanted:
+            found.append(f"its fault {lookup.name_of(step.fault)} is for {', '.join(wanted)}")
+        aimed = {part for one in step.target.split(",") for part in (one.strip(), _role(one.strip()))} & targets
+        found += [f"it is about {name}, which {mine.title} does not have" for name in sorted(aimed)]
+    return list(dict.fromkeys(found))
+
+
+def _processes(system: System) -> set[str]:
+    return {system.database_role, *(name for names in system.services.values() for name in names)}
+
+
+def _targets(system: System) -> set[str]:
+    roles = {role for role in (system.database_role, system.coordinator_role) if role}
+    return {*system.targets, *roles}
+
+
+def _role(target: str) -> str:
+    """The role in `group:etcd:1`; a target of another form is no role."""
+    return target.split(":")[1] if target.startswith("group:") else ""
 
 
 def _of_backend(experiment: Experiment, access: Access) -> list[str]:

@@ -176,7 +176,7 @@ packages = {
     "all": ["python3", "ca-certificates"],
     "etcd": ["etcd-server", "etcd-client"],
     "postgres": ["postgresql-{postgres_version}", "patroni", "python3-etcd"],
-    "mysql": [],  # from a package source of its own: deploy/mysql.py
+    "mysqld": [],  # from a package source of its own: deploy/mysql.py
     "proxy": ["haproxy", "keepalived", "curl", "nftables"],
     "app": ["nginx-light", "gunicorn", "python3-flask", "python3-psycopg", "python3-psycopg-pool"],
     "monitor": [],

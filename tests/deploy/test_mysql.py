@@ -13,9 +13,9 @@ from tests.deploy.test_templates import collect, content
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = """
-mysql = [_host("db1", 21), _host("db2", 22), _host("db3", 23)]
+mysqld = [_host("db1", 21), _host("db2", 22), _host("db3", 23)]
 proxy = [_host("lb1", 31)]
-all = (mysql + proxy, {"vip": "192.0.2.100", "system": "group_replication"})
+all = (mysqld + proxy, {"vip": "192.0.2.100", "system": "group_replication"})
 """
 
 
@@ -64,7 +64,7 @@ def test_a_server_that_has_not_joined_is_read_only(files):
 def test_passwords_and_keys_are_for_their_service_alone(files):
     mine = files["db1"]
     assert mine["/etc/firedrill/mysql/recovery.cnf"][1:3] == [0o600, "root"]
-    assert mine["/etc/firedrill/tls/mysql.key"][1:3] == [0o600, "mysql"]
+    assert mine["/etc/firedrill/tls/mysqld.key"][1:3] == [0o600, "mysql"]
 
 
 def test_haproxy_checks_the_role_by_itself(files):

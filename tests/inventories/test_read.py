@@ -24,6 +24,11 @@ def test_a_host_may_have_several_roles():
     assert read(ROOT / "inventories/compact.py")["lb1"].roles == ("etcd", "proxy", "app")
 
 
+def test_a_file_named_after_a_role_is_refused(inventory_file):
+    with pytest.raises(InventoryProblem, match="is named after the role 'proxy'.*rename it"):
+        read(inventory_file(GOOD, "proxy"))
+
+
 def test_helpers_are_no_roles(inventory_file):
     assert len(read(inventory_file(GOOD)).hosts) == 2
 
@@ -51,8 +56,8 @@ def lab(**changed: object) -> str:
             "use an odd number",
         ),
         (
-            'mysql = [("d1", {"ssh_hostname": "10.1.0.1"}), ("d2", {"ssh_hostname": "10.1.0.2"})]',
-            r"2 mysql members \(d1, d2\)",
+            'mysqld = [("d1", {"ssh_hostname": "10.1.0.1"}), ("d2", {"ssh_hostname": "10.1.0.2"})]',
+            r"2 mysqld members \(d1, d2\)",
             "use an odd number",
         ),
         ("", "has no hosts", "add them to groups"),

@@ -4,13 +4,13 @@ from firedrill.lab import image
 
 
 def test_a_role_with_an_addition_has_an_image_of_its_own():
-    plain, added = image.folder(bare=False), image.folder(bare=False, added=("mysql",))
-    assert plain != added and image.kind(added) == "cluster+mysql"
+    plain, added = image.folder(bare=False), image.folder(bare=False, added=("mysqld",))
+    assert plain != added and image.kind(added) == "cluster+mysqld"
 
 
 def test_the_addition_changes_no_other_image():
     roles = ("etcd", "postgres", "proxy", "app")
-    assert image.additions(roles) == () and image.additions((*roles, "mysql")) == ("mysql",)
+    assert image.additions(roles) == () and image.additions((*roles, "mysqld")) == ("mysqld",)
     assert "mysql" not in repr(image.recipe("trixie", bare=False))
 
 

@@ -36,7 +36,7 @@ NAMES = ("db1", "db2", "db3")
 @pytest.fixture
 def access(tmp_path) -> Access:
     data = defaults() | {"system": "group_replication", "secrets_file": str(tmp_path / "secrets.json")}
-    databases = [Host(name, f"192.0.2.{last}", ("mysql",), data) for last, name in enumerate(NAMES, 21)]
+    databases = [Host(name, f"192.0.2.{last}", ("mysqld",), data) for last, name in enumerate(NAMES, 21)]
     hosts = (*databases, Host("lb1", "192.0.2.31", ("proxy",), data))
     return Access(Inventory(tmp_path / "x.py", hosts), Secrets({"firedrill": "a", "group_admin": "b"}))
 
@@ -273,9 +273,9 @@ def test_only_known_settings_are_changed(access):
 
 
 def test_the_majority_of_the_servers_is_guarded(access, monkeypatch):
-    hosts = access.inventory.role("mysql")
+    hosts = access.inventory.role("mysqld")
     engine._keep_quorum(hosts[:1], access)
-    with pytest.raises(Refused, match="db1, db2 are 2 of 3 mysql members"):
+    with pytest.raises(Refused, match="db1, db2 are 2 of 3 mysqld members"):
         engine._keep_quorum(hosts[:2], access)
 
 

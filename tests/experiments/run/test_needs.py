@@ -39,6 +39,28 @@ def test_the_full_lab_has_the_hosts_for_every_drill(lab):
         assert needs.missing(replace(it, needs=replace(it.needs, kernel=(), data_mount=False)), lab) == [], it.name
 
 
+@pytest.fixture(scope="module")
+def group() -> Access:
+    return Access(read(ROOT / "inventories/mysql.py"), Secrets({"firedrill": "", "group_admin": ""}))
+
+
+ABOUT_ANOTHER_SYSTEM = {
+    "postgres_killed": "it is about the process postgres, which MySQL group replication does not have",
+    "patroni_frozen": "it is about the process patroni, which MySQL group replication does not have",
+    "etcd_two_down": "etcd_quorum_loss is for patroni",
+}
+
+
+@pytest.mark.parametrize("name", ABOUT_ANOTHER_SYSTEM)
+def test_an_experiment_about_another_system_says_so(group, name):
+    assert any(ABOUT_ANOTHER_SYSTEM[name] in why or "etcd" in why for why in needs.missing(EXPERIMENTS[name], group))
+
+
+def test_an_experiment_about_any_cluster_runs_on_a_group(group):
+    for name in ("leader_power_cut", "leader_poweroff", "standby_power_cut", "switchover"):
+        assert needs.missing(EXPERIMENTS[name], group) == [], name
+
+
 def test_what_a_smaller_one_lacks_is_said(compact):
     assert lacking(compact, databases=2, coordinators=3) == []
     assert lacking(compact, databases=3) == ["it needs 3 hosts with the role postgres, the inventory has 2"]
@@ -113,7 +135,7 @@ def test_every_drill_has_a_question_a_hypothesis_and_expectations():
 
 
 def test_a_system_without_a_coordinator_needs_no_hosts_for_it(lab, monkeypatch):
-    own = SimpleNamespace(coordinator_role=None, database_role="postgres")
+    own = SimpleNamespace(coordinator_role=None, database_role="postgres", services={}, targets={})
     monkeypatch.setattr(needs, "system_of", lambda inventory: own)
     assert lacking(lab, coordinators=9) == []
     assert lacking(lab, databases=9) == ["it needs 9 hosts with the role postgres, the inventory has 3"]
