@@ -284,6 +284,14 @@ def answers(interface, floating):
     return None
 
 
+def nftables():
+    """Whether the kernel filters IPv4 with nftables, tried in a network of its own; None if the program is missing."""
+    if not output("nft", "--version"):
+        return None
+    trial = "nft 'add table ip x; add chain ip x y { type filter hook input priority 0; }' && echo works"
+    return output("unshare", "-n", "sh", "-c", trial).strip() == "works"
+
+
 def max_sessions():
     found = re.search(r"^maxsessions (\d+)", output("sshd", "-T"), re.M)
     return int(found.group(1)) if found else None
@@ -315,6 +323,7 @@ def survey(wanted):
             found["etcd"]["fsync_ms"] = fsync_ms(wanted["etcd_folder"])
     if wanted.get("floating"):
         found["address"] = address(wanted["address"], wanted["floating"])
+        found["nftables"] = nftables()
     return found
 
 

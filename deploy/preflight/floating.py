@@ -1,4 +1,4 @@
-"""The floating address: unused, and in the network of the proxies."""
+"""The floating address: unused, in the network of the proxies, and kept where nobody forges advertisements."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -35,4 +35,17 @@ def floating(all_seen: Sequence[Seen]) -> Findings:
                 "floating address",
                 f"the floating address {vip} is in use by another host (MAC {found['answers']})",
                 "choose an unused address",
+            )
+
+
+def advertisements(all_seen: Sequence[Seen]) -> Findings:
+    """VRRP has no authentication: a table of nftables lets only those of the other proxies through."""
+    for seen in all_seen:
+        if seen.found.get("nftables") is False:
+            yield finding(
+                seen,
+                "nftables",
+                "its kernel has no nftables for IPv4, so any host of its network segment can take the floating address",
+                "see docs/security.md",
+                refused=False,
             )

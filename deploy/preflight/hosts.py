@@ -22,6 +22,7 @@ CHECKS: tuple[Callable[[Sequence[Seen]], Findings], ...] = (
     data.system_identifiers,
     data.encryption,
     floating.floating,
+    floating.advertisements,
 )
 
 

@@ -50,5 +50,6 @@ def seen(hosts):
             answer["disks"]["/var/lib/postgresql"] = {"free": 8 << 30, "read_only": False}
         if "proxy" in host.roles:
             answer["address"] = {"interface": "eth0", "network": f"{host.address}/24", "holds": False, "answers": None}
+            answer["nftables"] = True
         found[host.name] = Seen(host, answer, before=999.9, after=1000.1)
     return found

@@ -51,6 +51,7 @@ WRONG = [
     ("lb1", "address.network", "192.0.2.31/28", "floating address", True, r"192\.0\.2\.100 is outside the network of"),
     ("lb1", "address.answers", "52:54:00:12:34:56", "floating address", True, r"in use by another host \(MAC 52:54"),
     ("lb1", "address.holds", True, "floating address", True, r"already configured here"),
+    ("lb1", "nftables", False, "nftables", False, r"kernel has no nftables for IPv4"),
 ]  # fmt: skip
 
 

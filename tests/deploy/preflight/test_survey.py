@@ -115,6 +115,12 @@ def test_the_address_of_a_proxy(monkeypatch):
     assert survey.address("10.0.0.6", "10.0.0.5")["holds"] is True
 
 
+@pytest.mark.parametrize(("version", "trial", "wanted"), [("", "", None), ("nft", "works\n", True), ("nft", "", False)])
+def test_whether_the_kernel_has_nftables(monkeypatch, version, trial, wanted):
+    monkeypatch.setattr(survey, "output", lambda *command: version if command[0] == "nft" else trial)
+    assert survey.nftables() is wanted
+
+
 # -- the lock on a host
 
 
