@@ -1,8 +1,8 @@
 """A template for your own machines: cloud, libvirt, bare metal. Copy it, list your hosts, and keep what you need.
 
 For an existing cluster, which is not changed, see docs/own-machines.md. Requirements for a machine: Debian 13 or 12
-with systemd, Python 3, SSH login with a key as root or as a user with sudo, and access to Debian's archive. All machines
-must reach each other on the ports of group_data/all.py, and this machine all of them.
+with systemd, Python 3, SSH login with a key as root or as a user with sudo, and access to Debian's archive. All
+machines must reach each other on the ports of group_data/all.py, and this machine all of them.
 """
 
 
