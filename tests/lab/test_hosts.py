@@ -272,6 +272,17 @@ def test_an_image_of_another_kind_is_refused(up, command):
     assert "created from the cluster image" in done.stderr
 
 
+def test_an_image_of_another_release_is_refused(up, command):
+    other, provider = up.with_name("older.py"), '"provider": "nspawn"'
+    other.write_text(up.read_text().replace(provider, f'{provider}, "release": "bookworm"'))
+    done = command("lab", "-i", other, "up")
+    assert done.returncode == 2
+    assert (
+        "created from the cluster image of trixie, not from the cluster image of bookworm: run `lab down`"
+        in done.stderr
+    )
+
+
 def test_the_image_in_use_is_not_rebuilt_under_the_hosts(up, command):
     done = command("lab", "image", "--rebuild")
     assert done.returncode == 2
