@@ -45,7 +45,7 @@ def http_(tls, address, port, method, path, body=None, headers=None):
         raise Refused(f"{type(error).__name__}: {error}") from None
     finally:
         link.close()
-    if answer.status in (400, 401, 403) and "initialize" not in text:
+    if answer.status in (401, 403) or (answer.status == 400 and "HTTPS server" in text):
         raise Refused(f"HTTP {answer.status} {text[:80]}")
     return f"HTTP {answer.status} {text[:80]}"
 

@@ -16,15 +16,8 @@ from firedrill.experiments.run import steady_state
 from firedrill.inventories.access import access
 from firedrill.inventories.read import read
 from tests.experiments.cluster import listeners
-from tests.labs import place
 
 pytestmark = pytest.mark.lab("bare")
-
-
-@pytest.fixture(scope="module")
-def inventory(like_lab, lab_up):
-    with lab_up(like_lab(*place("bare"), source="compact"), "--bare") as file:
-        yield file
 
 
 def deploy(command, inventory: Path, *more: str) -> dict:
