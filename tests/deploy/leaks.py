@@ -67,7 +67,7 @@ print(looked)
 def forms(secret: str) -> set[bytes]:
     """How a text may appear: as it is, in a URL, in base64 wherever it begins, in hexadecimal."""
     plain = secret.encode()
-    found = {plain, quote(secret, safe="").encode(), plain.hex().encode()}
+    found = {plain, quote(secret).encode(), quote(secret, safe="").encode(), plain.hex().encode()}
     for before in range(3):
         coded = base64.b64encode(b"\0" * before + plain)
         # Without the characters that depend on what is before and after it.

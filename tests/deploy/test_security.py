@@ -208,7 +208,7 @@ def test_the_services_have_the_new_passwords(rotated):
     new, cluster = rotated.new, rotated.ways.data["cluster"]
     wanted = {f"{user} {verifier(new[name], user + cluster)}" for user, name in USERS.items()}
     assert set(rows) == wanted
-    rest.change_configuration(rotated.ways, {})
+    rest.change_configuration(rotated.ways, {"ttl": rotated.ways.profile["ttl"]})
 
 
 def test_the_old_passwords_are_refused(rotated):
@@ -219,7 +219,7 @@ def test_the_old_passwords_are_refused(rotated):
         stats = ways.haproxy_stats(ways.inventory["lb1"])
         assert httpx.get(stats.url, **stats.httpx).status_code == code
         patroni = ways.patroni_operator(ways.inventory["db1"])
-        answer = httpx.patch(f"{patroni.url}/config", json={}, **patroni.httpx)
+        answer = httpx.patch(f"{patroni.url}/config", json={"ttl": ways.profile["ttl"]}, **patroni.httpx)
         assert (answer.status_code == 401) == (code == 401), answer.text
     with pytest.raises(client_of_etcd.ERRORS), client_of_etcd.client(before.etcd[0]) as client:
         client.get("/x")
