@@ -22,8 +22,8 @@ def rotate(inventory_of, names: tuple[str, ...]) -> None:
         raise Problem(f"{inventory.path} is an existing cluster", "change its passwords as its operators do")
     if (system := inventory.data.get("system", "patroni")) != "patroni":
         raise Problem(f"secrets of the system {system} cannot be rotated", "change them by hand")
-    if process := drill_lock.holder(inventory):
-        raise Problem(f"a drill is running on this cluster (process {process})", "wait until it has ended")
+    if holder := drill_lock.holder(inventory):
+        raise Problem(holder.running("this cluster"), "wait until it has ended")
     waiting = secrets.rotate(inventory.data, names)
     if not waiting:
         raise Problem("no secret was generated yet", "the first deploy generates them")
