@@ -4,7 +4,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from firedrill.cluster import tls_errors
@@ -17,8 +17,10 @@ from firedrill.inventories.errors import Problem
 WHAT, NEEDED_FOR = "certificates", "every connection with TLS"
 ANSWER_S = 2.0
 SOON_DAYS = 7
-SSL_REQUEST, ACCEPTED = struct.pack("!ii", 8, 80877103), b"S"
 DAY_S = 86400
+POSTGRESQL_TLS, ACCEPTED = struct.pack("!ii", 8, 80877103), b"S"
+# The length, the number of the packet, CLIENT_PROTOCOL_41 | CLIENT_SSL | CLIENT_SECURE_CONNECTION, utf8mb4.
+MYSQL_TLS = b"\x20\0\0\1" + struct.pack("<IIB23x", 0x8A00, 1 << 24, 45)
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,16 @@ def require(access: Access) -> None:
 
 
 def look(access: Access) -> list[Server]:
-    """Every server that is to be verified, after a handshake. Raises InventoryProblem for a client's unusable file."""
+    """Every server that is to be verified, after a handshake. Raises InventoryProblem as require_files does."""
+    require_files(access)
     wanted = [(name, endpoint) for name, endpoint in servers(access) if endpoint.tls]
-    for _, endpoint in wanted:
-        endpoint.context()
     return each(lambda one: _shaken(*one), wanted)
+
+
+def require_files(access: Access) -> None:
+    """Raise InventoryProblem for a file of the clients' that cannot serve, without a connection to any host."""
+    for _, endpoint in servers(access):
+        endpoint.context()
 
 
 def servers(access: Access) -> Iterator[tuple[str, Endpoint]]:
@@ -75,6 +82,8 @@ def servers(access: Access) -> Iterator[tuple[str, Endpoint]]:
     for host in role("postgres"):
         yield f"Patroni on {host.name}", access.patroni(host)
         yield f"PostgreSQL on {host.name}", access.postgres(host)
+    for host in role("mysql"):
+        yield f"MySQL on {host.name}", access.mysql(host)
     for host in role("proxy"):
         yield f"HAProxy on {host.name}", access.haproxy_stats(host)
     if access.has_app:
@@ -93,10 +102,25 @@ def _shaken(name: str, endpoint: Endpoint) -> Server:
 def _handshake(endpoint: Endpoint) -> float:
     """The days that the server's certificate is still valid. Raises OSError, also if it cannot be verified."""
     with socket.create_connection((endpoint.address, endpoint.port), timeout=ANSWER_S) as connection:
-        if endpoint.scheme == "postgresql":
-            connection.sendall(SSL_REQUEST)
-            if connection.recv(1) != ACCEPTED:
-                raise ssl.SSLError("server does not support SSL")
+        if begin := BEGIN.get(endpoint.scheme):
+            begin(connection)
         with endpoint.context().wrap_socket(connection, server_hostname=endpoint.address) as encrypted:
             certificate = encrypted.getpeercert() or {}
     return (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / DAY_S
+
+
+def _begin_postgresql(connection: socket.socket) -> None:
+    connection.sendall(POSTGRESQL_TLS)
+    if connection.recv(1) != ACCEPTED:
+        raise ssl.SSLError("server does not support SSL")
+
+
+def _begin_mysql(connection: socket.socket) -> None:
+    """The server greets first, in one packet."""
+    length = int.from_bytes(connection.recv(4, socket.MSG_WAITALL)[:3], "little")
+    connection.recv(length, socket.MSG_WAITALL)
+    connection.sendall(MYSQL_TLS)
+
+
+# How TLS begins in protocols that begin in plain text.
+BEGIN: dict[str, Callable[[socket.socket], None]] = {"postgresql": _begin_postgresql, "mysql": _begin_mysql}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 
 import httpx
 import psycopg
@@ -13,7 +14,7 @@ from firedrill.cluster.patroni import coordinator, members, rest, serving, sql_e
 from firedrill.cluster.patroni.dialect import PostgresDialect
 from firedrill.cluster.tls_errors import KeptOut
 from firedrill.experiments.observe import node_probe, proxy, write_probe
-from firedrill.experiments.run.doctor import users
+from firedrill.experiments.run.doctor import examine, users
 from firedrill.inventories.access import Access
 from firedrill.inventories.endpoint import PLAIN
 from firedrill.inventories.errors import InventoryProblem, Problem
@@ -258,6 +259,14 @@ def test_a_file_that_cannot_serve_is_one_line_with_the_key_and_the_file(access, 
         USES[key](there)
     assert f"`{key}` in {tmp_path}/theirs.py" in str(problem.value)
     assert said in str(problem.value) and "\n" not in str(problem.value)
+
+
+@pytest.mark.parametrize("command", [examine, verified.require])
+def test_nothing_is_connected_to_with_a_file_that_cannot_serve(access, tmp_path, command, monkeypatch):
+    monkeypatch.setattr(socket, "create_connection", lambda *_: pytest.fail("connected"))
+    there = access("good", patroni_tls={"ca": str(tmp_path / "lost.crt")})
+    with pytest.raises(InventoryProblem, match=r"lost.crt cannot be read .No such file or directory.: restore"):
+        command(there)
 
 
 def test_a_renewed_certificate_is_read_anew(access, files, tmp_path):

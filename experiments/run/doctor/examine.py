@@ -20,6 +20,7 @@ def examine(access: Access) -> dict[str, list[dict[str, Any]]]:
     if not access.inventory.role(system.database_role):
         role = system.database_role
         raise Problem(f"{access.inventory.path} has no host with the role {role}", "add the database hosts to it")
+    verified.require_files(access)
     with connected(access.inventory.hosts) as connections:
         looked = each(lambda host: hosts.checks(host, connections[host.name]), access.inventory.hosts)
         checks = [check for of_host in looked for check in of_host]

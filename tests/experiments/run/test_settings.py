@@ -12,7 +12,7 @@ from firedrill.cluster.patroni import settings as timings
 from firedrill.experiments.run import settings
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
-from firedrill.inventories.read import Host, Inventory
+from firedrill.inventories.read import Host, Inventory, defaults
 from firedrill.inventories.secrets import Secrets
 
 
@@ -71,8 +71,7 @@ def node(monkeypatch):
 
 @pytest.fixture
 def access(node, tmp_path) -> Access:
-    data = {"ports": {"patroni": node}, "secrets_file": str(tmp_path / "secrets.json"), "cluster": "c"}
-    data |= {"patroni_tls": None, "credentials": {"patroni_rest": {"user": "patroni", "secret": "patroni_rest"}}}
+    data = defaults() | {"ports": {"patroni": node}, "secrets_file": str(tmp_path / "secrets.json"), "cluster": "c"}
     hosts = (Host("db1", "127.0.0.1", ("postgres",), data),)
     return Access(Inventory(Path("made.py"), hosts), Secrets(patroni_rest="x"))
 
