@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Hold a cluster's lock on this host for a deploy, for as long as its connection lives.
 
-    python3 lease.py PATH TEXT SECONDS
+    python3 lease.py NAME TEXT SECONDS
 
 Prints "taken", or the text of the holder. Ends when its standard input closes, or is silent for SECONDS (a controller
 that vanished); then the file is gone. A file without a living process is no lock.
@@ -13,9 +13,11 @@ import os
 import select
 import sys
 
+FOLDERS = ("/run/lock", "/tmp")  # of all users: who deploys need not be root
+
 
 def opened(path):
-    """The file, made if there is none. /run/lock belongs to all users, so no link is followed."""
+    """The file, made if there is none. No link is followed, since its folder belongs to all users."""
     while True:
         with contextlib.suppress(FileExistsError):
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
@@ -44,7 +46,8 @@ def write(file, text):
         os.pwrite(file, text.encode(), 0)
 
 
-def main(path, text, seconds):
+def main(name, text, seconds):
+    path = os.path.join(next((one for one in FOLDERS if os.access(one, os.W_OK)), FOLDERS[-1]), name)
     file, holder = taken(path)
     if file is None:
         print("held " + holder.replace("\n", " "), flush=True)

@@ -16,6 +16,7 @@ from pyinfra import state
 from pyinfra.context import ctx_host
 
 from firedrill.deploy import prediction, systems, topology
+from firedrill.deploy.as_root import as_root
 from firedrill.deploy.preflight import lock, look, settings
 from firedrill.deploy.preflight.finding import REPORT, SETTINGS, Finding, as_json, lines, of_problem
 from firedrill.deploy.refused import Refused
@@ -37,6 +38,7 @@ def preflight() -> None:
 
 def only_look() -> None:
     """Check, and report to the file that $FIREDRILL_PREFLIGHT_REPORT names. Nothing is locked, nothing is refused."""
+    as_root()
     with _one_at_a_time:
         _reported(Path(os.environ[REPORT]))
 
@@ -77,7 +79,7 @@ def findings(*, leased: bool) -> list[Finding]:
     failed = {topology.plain(host.name) for host in state.failed_hosts}
     wrong = settings.check(hosts) + unreachable(hosts, failed)
     wrong += look.findings(leased=leased)
-    return wrong + of_versions() + (secrets() if not any(one.refused for one in wrong) else [])
+    return wrong if any(one.refused for one in wrong) else wrong + of_versions() + secrets()
 
 
 def of_versions() -> list[Finding]:
@@ -121,7 +123,7 @@ def _unreachable(host: Host) -> Finding:
     return Finding(
         host.name,
         "reachable",
-        f"{host.name} ({host.address}) cannot be reached over SSH",
+        f"{host.address} cannot be reached over SSH",
         f"start it{f' (`{start}`)' if start else ''}, or leave it out with --exclude {host.name}",
     )
 

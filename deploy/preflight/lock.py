@@ -31,9 +31,9 @@ def on_host_of(target) -> None:
     connector = target.connector
     if not isinstance(connector, SSHConnector) or connector.client is None:
         return
-    path = f"/run/lock/firedrill-deploy-{topology.hosts()[0].data['cluster']}"
+    name = f"firedrill-deploy-{topology.hosts()[0].data['cluster']}"
     text = drill_lock.written(drill_lock.this_process(DEPLOY))
-    words = ["python3", "-c", PROGRAM.read_text(), path, text, str(SILENCE_S)]
+    words = ["python3", "-c", PROGRAM.read_text(), name, text, str(SILENCE_S)]
     stdin, stdout, _ = connector.client.exec_command(f"exec sh -c {shlex.quote(f'exec {shlex.join(words)}')}")
     stdout.channel.settimeout(ANSWER_S)
     try:
@@ -44,7 +44,7 @@ def on_host_of(target) -> None:
         holder = drill_lock.parsed(answer.removeprefix("held "))
         raise Problem(holder.running(f"this cluster, as {target.name} knows"), "wait until it has ended")
     if answer != "taken":
-        raise Problem(f"{target.name}: the lock {path} cannot be taken ({answer or 'no answer'})", "try again")
+        raise Problem(f"{target.name}: the lock {name} cannot be taken ({answer or 'no answer'})", "try again")
     _held.append(gevent.spawn(_speak, stdin))
 
 
