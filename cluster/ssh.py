@@ -57,7 +57,7 @@ def connect(host: Host) -> Connection:
     try:
         connection = Connection(host)
     except Problem as problem:
-        raise Unreachable(problem.cause, problem.remedy) from None
+        raise _remembered(host, Unreachable(problem.cause, problem.remedy)) from None
     try:
         host_keys.apply(connection.client, host)
         to = login.of(host)
@@ -65,7 +65,7 @@ def connect(host: Host) -> Connection:
         _prove_commands(connection)
     except (*ERRORS, ValueError, Problem) as error:
         connection.close()
-        raise _no_login(host, error) from None
+        raise _remembered(host, _no_login(host, error)) from None
     return connection
 
 
@@ -113,12 +113,20 @@ def _has_passphrase(key: str) -> bool:
 
 def why_not(host: Host) -> Unreachable:
     """Why a host that was found without a connection has none; asked again only after WHY_SECONDS."""
-    key, now = (host.address, host.data.get("ssh_port") or 22), time.monotonic()
-    asked, problem = _WHY.get(key, (-WHY_SECONDS, None))
-    if problem is None or now - asked > WHY_SECONDS:
-        problem = _ask_why(host)
-        _WHY[key] = now, problem
+    asked, problem = _WHY.get(_key(host), (-WHY_SECONDS, None))
+    if problem is None or time.monotonic() - asked > WHY_SECONDS:
+        problem = _remembered(host, _ask_why(host))
     return problem
+
+
+def _remembered(host: Host, problem: Unreachable) -> Unreachable:
+    """So that a wrong password is not tried again only to name the cause."""
+    _WHY[_key(host)] = time.monotonic(), problem
+    return problem
+
+
+def _key(host: Host) -> tuple[str, int]:
+    return host.address, host.data.get("ssh_port") or 22
 
 
 def _ask_why(host: Host) -> Unreachable:

@@ -301,9 +301,8 @@ def accept(entry: Entry, access: Access, tell: Tell = quiet) -> None:
 
 def _heal(fault: Fault, target: Target, together: Collection[str]) -> str:
     if fault.heals_itself_on_host and target.connection is None:
-        raise Problem(
-            f"{target.host.name} does not answer SSH", "it heals itself at its limit; try again when it is back"
-        )
+        why = ssh.why_not(target.host)
+        raise Problem(why.cause, f"it heals itself at its limit; {why.remedy}")
     try:
         return "; ".join(filter(None, (fault.heal(target), serving.prove(target, together))))
     except (LookupError, TypeError, ValueError, AttributeError) as error:  # the record lacks what the fault noted

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from firedrill.cluster import ssh
+from firedrill.faults.connections import connected
 from firedrill.inventories import sudo
 from firedrill.inventories.errors import Problem
 from tests.cluster.sshd import Sshd, small_sudo
@@ -99,6 +100,15 @@ def test_a_wrong_password_is_tried_once_and_is_the_cause(sshd, log):
     assert "password" in caught.value.remedy
     assert given(log, "tries") == "wrong\n"
     assert len(sshd.commands) == 1
+
+
+def test_a_wrong_password_is_not_tried_again_to_name_the_cause(sshd, log):
+    wants(log, PASSWORD)
+    host = sshd.host(sudo={"password": "wrong"})
+    with connected([host]) as connections:
+        assert connections == {"db1": None}
+        assert "sudo refuses the password of drill" in ssh.why_not(host).cause
+    assert given(log, "tries") == "wrong\n"
 
 
 def test_a_password_that_is_missing_is_the_cause(sshd, log):
