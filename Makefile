@@ -3,6 +3,12 @@
 PYTHON ?= python3
 WORKERS ?= 3
 SOAK_MINUTES ?= 120
+# make demo SYSTEM=mysql: the same with a MySQL group. Its inventory, and the role whose packages its image needs.
+SYSTEM ?= patroni
+INVENTORY_patroni := inventories/lab.py
+INVENTORY_mysql := inventories/mysql.py
+ROLE_mysql := mysqld
+INVENTORY = $(or $(INVENTORY_$(SYSTEM)),$(error SYSTEM is $(SYSTEM), wanted patroni or mysql))
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PACKAGES := mmdebstrap debian-archive-keyring systemd-container nftables iproute2 e2fsprogs openssh-client util-linux
@@ -13,16 +19,17 @@ LOG := .venv/setup.log
 .PHONY: demo suite test unit soak bench lint prepare setup tools image clean
 
 demo: prepare
-	@$(WITH_US) lab up
-	@$(WITH_US) pyinfra -y inventories/lab.py deploy/cluster.py
-	@$(WITH_US) experiments run leader_power_cut
-	@echo "The lab is still running. Explore it: . $(BIN)/activate; lab status; experiments list. Remove it: lab down"
+	@$(WITH_US) lab -i $(INVENTORY) up
+	@$(WITH_US) pyinfra -y $(INVENTORY) deploy/cluster.py
+	@$(WITH_US) experiments -i $(INVENTORY) run leader_power_cut
+	@echo "The lab is still running. Explore it: . $(BIN)/activate; export FIREDRILL_INVENTORY=$(INVENTORY);" \
+	  "lab status; experiments list. Remove it: lab down"
 
 # All experiments, about 26 minutes. make suite QUICK=--quick: the most informative ones, about seven minutes.
 suite: prepare
-	@$(WITH_US) lab up
-	@$(WITH_US) pyinfra -y inventories/lab.py deploy/cluster.py
-	@$(WITH_US) experiments suite $(QUICK)
+	@$(WITH_US) lab -i $(INVENTORY) up
+	@$(WITH_US) pyinfra -y $(INVENTORY) deploy/cluster.py
+	@$(WITH_US) experiments -i $(INVENTORY) suite $(QUICK)
 
 # The labs of the tests mostly wait, so more of them than processors run at the same time (tests/README.md).
 test: .venv/packages
@@ -52,7 +59,7 @@ setup: .venv/installed
 tools: .venv/tools
 
 image: .venv/packages
-	@$(WITH_US) $(PYTHON) -m firedrill.lab.image
+	@$(WITH_US) $(PYTHON) -m firedrill.lab.image $(ROLE_$(SYSTEM))
 
 clean:
 	-$(BIN)/lab down

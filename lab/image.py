@@ -270,10 +270,14 @@ def listing() -> list[dict]:
 
 
 def main() -> int:
-    """Build the cluster image if it is missing. Errors are one line, as the commands print them."""
-    began = time.monotonic()
+    """Build the cluster image for the roles named if it is missing. Errors are one line, as the commands print them."""
+    began, added = time.monotonic(), additions(sys.argv[1:])
     try:
-        ensure(bare=False, tell=lambda text: print(f"[{time.monotonic() - began:5.1f} s] {text}", file=sys.stderr))
+        ensure(
+            bare=False,
+            added=added,
+            tell=lambda text: print(f"[{time.monotonic() - began:5.1f} s] {text}", file=sys.stderr),
+        )
     except Problem as problem:
         print(f"lab image: {problem}", file=sys.stderr)
         return USAGE
