@@ -26,7 +26,7 @@ from firedrill.experiments.report import suite as suites
 from firedrill.experiments.report.journal import journal as journal_of
 from firedrill.experiments.report.junit import write as write_junit
 from firedrill.experiments.report.summary import write_summary
-from firedrill.experiments.run import fit, folders, unattended
+from firedrill.experiments.run import fit, folders, needs, unattended
 from firedrill.experiments.run.doctor import examine
 from firedrill.experiments.run.runner import Run
 from firedrill.faults.backends.table import BACKENDS
@@ -74,9 +74,13 @@ def cli() -> None:
 
 @cli.command("list")
 @as_json_option
-def list_(as_json: bool) -> None:
-    """List all experiments with their approximate durations."""
-    rows = [{"name": it.name, "title": it.title, "cost_s": it.cost_s} for it in known()]
+@click.pass_context
+def list_(context: click.Context, as_json: bool) -> None:
+    """List all experiments with their approximate durations; with -i also which are about another database system."""
+    rows: list[dict[str, Any]] = [{"name": it.name, "title": it.title, "cost_s": it.cost_s} for it in known()]
+    if context.find_root().params.get("inventory"):
+        here: Access = context.obj()
+        rows = [row | {"not_here": needs.of_system(it, here)} for row, it in zip(rows, known(), strict=True)]
     if as_json:
         click.echo(json.dumps(rows, indent=1))
     else:

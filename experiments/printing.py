@@ -24,7 +24,9 @@ def experiments(rows: Iterable[dict[str, Any]]) -> None:
     """The list of experiments."""
     table = Table("experiment", "what happens", "takes about")
     for row in rows:
-        table.add_row(row["name"], escape(row["title"]), f"{row['cost_s']:g} s")
+        reasons = "; ".join(row.get("not_here", ()))
+        takes = f"not here: {escape(reasons)}" if reasons else f"{row['cost_s']:g} s"
+        table.add_row(row["name"], escape(row["title"]), takes)
     Console().print(table)
 
 

@@ -19,7 +19,7 @@ from firedrill.inventories.errors import Problem
 def missing(experiment: Experiment, access: Access) -> list[str]:
     """Why this experiment cannot run here, one sentence per reason."""
     return [
-        *_of_system(experiment, access),
+        *of_system(experiment, access),
         *_of_inventory(experiment.needs, access),
         *_of_timings(experiment, access),
         *_of_kernels(experiment.needs, access),
@@ -27,7 +27,7 @@ def missing(experiment: Experiment, access: Access) -> list[str]:
     ]
 
 
-def _of_system(experiment: Experiment, access: Access) -> list[str]:
+def of_system(experiment: Experiment, access: Access) -> list[str]:
     """The processes, targets and faults that another kind of cluster has, and this one has not."""
     mine = system_of(access.inventory)
     others = [system for system in SYSTEMS.values() if system is not mine]

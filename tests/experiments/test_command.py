@@ -178,3 +178,11 @@ def test_a_file_of_ones_own(experiments, monkeypatch, tmp_path, capsys):
     ending(monkeypatch, "pass")
     assert experiments("run", "./mine.py") == 0
     assert any(path.name.endswith("-mine") for path in Path("reports").iterdir())
+
+
+def test_the_list_says_which_experiments_are_about_another_system(quick):
+    rows = json.loads(quick("experiments", "-i", "inventories/mysql.py", "list", "--json").stdout)
+    reasons = {row["name"]: row["not_here"] for row in rows}
+    assert reasons["leader_power_cut"] == [] and "the process patroni" in reasons["patroni_killed"][0]
+    shown = quick("experiments", "-i", "inventories/mysql.py", "list", COLUMNS="400").stdout
+    assert "not here: it is about the process patroni, which MySQL group replication does not have" in shown
