@@ -156,6 +156,8 @@ def inventory(shape: str, *, tls: bool) -> str:
     shared = {
         "lab": {"name": NAME, "provider": "nspawn", "bridge": BRIDGE, "address": f"{SUBNET}.1/24"},
         "vip": f"{SUBNET}.100",
+        # Enough for the pools of twelve app hosts.
+        "postgres_parameters": {"max_connections": 400},
         "chaos_allowed": True,
         "ssh_key": f"/var/lib/firedrill/{NAME}/ssh_key",
         "ssh_known_hosts_file": f"/var/lib/firedrill/{NAME}/known_hosts",
