@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firedrill.inventories import authority
+from firedrill.inventories import authority, private
 from firedrill.inventories.authority import CLIENT, SERVER, Issued, Wanted
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.read import Host
@@ -83,7 +83,8 @@ def known(hosts: Sequence[Host], data: dict[str, Any]) -> Certificates:
 def load(hosts: Sequence[Host], data: dict[str, Any]) -> Certificates:
     """The certificates of a cluster; those that are missing or no longer good are made first.
 
-    Of the user's own none is made: one that is not good is refused. Raises InventoryProblem, OSError.
+    Of the user's own none is made: one that is not good is refused. Nor is one issued with a key that others could
+    read or replace. Raises Problem, OSError.
     """
     found = known(hosts, data)
     if data["certificates"]:
@@ -95,6 +96,8 @@ def load(hosts: Sequence[Host], data: dict[str, Any]) -> Certificates:
             f"certificates are valid for {days} days and renewed {left} days before their end",
             "make renew_days smaller than certificate_days",
         )
+    for key in sorted(found.ca.parent.glob("*.key")):
+        private.check(key, key.lstat())
     if not _all_good(found, hosts, left):
         folder = found.ca.parent
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

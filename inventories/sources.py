@@ -47,20 +47,31 @@ def _variable(name: str) -> str:
     return os.environ[name]
 
 
-@functools.cache
 def _printed(command: tuple[str, ...]) -> str:
-    """The first line that a command prints. Its arguments are not shown: one may be a token."""
+    """The first line that a command prints."""
+    found = _asked(command)
+    if isinstance(found, Problem):
+        raise found
+    return found
+
+
+@functools.cache
+def _asked(command: tuple[str, ...]) -> str | Problem:
+    """The same; a failure is remembered, too: to hide passwords in logs, all sources are asked again and again.
+
+    The arguments are not shown: one may be a token.
+    """
     program = command[0]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False)
     except OSError as error:
-        raise Problem(f"{program} cannot be run: {error.strerror}", "correct its password_command") from None
+        return Problem(f"{program} cannot be run: {error.strerror}", "correct its password_command")
     except subprocess.TimeoutExpired:
-        raise Problem(
+        return Problem(
             f"{program} did not end within {SECONDS:g} s", "unlock it first, or correct its password_command"
-        ) from None
+        )
     if done.returncode != 0:
-        raise Problem(
+        return Problem(
             f"{program} ended with exit code {done.returncode}", "run its password_command by hand to see why"
         )
     return done.stdout.split(b"\n", 1)[0].rstrip(b"\r").decode(errors="replace")

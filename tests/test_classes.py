@@ -1,4 +1,4 @@
-"""tests/CLASSES.md names tests that exist, and has the eleven classes with examples."""
+"""tests/CLASSES.md names tests that exist, and has the twelve classes with examples."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,8 @@ PARTS = re.split(r"^## ", (HERE / "CLASSES.md").read_text(), flags=re.MULTILINE)
 ROWS = [(part.splitlines()[0], row) for part in PARTS for row in re.findall(r"^\| (?!example|---)(.*) \|$", part, re.M)]
 
 
-def test_there_are_eleven_classes_each_with_examples():
-    assert [part.split(".")[0] for part in PARTS] == [str(number) for number in range(1, 12)]
+def test_there_are_twelve_classes_each_with_examples():
+    assert [part.split(".")[0] for part in PARTS] == [str(number) for number in range(1, 13)]
     assert {title for title, _ in ROWS} == {part.splitlines()[0] for part in PARTS}
 
 

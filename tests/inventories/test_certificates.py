@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 from firedrill.inventories import authority, certificates
 from firedrill.inventories.authority import CLIENT, SERVER
-from firedrill.inventories.errors import InventoryProblem
+from firedrill.inventories.errors import InventoryProblem, Problem
 from firedrill.inventories.read import Host
 
 VIP = "192.0.2.100"
@@ -298,3 +298,17 @@ def test_an_intermediate_authority_in_the_file_of_a_certificate_is_followed():
     assert authority.flaw(leaf, root.cert, only("db1", {SERVER}), 0) == "it was not issued by the CA"
     chain = leaf._replace(cert=leaf.cert + between.cert)
     assert authority.flaw(chain, root.cert, only("db1", {SERVER}), 0) is None
+
+
+@pytest.mark.parametrize("key", ["ca.key", "db1-etcd.key", "controller-client.key"])
+@pytest.mark.parametrize("how", ["open", "a link"])
+def test_a_key_of_ours_that_others_can_read_or_replace_is_refused_in_one_line(tmp_path, key, how):
+    hosts = cluster(tmp_path)
+    file = load(hosts).ca.parent / key
+    if how == "open":
+        file.chmod(0o640)
+    else:
+        file.symlink_to(file.rename(tmp_path / "elsewhere"))
+    with pytest.raises(Problem, match=f"{file} is (open to other users.*chmod 600|not a regular file)") as refused:
+        load(hosts)
+    assert "\n" not in str(refused.value)

@@ -201,6 +201,16 @@ def test_a_command_has_a_deadline(file, monkeypatch):
     assert time.monotonic() - began < 10
 
 
+def test_a_command_that_failed_is_not_run_again(file, tmp_path):
+    ran = tmp_path / "ran"
+    command = python(f"import sys; open({str(ran)!r}, 'a').write('x'); sys.exit(1)")
+    loaded = secrets.load(data(file, superuser={"password_command": command}))
+    for _ in range(2):
+        with pytest.raises(InventoryProblem, match="ended with exit code 1"):
+            loaded["superuser"]
+    assert ran.read_text() == "x"
+
+
 def test_a_command_reads_nothing_from_the_terminal(file):
     command = python("import sys; print(repr(sys.stdin.read()))")
     assert secrets.load(data(file, superuser={"password_command": command}))["superuser"] == "''"
