@@ -3,7 +3,6 @@
 The frozen leader without a watchdog is in test_on_kernels.py: it takes a kernel of the host's own.
 """
 
-import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
@@ -14,11 +13,10 @@ from firedrill.experiments.drills.leader_power_cut import EXPERIMENT
 from firedrill.experiments.lookup import find
 from firedrill.experiments.model import Expect
 from firedrill.experiments.run import steady_state
-from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
+from firedrill.experiments.steps import Heal, Inject, UntilSteady, Wait
 from firedrill.faults.command import Command
-from firedrill.faults.power.power_cut import PowerCut
 from firedrill.faults.targets import resolve
-from tests.experiments.cluster.helpers import configure, on, run
+from tests.experiments.cluster.helpers import on, run
 
 pytestmark = pytest.mark.lab("broken")
 # Patroni that stays primary when it has lost etcd: everything else of it is as it was.
@@ -44,33 +42,9 @@ CHECKED = "cd /etc/haproxy && mv sound.cfg haproxy.cfg && systemctl reload hapro
 
 def test_asynchronous_replication_loses_acknowledged_writes_and_is_told(sound, tmp_path):
     """Synchronous mode off and the standbys held back: the leader's death loses what only it had."""
-    configure(sound, synchronous_mode="off", maximum_lag_on_failover=2**30)
-    try:
-        deadline = time.monotonic() + 30
-        while rest.view(sound).sync_standbys:
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
-        view = rest.view(sound)
-        address = sound.inventory[view.leader.name].address
-        rule = f"INPUT -s {address} -p tcp --sport 5432 -j DROP"
-        hold = Command(f"iptables -w -I {rule}", f"iptables -w -C {rule}", f"iptables -w -D {rule}")
-        experiment = replace(
-            EXPERIMENT,
-            name="held_back",
-            steps=(
-                Wait(3),
-                *(Inject(hold, name) for name in view.replicas),
-                Wait(3),
-                Inject(PowerCut(), "leader"),
-                UntilWrites(60),
-                Wait(2),
-                Heal(),
-                UntilSteady(90),
-            ),
-        )
-        verdict, events = run(sound, experiment, tmp_path)
-    finally:
-        configure(sound, synchronous_mode="quorum", maximum_lag_on_failover=1048576)
+    before = rest.dynamic_configuration(sound)
+    verdict, events = run(sound, find("leader_power_cut_async"), tmp_path)
+    assert rest.dynamic_configuration(sound) == before
     assert verdict["verdict"] == "fail"
     assert verdict["lost"] > 0
     ids = verdict["lost_ids"]["probe"]
