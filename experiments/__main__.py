@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 import click
 
 from firedrill.experiments import printing
-from firedrill.experiments.catalogue import BY_NAME_ONLY, EXPERIMENTS, QUICK
+from firedrill.experiments.catalogue import EXPERIMENTS, QUICK
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.judge.summary import Summary, summarise
 from firedrill.experiments.judge.verdict import judge as verdict_of
-from firedrill.experiments.lookup import known
+from firedrill.experiments.lookup import known, of_a_suite
 from firedrill.experiments.model import AbortWhen, Experiment
 from firedrill.experiments.parameters import Abort, ExperimentName, ExperimentNames
 from firedrill.experiments.report import again, suite_page
@@ -209,8 +209,7 @@ def suite_(
     """
     if only and quick:
         raise click.UsageError("--only and --quick exclude each other.")
-    everything = [it for it in known() if it.name not in BY_NAME_ONLY]
-    chosen = only or ([EXPERIMENTS[name] for name in QUICK] if quick else everything)
+    chosen = only or ([EXPERIMENTS[name] for name in QUICK] if quick else of_a_suite())
     wanted = [_aborted_when(abort_when, it) for it in chosen]
     there = get()
     _end_in_good_order()

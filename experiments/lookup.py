@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from firedrill import plugins
-from firedrill.experiments.catalogue import EXPERIMENTS
+from firedrill.experiments.catalogue import BY_NAME_ONLY, EXPERIMENTS
 from firedrill.experiments.model import Bound, Expect, Experiment
 from firedrill.inventories.errors import Problem
 
@@ -22,6 +22,11 @@ def names() -> list[str]:
 def known() -> list[Experiment]:
     """All experiments that need no file. Raises Problem if an installed package's cannot be loaded."""
     return [_named(name) for name in names()]
+
+
+def of_a_suite() -> list[Experiment]:
+    """All that a suite runs. Raises Problem like `known`."""
+    return [it for it in known() if it.name not in BY_NAME_ONLY]
 
 
 def find(text: str) -> Experiment:

@@ -45,6 +45,12 @@ def test_one_of_the_catalogue():
     assert lookup.find("switchover") is EXPERIMENTS["switchover"]
 
 
+def test_a_suite_leaves_out_what_falls_short_on_purpose():
+    names = {it.name for it in lookup.of_a_suite()}
+    assert names == EXPERIMENTS.keys() - {"leader_power_cut_async"}
+    assert lookup.find("leader_power_cut_async").settings["synchronous_mode"] is False
+
+
 def test_a_name_that_is_misspelt_gets_the_nearest_ones():
     with pytest.raises(Problem, match="no experiment 'switchovr': did you mean switchover?"):
         lookup.find("switchovr")
