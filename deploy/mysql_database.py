@@ -15,7 +15,7 @@ from firedrill.inventories.access import PROBE_USER
 
 MYSQL = "mysql --defaults-file=/dev/null --protocol=socket --batch --skip-column-names"
 # The account of each user, and the name of its password.
-SECRETS = {PROBE_USER: "firedrill", "firedrill_admin": "group_admin"}
+SECRETS = {PROBE_USER: "firedrill", "firedrill_admin": "group_admin", "replicator": "replication"}
 LOOK = f"""
 SELECT 'leads' FROM performance_schema.replication_group_members
 WHERE member_id = @@server_uuid AND member_state = 'ONLINE' AND member_role = 'PRIMARY';

@@ -95,11 +95,9 @@ def exists():
 
 def join():
     """Start the replication, with the current password."""
-    # The password is the one in the file, which a deploy may have changed.
-    password = next(
-        line.split("=", 1)[1].strip().strip('"') for line in RECOVERY.read_text().splitlines() if "password" in line
-    )
-    quoted = password.replace("\\", "\\\\").replace("'", "''")
+    # The password is the one in the file, which a deploy may have changed. Backslashes are escaped there as in SQL.
+    line = next(line for line in RECOVERY.read_text().splitlines() if line.startswith("password = "))
+    quoted = line.removeprefix("password = ")[1:-1].replace("'", "''")
     ask(
         "SET sql_log_bin = 0;\n"
         f"CHANGE REPLICATION SOURCE TO SOURCE_USER = 'replicator', SOURCE_PASSWORD = '{quoted}'"
@@ -141,6 +139,8 @@ def bootstrap():
 
 def bootstrap_if_fresh():
     """Form the group if no server has ever been in one; all must answer, to be sure. Raises Failed."""
+    if exists():
+        return  # this server is new in it, and joins by itself
     deadline = time.monotonic() + PEERS_S
     while silent := {name: row["error"] for name, row in everyone().items() if "error" in row}:
         if time.monotonic() > deadline:

@@ -144,6 +144,21 @@ def test_while_a_server_is_silent_nobody_forms_a_group(servers):
     assert servers[1] == []
 
 
+def test_a_new_server_of_a_group_waits_for_nobody(servers):
+    servers[0].update({"2": MEMBER, "3": None})
+    group.bootstrap_if_fresh()
+    assert servers[1] == []
+
+
+@pytest.mark.parametrize(("in_file", "in_sql"), [("plain", "plain"), ("it's", "it''s"), ('a"b\\\\c', 'a"b\\\\c')])
+def test_a_server_joins_with_the_password_of_the_file(servers, monkeypatch, tmp_path, in_file, in_sql):
+    """In the file as in SQL a backslash is doubled."""
+    (tmp_path / "recovery.cnf").write_text(f'[client]\nuser = replicator\npassword = "{in_file}"\n')
+    monkeypatch.setattr(group, "RECOVERY", tmp_path / "recovery.cnf")
+    group.join()
+    assert f"SOURCE_PASSWORD = '{in_sql}' FOR CHANNEL" in servers[1][0]
+
+
 def test_an_operator_forms_it_again_after_a_total_outage_only(servers):
     found, said = servers
     found.update({None: LEFT, "2": LEFT, "3": None})
