@@ -79,9 +79,8 @@ def certificates_seen(there):
 
 def started(there):
     """When etcd, Patroni and PostgreSQL were started, on each host."""
-    ask = (
-        "systemctl show -p ExecMainStartTimestampMonotonic etcd patroni; head -3 /var/lib/postgresql/*/*/postmaster.pid"
-    )
+    pid = "/var/lib/postgresql/*/*/postmaster.pid"
+    ask = f"systemctl show -p ExecMainStartTimestampMonotonic etcd patroni; head -3 {pid} 2>/dev/null || true"
     return {host.name: ssh.sh(connection, ask) for host, connection in connections(there)}
 
 

@@ -19,6 +19,7 @@ OF_ROLE = {
     "postgres": {"postgres": "postgres", "patroni": "tls"},
     "proxy": {"write": "postgres", "read": "postgres", "https": "tls", "haproxy_stats": "tls"},
     "app": {"weather": "tls"},
+    "monitor": {},
 }
 
 
