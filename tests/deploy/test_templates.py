@@ -98,9 +98,9 @@ def test_haproxy_asks_patroni_and_names_servers_as_the_inventory_does(files):
 def test_advertisements_come_from_the_other_proxies_alone(files):
     """By address, distance and MAC address; those of anybody else are dropped."""
     text = content(files, "lb1", "/etc/keepalived/vrrp.nft")
-    peer = "ip protocol vrrp ip saddr 192.0.2.32 ip ttl 255 ether saddr 02:00:c0:00:02:20 accept"
+    peer = "ip protocol 112 ip saddr 192.0.2.32 ip ttl 255 ether saddr 02:00:c0:00:02:20 accept"
     assert [line.strip() for line in text.splitlines() if line.endswith("accept")] == [peer]
-    assert text.index(peer) < text.index("ip protocol vrrp drop")
+    assert text.index(peer) < text.index("ip protocol 112 drop")
 
 
 @pytest.fixture(scope="module")
