@@ -19,7 +19,8 @@ from locust import FastHttpUser, events
 from locust.contrib.fasthttp import FastHttpSession
 
 from firedrill.cluster import clock
-from firedrill.inventories.endpoint import PLAIN
+from firedrill.inventories.endpoint import Endpoint
+from firedrill.loadtests import trust
 from firedrill.loadtests.arrivals import TIMEOUT, Arrival, cluster_access, problems_end, rates
 from firedrill.loadtests.outcomes import read_outcome, write_outcome
 
@@ -33,7 +34,7 @@ class WeatherUser(Arrival, FastHttpUser):
 
     abstract = True
     insecure = False  # locust's default is not to verify
-    verified_by = staticmethod(PLAIN.context)
+    app = Endpoint("")
 
     def __init__(self, environment) -> None:
         super().__init__(environment)
@@ -77,7 +78,7 @@ class WeatherUser(Arrival, FastHttpUser):
             concurrency=1,
             user=self,
             insecure=self.insecure,
-            ssl_context_factory=self.verified_by,
+            ssl_context_factory=trust.contexts(self.app),
         )
 
 
@@ -138,4 +139,4 @@ def find_address(environment, **_: object) -> None:
         apps = cluster_access().http
         apps[0].context()  # what is wrong with its files is reported now
     environment.host = environment.host or ",".join(app.url for app in apps)
-    WeatherUser.verified_by = staticmethod(apps[0].context)
+    WeatherUser.app = apps[0]
