@@ -25,6 +25,7 @@ all = (
         "vip": "192.0.2.100",
         # Faults are injected only if this is True. Set it once nobody depends on these machines.
         "chaos_allowed": False,
+        # Or an ordinary user with "sudo": True, or with a password; see docs/own-machines.md.
         "ssh_user": "root",
         "ssh_key": "~/.ssh/id_ed25519",
         "ssh_known_hosts_file": "~/.local/state/firedrill/known_hosts",
