@@ -7,20 +7,20 @@ from firedrill.inventories import releases
 from firedrill.inventories.read import Host
 
 ETCD, POSTGRES, MYSQL = "/var/lib/etcd", "/var/lib/postgresql", "/var/lib/mysql"
-FOLDERS = {"etcd": ETCD, "postgres": POSTGRES, "mysql": MYSQL}
+FOLDERS = {"etcd": ETCD, "postgres": POSTGRES, "mysqld": MYSQL}
 VERSION = "{version}"  # filled in on the host
 # The ports that each role listens on, and the services of ours that may hold them.
 PORTS: dict[str, tuple[str, ...]] = {
     "etcd": ("etcd", "etcd_peer"),
     "postgres": ("postgres", "patroni"),
-    "mysql": ("mysql", "mysql_group"),
+    "mysqld": ("mysql", "mysql_group"),
     "proxy": ("write", "read", "haproxy_stats"),
     "app": ("weather",),
 }
 SERVICES = {
     "etcd": ("etcd",),
     "postgres": ("patroni",),
-    "mysql": ("mysql",),
+    "mysqld": ("mysql",),
     "proxy": ("haproxy",),
     "app": ("nginx", "weather"),
 }

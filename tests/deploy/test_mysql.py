@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from firedrill.deploy import mysql_check
+from firedrill.deploy import mysql_check, wanted
 from firedrill.deploy.mysql import quoted
 from firedrill.deploy.on_host import group
+from firedrill.inventories.read import ROLES, Host, defaults
 from tests.deploy.test_templates import collect, content
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -172,3 +173,10 @@ def test_an_operator_forms_it_again_after_a_total_outage_only(servers):
 def test_a_member_without_a_majority_is_no_group(servers):
     servers[0]["2"] = MEMBER | {"majority": False}
     assert not group.exists()
+
+
+def test_the_preflight_knows_the_ports_and_folders_of_every_role():
+    hosts = {role: Host("db1", "192.0.2.21", (role,), defaults()) for role in ("etcd", "postgres", "mysqld")}
+    assert set(wanted.PORTS) | {"monitor"} == set(ROLES) == set(wanted.SERVICES) | {"monitor"}
+    assert wanted.ports(hosts["mysqld"]) == {3306: "mysqld", 33061: "mysqld"}
+    assert all(wanted.FOLDERS[role] in wanted.of(host)["folders"] for role, host in hosts.items())

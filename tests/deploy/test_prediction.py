@@ -42,7 +42,7 @@ def test_the_terms_add_up(lines):
 
 
 def test_a_system_without_a_model(lines):
-    assert lines(("mysql",), system="group_replication") == []
+    assert lines(("mysqld",), system="group_replication") == []
 
 
 def test_one_figure_where_both_are_the_same():
