@@ -82,7 +82,7 @@ def servers(access: Access) -> Iterator[tuple[str, Endpoint]]:
     for host in role("postgres"):
         yield f"Patroni on {host.name}", access.patroni(host)
         yield f"PostgreSQL on {host.name}", access.postgres(host)
-    for host in role("mysql"):
+    for host in role("mysqld"):
         yield f"MySQL on {host.name}", access.mysql(host)
     for host in role("proxy"):
         yield f"HAProxy on {host.name}", access.haproxy_stats(host)

@@ -56,19 +56,22 @@ class Files:
 
 
 @contextlib.contextmanager
-def serving(files: Files, kind: str) -> Iterator[int]:
-    """A port that takes TLS with the certificate `kind`, or none of it ("plain"), as etcd, HTTP or PostgreSQL do."""
+def serving(files: Files, kind: str, greeting: bytes = b"") -> Iterator[int]:
+    """A port that takes TLS with the certificate `kind`, or none of it ("plain"), as etcd, HTTP or PostgreSQL do.
+
+    With a `greeting` as MySQL does: it is sent first, and a packet of 36 bytes asks for TLS.
+    """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     if kind != "plain":
         context.load_cert_chain(files.cert(kind), files.key(kind))
     context.set_alpn_protocols(["h2", "http/1.1", "postgresql"])
     with socket.create_server((ADDRESS, 0)) as listening:
-        threading.Thread(target=_accept, args=(listening, kind, context), daemon=True).start()
+        threading.Thread(target=_accept, args=(listening, kind, context, greeting), daemon=True).start()
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
 
 
-def _accept(listening: socket.socket, kind: str, context: ssl.SSLContext) -> None:
+def _accept(listening: socket.socket, kind: str, context: ssl.SSLContext, greeting: bytes) -> None:
     while True:
         try:
             connection, _ = listening.accept()
@@ -76,6 +79,9 @@ def _accept(listening: socket.socket, kind: str, context: ssl.SSLContext) -> Non
             return
         with connection, contextlib.suppress(OSError):
             connection.settimeout(2)
+            if greeting:
+                connection.sendall(greeting)
+                connection.recv(36, socket.MSG_WAITALL)
             _answer(connection, kind, context)
 
 
@@ -91,7 +97,7 @@ def _answer(connection: socket.socket, kind: str, context: ssl.SSLContext) -> No
         encrypted.recv(4096)
 
 
-def access_to(port: int, folder: Path, **data: object) -> Access:
+def access_to(port: int, folder: Path, roles: tuple[str, ...] = ROLES, **data: object) -> Access:
     """Access to an existing cluster of one host, all of whose services listen on one port."""
     known = defaults()
     given = {
@@ -99,5 +105,5 @@ def access_to(port: int, folder: Path, **data: object) -> Access:
         "ports": dict.fromkeys(known["ports"], port),
         "credentials": {"sql": {"user": "dba", "password": "pw-7xQ"}},
     }
-    host = Host("db1", ADDRESS, ROLES, known | given | data)
+    host = Host("db1", ADDRESS, roles, known | given | data)
     return Access(Inventory(folder / "theirs.py", (host,)), Secrets())

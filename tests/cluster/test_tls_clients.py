@@ -191,6 +191,16 @@ def test_a_cluster_that_cannot_is_not_drilled(access, files, flaw):
         verified.require(there)
 
 
+@pytest.mark.parametrize("kind", ["good", "expired", "foreign", "wrong_name"])
+def test_a_mysql_server_greets_before_tls_begins(files, tmp_path, kind):
+    greeting = b"\x4a\0\0\0" + b"\x0a8.4.6".ljust(0x4A, b"\0")
+    with tls.serving(files, kind, greeting) as port:
+        there = tls.access_to(port, tmp_path, roles=("mysqld",), mysql_tls=files.tls())
+        (found,) = verified.look(there)
+    wanted = CAUSES.get(kind, "").format(ca=files.cert("ca"))
+    assert (found.flaw or "").startswith(wanted) and (found.days is not None) == (kind == "good")
+
+
 def test_libpq_may_verify_the_ca_alone(access, files):
     options = {"sslrootcert": files.cert("ca"), "sslmode": "verify-ca"}
     plain = dict.fromkeys(("etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"))
