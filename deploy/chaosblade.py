@@ -9,7 +9,7 @@ from pyinfra.api import FactBase, FileUploadCommand, StringCommand, operation
 
 from firedrill.deploy import release, topology
 from firedrill.deploy.as_root import as_root
-from firedrill.deploy.preflight import check_reached
+from firedrill.deploy.preflight.run import check_reached
 from firedrill.deploy.refused import Refused
 from firedrill.inventories.errors import Problem
 

@@ -10,7 +10,7 @@ from firedrill.deploy.as_root import as_root
 from firedrill.deploy.base import base
 from firedrill.deploy.haproxy import answering, haproxy
 from firedrill.deploy.operations.waits import milestone
-from firedrill.deploy.preflight import preflight
+from firedrill.deploy.preflight.run import preflight
 from firedrill.deploy.refused import refusing
 from firedrill.deploy.secrets import rotated
 from firedrill.deploy.weather import serving, weather

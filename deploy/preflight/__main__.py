@@ -15,7 +15,7 @@ from firedrill.inventories.command import console_script
 from firedrill.inventories.errors import USAGE, Problem
 from firedrill.inventories.read import Inventory, read
 
-DEPLOY = "firedrill.deploy.preflight.only_look"
+DEPLOY = "firedrill.deploy.preflight.run.only_look"
 
 
 @click.command(help=__doc__)

@@ -18,7 +18,7 @@ EXITS = {"pass": 0, "fail": 1, "unknown": 3}
 DEPLOY = """\
 from firedrill.deploy.base import base
 from firedrill.deploy.etcd import etcd
-from firedrill.deploy.preflight import preflight
+from firedrill.deploy.preflight.run import preflight
 
 preflight()
 base()

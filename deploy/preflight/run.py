@@ -1,0 +1,147 @@
+"""Refuse what cannot become a cluster before anything is changed: all findings with cause and remedy, exit 2.
+
+Only a deploy imports this module: it needs pyinfra's command line, which patches the process.
+"""
+
+import functools
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from pyinfra import state
+from pyinfra.context import ctx_host
+
+from firedrill.deploy import prediction, systems, topology
+from firedrill.deploy.as_root import as_root
+from firedrill.deploy.preflight import lock, look, settings
+from firedrill.deploy.preflight.finding import REPORT, SETTINGS, Finding, as_json, lines, of_problem
+from firedrill.deploy.refused import Refused
+from firedrill.deploy.version_checks import check_versions
+from firedrill.inventories import read
+from firedrill.inventories.errors import Problem, of_system
+from firedrill.inventories.printable import printable
+from firedrill.inventories.read import Host
+
+
+def preflight() -> None:
+    """Check the settings and all hosts, and lock the cluster. Refuses with all findings, before any change."""
+    _stop_at_the_first_failure()
+    with _one_at_a_time:
+        refusal = _checked(locked=not _is_dry())
+    if refusal:
+        raise Refused(refusal)
+
+
+def only_look() -> None:
+    """Check, and report to the file that $FIREDRILL_PREFLIGHT_REPORT names. Nothing is locked, nothing is refused."""
+    as_root()
+    with _one_at_a_time:
+        _reported(Path(os.environ[REPORT]))
+
+
+_one_at_a_time = threading.Lock()
+
+
+@functools.cache
+def _checked(*, locked: bool) -> str:
+    """pyinfra calls a deploy for each host: the first call does the work. Returns why it is refused, or nothing."""
+    try:
+        if locked:
+            lock.on_controller()
+        found = findings(leased=locked)
+    except Problem as problem:
+        return printable(problem)
+    refused = [one for one in found if one.refused]
+    for text in prediction.lines() if state.should_check_for_changes() and not refused else []:
+        print(f"deploy: {text}", file=sys.stderr)
+    for line in lines([one for one in found if not one.refused]):
+        print(f"deploy: {line}", file=sys.stderr)
+    return "\n".join(lines(refused))
+
+
+@functools.cache
+def _reported(file: Path) -> None:
+    file.write_text(json.dumps(as_json(findings(leased=False))))
+
+
+def findings(*, leased: bool) -> list[Finding]:
+    """All that is wrong. Hosts are not asked if the inventory cannot be understood. Raises Problem if it is locked."""
+    try:
+        hosts = topology.hosts()
+        read.check(topology.path(), hosts)
+        systems.current()
+    except Problem as problem:
+        return [of_problem("inventory", problem)]
+    failed = {topology.plain(host.name) for host in state.failed_hosts}
+    wrong = settings.check(hosts) + unreachable(hosts, failed)
+    wrong += look.findings(leased=leased)
+    return wrong if any(one.refused for one in wrong) else wrong + of_versions() + secrets()
+
+
+def of_versions() -> list[Finding]:
+    """What the versions of the databases' packages rule out."""
+    databases = [one.name for one in topology.members("postgres")][:1]
+    first = [one for one in state.inventory.get_active_hosts() if topology.plain(one.name) in databases]
+    try:
+        notices = []
+        for target in first:
+            with ctx_host.use(target):
+                notices += check_versions()
+    except Problem as problem:
+        return [of_problem("versions", problem)]
+    return [Finding(SETTINGS, "versions", notice, "", refused=False) for notice in notices]
+
+
+def secrets() -> list[Finding]:
+    """Ask for each secret now, make and renew certificates: what cannot be had must not end the deploy halfway."""
+    wanted: dict[str, Callable[[], Any]] = {"secrets": lambda: dict(topology.passwords())}
+    if topology.hosts()[0].data["tls"]:
+        wanted["certificates"] = topology.certificates
+    return [problem for check, ask in wanted.items() for problem in _had(check, ask)]
+
+
+def _had(check: str, ask: Callable[[], Any]) -> list[Finding]:
+    try:
+        ask()
+    except (Problem, OSError) as error:
+        return [of_problem(check, of_system(error) if isinstance(error, OSError) else error)]
+    return []
+
+
+def unreachable(hosts: Sequence[Host], failed: Collection[str]) -> list[Finding]:
+    """pyinfra itself continues without a host that it cannot connect to, and exits 0."""
+    return [_unreachable(host) for host in hosts if host.name in failed]
+
+
+def _unreachable(host: Host) -> Finding:
+    command = host.data.get("power", {}).get("power_on", "")
+    start = command.format(name=host.name, address=host.address, inventory=topology.path())
+    return Finding(
+        host.name,
+        "reachable",
+        f"{host.address} cannot be reached over SSH",
+        f"start it{f' (`{start}`)' if start else ''}, or leave it out with --exclude {host.name}",
+    )
+
+
+def check_reached() -> None:
+    """Refuse if pyinfra could not connect to a host: for deploys that need no other check."""
+    failed = {topology.plain(host.name) for host in state.failed_hosts}
+    if found := unreachable(topology.hosts(), failed):
+        raise Refused("\n".join(lines(found)))
+
+
+def _is_dry() -> bool:
+    return "--dry" in sys.argv
+
+
+def _stop_at_the_first_failure() -> None:
+    """Otherwise pyinfra continues with the remaining hosts when a wait passes its deadline."""
+    if state.config.FAIL_PERCENT is None:
+        state.config.FAIL_PERCENT = 0
+        # pyinfra resets what a deploy file sets at the end of the file, unless it is locked.
+        state.config.lock_current_state()
