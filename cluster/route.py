@@ -34,10 +34,23 @@ class JumpDown(Unreachable):
     """A jump host lets nobody through, so that nothing is known about the hosts behind it."""
 
 
+class _Proxy(paramiko.ProxyCommand):
+    """A ProxyCommand that is gone when it is closed: paramiko's stays as a zombie."""
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            super().close()
+        self.process.wait()
+        for pipe in filter(None, (self.process.stdin, self.process.stdout, self.process.stderr)):
+            pipe.close()
+
+
 def reach(to: Login, seconds: float) -> Any:
     """A socket, or what acts like one, that is connected to the SSH port. Raises one of ERRORS, JumpDown, Problem."""
     if to.command:
-        return paramiko.ProxyCommand(to.command)
+        return _Proxy(to.command)
     if not to.jumps:
         return socket.create_connection((to.address, to.port), timeout=seconds)
     jump = _to(to.jumps)

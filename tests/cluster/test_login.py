@@ -14,8 +14,12 @@ import paramiko
 import pytest
 
 from firedrill.cluster import login, route, ssh
+from firedrill.faults.catalogue import FAULTS
+from firedrill.faults.protocol import Refused, Target
+from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
-from firedrill.inventories.read import Host
+from firedrill.inventories.read import Host, Inventory
+from firedrill.inventories.secrets import Secrets
 from tests.cluster.sshd import Sshd
 
 CONFIG = """\
@@ -219,3 +223,38 @@ def test_a_key_with_a_passphrase_needs_an_agent_or_the_passphrase(home, config):
     with ssh.connect(replace(there, data=there.data | {"ssh_key_password": "open sesame"})) as connection:
         assert ssh.sh(connection, "echo in") == "in"
     server.drop()
+
+
+RELAY = """\
+import os, socket, sys, threading
+far = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+def up():
+    while piece := os.read(0, 4096):
+        far.sendall(piece)
+threading.Thread(target=up, daemon=True).start()
+while piece := far.recv(4096):
+    os.write(1, piece)
+"""
+
+
+@pytest.fixture
+def proxied(home, config):
+    """A host behind a ProxyCommand."""
+    server = Sshd(home)
+    (home / "relay.py").write_text(RELAY)
+    config(f"Host 127.0.0.1\n  ProxyCommand {sys.executable} {home}/relay.py {server.port}\n")
+    yield server.host()
+    server.drop()
+
+
+def test_commands_go_through_a_proxy_command(proxied):
+    with ssh.connect(proxied) as connection:
+        assert ssh.sh(connection, "echo here") == "here"
+    assert ssh.answers(proxied, 5)
+
+
+@pytest.mark.parametrize("fault", ["pause", "power_cut", "poweroff", "reboot"])
+def test_behind_a_proxy_command_nobody_sees_a_host_fall_silent(proxied, fault, tmp_path):
+    target = Target("0badcafe", "db1", proxied, Access(Inventory(tmp_path / "x.py", (proxied,)), Secrets()), 60)
+    with pytest.raises(Refused, match="db1 is behind a ProxyCommand"):
+        FAULTS[fault]().refuse(target)
