@@ -261,9 +261,9 @@ def all_secrets(rotated) -> dict[str, str]:
 
 def test_no_secret_lies_open_on_a_host(rotated, all_secrets):
     for host in rotated.ways.inventory.hosts:
-        shown, looked = leaks.on_host(host, all_secrets)
-        assert shown == [], host.name
-        assert looked > 100_000, host.name
+        shown, looked = leaks.on_host(host, all_secrets | {"known": "# BEGIN Firedrill"})
+        assert "/etc/hosts: known" in shown and looked > 100_000, host.name
+        assert [one for one in shown if not one.endswith(": known")] == [], host.name
 
 
 def test_no_secret_is_on_a_command_line(rotated, all_secrets):
