@@ -14,6 +14,7 @@ from firedrill.deploy.operations.files import HostFile
 from firedrill.inventories.access import PROBE_USER
 
 LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
+BCRYPT_BYTES = 72  # of a longer password, HAProxy's crypt(3) compares these
 # From the alphabet of base64 to that of bcrypt.
 TO_BCRYPT = bytes.maketrans(f"{LETTERS}+/".encode(), f"./{LETTERS}".encode())
 
@@ -47,7 +48,7 @@ def hashed(password: str) -> str:
     The password is random, so the least of rounds is enough; observers log in five times a second.
     """
     salt = base64.b64encode(hashlib.sha256(f"haproxy:{password}".encode()).digest()[:16]).rstrip(b"=")
-    return bcrypt.hashpw(password.encode(), b"$2b$04$" + salt.translate(TO_BCRYPT)).decode()
+    return bcrypt.hashpw(password.encode()[:BCRYPT_BYTES], b"$2b$04$" + salt.translate(TO_BCRYPT)).decode()
 
 
 def _keepalived() -> None:
