@@ -110,8 +110,8 @@ def load(hosts: Sequence[Host], data: dict[str, Any]) -> Certificates:
 def wanted(hosts: Sequence[Host]) -> Iterator[tuple[str, str, Wanted]]:
     """Host, role and purpose of every certificate, without the controller's."""
     proxies = [name for host in hosts if "proxy" in host.roles for name in (host.name, host.address)]
-    front = [*proxies, *([vip] if (vip := hosts[0].data.get("vip")) else [])]
-    own = not hosts[0].data["certificates"]
+    front = [*proxies, *{host.data["vip"] for host in hosts if host.data.get("vip")}]
+    own = not any(host.data["certificates"] for host in hosts)
     more = dict.fromkeys(BEHIND_PROXIES, front) | ({"etcd": [MEMBER]} if own else {})
     for host in hosts:
         for role in host.roles:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from firedrill.inventories import read
+from firedrill.inventories import certificates, read
 from firedrill.lab import doctor
 from tests.forked import Forked
 from tests.labs import ROOT, WITH_US, run_folder
@@ -78,6 +78,12 @@ def inventories_are_read_once(pyinfra) -> Iterator[None]:
         patch.setattr(read, "_ask_pyinfra", once)
         patch.setattr(read, "run", run)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def a_ca_of_the_run() -> None:
+    """What clients of a cluster verify with, where no deploy has made it."""
+    certificates.load((), read.defaults())
 
 
 @pytest.fixture(scope="module")

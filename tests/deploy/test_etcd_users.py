@@ -8,9 +8,9 @@ from firedrill.deploy.on_host import etcd_users
 from firedrill.deploy.on_host.etcd_users import Refused
 
 USERS = {
-    "root": {"password": "r"},
-    "patroni": {"password": "p", "prefix": "/service/demo/", "access": "READWRITE"},
-    "firedrill": {"password": "f", "prefix": "/service/demo/", "access": "READ"},
+    "root": {"role": "root", "password": "r"},
+    "patroni": {"role": "patroni", "password": "p", "prefix": "/service/demo/", "access": "READWRITE"},
+    "firedrill": {"role": "firedrill", "password": "f", "prefix": "/service/demo/", "access": "READ"},
 }
 
 

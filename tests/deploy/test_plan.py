@@ -45,7 +45,14 @@ BASE = [
     "Install the packages of all roles",
 ]
 WANTED = {
-    "etcd1": ["Write the etcd configuration", "Start etcd", "Wait for the quorum of etcd"],
+    "etcd1": [
+        "Write the certificate of etcd",
+        "Write the etcd configuration",
+        "Start etcd",
+        "Wait for the quorum of etcd",
+        "Write the users of etcd",
+        "Let only the users of etcd do anything",
+    ],
     "db1": [
         "Write the Patroni configuration",
         "Start Patroni",

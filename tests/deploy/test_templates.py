@@ -46,7 +46,8 @@ def collect(inventory, *arguments):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    return collect("inventories/fake.py", "--data", f"secrets_file={tmp_path_factory.mktemp('files') / 'secrets.json'}")
+    folder = tmp_path_factory.mktemp("files")
+    return collect("inventories/fake.py", "--data", f"secrets_file={folder / 'secrets.json'}", "--data", "tls=False")
 
 
 def content(files, host, path):
@@ -106,8 +107,7 @@ def test_advertisements_come_from_the_other_proxies_alone(files):
 @pytest.fixture(scope="module")
 def encrypted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("encrypted")
-    data = ("--data", f"secrets_file={folder / 'secrets.json'}", "--data", "tls=True")
-    return folder, collect("inventories/fake.py", *data)
+    return folder, collect("inventories/fake.py", "--data", f"secrets_file={folder / 'secrets.json'}")
 
 
 def test_with_tls_every_connection_of_a_proxy_is_verified(encrypted):

@@ -10,7 +10,7 @@ from firedrill.cluster import etcd
 from firedrill.cluster.patroni import endpoints
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import read
-from firedrill.inventories.secrets import Secrets
+from firedrill.inventories.secrets import NAMES, Secrets
 
 ROWS = [
     {"name": "db1", "host": "10.9.0.21", "port": 5432, "api_url": "http://10.77.0.21:8008/patroni"},
@@ -28,7 +28,7 @@ MEMBERS = [
 
 @pytest.fixture(scope="module")
 def ways() -> Access:
-    return Access(read(), Secrets())
+    return Access(read(), Secrets(dict.fromkeys(NAMES, "x")))
 
 
 @pytest.fixture

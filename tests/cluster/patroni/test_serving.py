@@ -17,7 +17,9 @@ from firedrill.inventories.secrets import Secrets
 def access(tmp_path):
     def made(*roles: str, **ports: int) -> tuple[Access, Host]:
         defaults = read.defaults()
-        host = Host("db1", "127.0.0.1", roles, defaults | {"ports": defaults["ports"] | ports, "credentials": {}})
+        host = Host(
+            "db1", "127.0.0.1", roles, defaults | {"ports": defaults["ports"] | ports, "credentials": {}, "tls": False}
+        )
         return Access(Inventory(tmp_path / "x.py", (host,)), Secrets()), host
 
     return made

@@ -11,14 +11,14 @@ from firedrill.experiments.observe import catalogue
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import InventoryProblem, Problem
 from firedrill.inventories.read import read
-from firedrill.inventories.secrets import Secrets
+from firedrill.inventories.secrets import NAMES, Secrets
 
 USUAL = ["write_probe", "node_probe", "leadership", "members", "proxy", "address"]
 
 
 @pytest.fixture(scope="module")
 def lab() -> Access:
-    return Access(read(package.file("inventories/lab.py")), Secrets())
+    return Access(read(package.file("inventories/lab.py")), Secrets(dict.fromkeys(NAMES, "x")))
 
 
 def with_hosts(access: Access, *, proxies: bool = True, **data) -> Access:

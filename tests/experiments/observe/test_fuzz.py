@@ -12,7 +12,7 @@ from firedrill.cluster.tls_errors import KeptOut
 from firedrill.experiments.observe import proxy
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import read
-from firedrill.inventories.secrets import Secrets
+from firedrill.inventories.secrets import NAMES, Secrets
 from tests.fuzz import BODIES, TEXTS, few, recorded
 
 HEADER = "# pxname,svname,status,check_status,addr"
@@ -30,7 +30,7 @@ STATISTICS = st.builds(
 
 @pytest.fixture(scope="module")
 def access() -> Access:
-    return Access(read(package.file("inventories/lab.py")), Secrets())
+    return Access(read(package.file("inventories/lab.py")), Secrets(dict.fromkeys(NAMES, "x")))
 
 
 @few(150)

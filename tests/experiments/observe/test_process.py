@@ -47,7 +47,7 @@ def access() -> Iterator[Access]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         ports = {"patroni": server.server_port, "haproxy_stats": server.server_port}
-        data = defaults() | {"ports": ports, "haproxy_backends": {"postgres_write": "theirs"}}
+        data = defaults() | {"ports": ports, "haproxy_backends": {"postgres_write": "theirs"}, "tls": False}
         hosts = (Host("db1", "127.0.0.1", ("postgres", "proxy"), data),)
         yield Access(Inventory(Path("made.py"), hosts), Secrets())
         server.shutdown()

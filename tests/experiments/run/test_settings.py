@@ -72,6 +72,7 @@ def node(monkeypatch):
 @pytest.fixture
 def access(node, tmp_path) -> Access:
     data = defaults() | {"ports": {"patroni": node}, "secrets_file": str(tmp_path / "secrets.json"), "cluster": "c"}
+    data |= {"tls": False}
     hosts = (Host("db1", "127.0.0.1", ("postgres",), data),)
     return Access(Inventory(Path("made.py"), hosts), Secrets(patroni_rest="x"))
 
