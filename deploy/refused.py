@@ -2,15 +2,19 @@
 
 import sys
 from collections.abc import Callable
-from typing import IO
+from typing import IO, Any
 
+import click
 from pyinfra.api.exceptions import PyinfraError
-from pyinfra_cli.exceptions import CliError
 
 from firedrill.inventories.errors import USAGE, Problem
 
+# Importing pyinfra's command line patches the process. It is there already where it matters: in pyinfra's own.
+_command_line = sys.modules.get("pyinfra_cli.exceptions")
+_CliError: Any = _command_line.CliError if _command_line else click.ClickException
 
-class Refused(PyinfraError, CliError):
+
+class Refused(PyinfraError, _CliError):
     """Ends pyinfra with one line and exit code 2: PyinfraError passes a deploy file, CliError ends pyinfra."""
 
     exit_code = USAGE
