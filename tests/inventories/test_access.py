@@ -7,7 +7,6 @@ import pytest
 from firedrill.cluster import names
 from firedrill.faults import processes
 from firedrill.inventories.access import access
-from firedrill.inventories.endpoint import Endpoint
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.read import Inventory, read
 
@@ -19,9 +18,9 @@ def with_secrets(inventory: Inventory, file) -> Inventory:
 
 def test_access_shows_no_password(tmp_path):
     there = access(with_secrets(read(), tmp_path / "secrets.json"))
-    assert [app.url for app in there.http] == ["http://10.77.0.100:80"]
+    assert [app.url for app in there.http] == ["https://10.77.0.100:443"]
     assert there.sql_front()["host"] == "10.77.0.100"
-    assert there.etcd[0] == Endpoint("http://10.77.0.11:2379")
+    assert there.etcd[0].url == "https://10.77.0.11:2379"
     assert not any(password in repr(there) for password in there.passwords.values())
 
 
@@ -30,10 +29,10 @@ def test_without_a_floating_address_clients_get_all_proxies(tmp_path):
     hosts = tuple(replace(host, data={k: v for k, v in host.data.items() if k != "vip"}) for host in inventory.hosts)
     there = access(replace(inventory, hosts=hosts))
     assert there.front == "10.77.0.31,10.77.0.32"
-    assert [app.url for app in there.http] == ["http://10.77.0.31:80", "http://10.77.0.32:80"]
+    assert [app.url for app in there.http] == ["https://10.77.0.31:443", "https://10.77.0.32:443"]
     assert (there.sql_front()["host"], there.sql_front()["port"]) == ("10.77.0.31,10.77.0.32", 5000)
     assert there.sql_read()["load_balance_hosts"] == "random"
-    assert [app.url for app in replace(there, one_proxy=True).http] == ["http://10.77.0.31:80"]
+    assert [app.url for app in replace(there, one_proxy=True).http] == ["https://10.77.0.31:443"]
 
 
 # -- existing clusters -------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ WRONG = [
     ("db1", "max_sessions", 1, "sshd", True, r"MaxSessions 1: set MaxSessions to 2 or more"),
     ("db1", "ports", [listener(5432, "postgres", "postgresql@15-main.service")], "ports", True,
      r"port 5432 is taken by postgres \(pid 812, postgresql@15-main.service\): stop it"),
-    ("lb1", "ports", [listener(80, "nginx", "nginx.service")], "ports", True, r"port 80 is taken by nginx \(pid 812"),
+    ("lb1", "ports", [listener(443, "nginx", "nginx.service")], "ports", True, r"port 443 is taken by nginx \(pid 812"),
     ("db1", "ports", [listener(8008, None, None, None)], "ports", True, r"port 8008 is taken by the kernel"),
     ("etcd1", "ports", [listener(2379, "etcd", "etcd-other.service")], "ports", True, r"port 2379 is taken by etcd"),
     ("db1", "packages", {"missing": ["patroni"], "unavailable": ["patroni"], "lists": True, "sources": True},
