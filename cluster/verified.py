@@ -3,11 +3,10 @@
 import socket
 import ssl
 import struct
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from firedrill.cluster import tls_errors
+from firedrill.cluster import clock, tls_errors
 from firedrill.cluster.each import each
 from firedrill.cluster.system import Check
 from firedrill.inventories.access import Access
@@ -106,7 +105,7 @@ def _handshake(endpoint: Endpoint) -> float:
             begin(connection)
         with endpoint.context().wrap_socket(connection, server_hostname=endpoint.address) as encrypted:
             certificate = encrypted.getpeercert() or {}
-    return (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / DAY_S
+    return (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - clock.now() / clock.SECOND) / DAY_S
 
 
 def _begin_postgresql(connection: socket.socket) -> None:

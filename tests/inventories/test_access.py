@@ -6,6 +6,7 @@ import pytest
 
 from firedrill.cluster import names
 from firedrill.faults import processes
+from firedrill.inventories import certificates
 from firedrill.inventories.access import access
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.read import Inventory, read
@@ -13,6 +14,7 @@ from firedrill.inventories.read import Inventory, read
 
 def with_secrets(inventory: Inventory, file) -> Inventory:
     hosts = tuple(replace(host, data=host.data | {"secrets_file": str(file)}) for host in inventory.hosts)
+    certificates.load(hosts, hosts[0].data)
     return replace(inventory, hosts=hosts)
 
 
