@@ -59,6 +59,9 @@ class Model:
     def user_add(self, name, password):
         self.store.users[name], self.store.granted[name] = password, []
 
+    def user_delete(self, name):
+        del self.store.users[name], self.store.granted[name]
+
     def user_changepw(self, name, password):
         self.store.users[name] = password
 
@@ -148,6 +151,20 @@ def test_all_passwords_change_in_one_deploy(etcd):
     run()
     assert run({name: user | {"password": user["password"] + "2"} for name, user in USERS.items()}) is None
     assert etcd.users == {"root": "r2", "patroni": "p2", "firedrill": "f2"}
+
+
+def test_a_user_of_before_lives_until_the_end_of_the_deploy_that_brings_another(etcd, capsys):
+    run()
+    etcd.users["backup"], etcd.granted["backup"], etcd.roles["backup"] = "b", ["backup"], {}
+    users = {"patroni-2" if name == "patroni" else name: user for name, user in USERS.items()}
+    assert run(users) is None
+    assert {"patroni", "patroni-2"} <= etcd.users.keys() and etcd.granted["patroni-2"] == ["patroni"]
+    spec = {"url": "", "users": users}
+    etcd_users.list_superseded(spec)
+    assert capsys.readouterr().out.splitlines()[-1:] == ["patroni"]
+    etcd_users.remove_superseded(spec)
+    assert etcd.users.keys() == {"root", "patroni-2", "firedrill", "backup"}
+    assert etcd_users.check(spec) is None
 
 
 def test_users_of_others_are_kept(etcd):
