@@ -17,6 +17,6 @@ all = (all[0] + monitor, all[1])
 def inventory(like_lab, lab_up) -> Iterator[Path]:
     """The inventory file of a lab of bare hosts: the compact cluster's, and `stranger`."""
     file = like_lab(*place("bare"), source="compact")
-    file.write_text(file.read_text().replace('"profile": "pair"', '"profile": "pair", "tls": True') + STRANGER)
+    file.write_text(file.read_text() + STRANGER)
     with lab_up(file, "--bare"):
         yield file
