@@ -24,6 +24,7 @@ POLL = 0.25
 TIMEOUT = 2
 TLS = "/etc/firedrill/tls"
 CA = f"{TLS}/ca.crt"
+MYSQL_TLS = 0x800
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 ERROR = re.compile(r"error|fatal|panic|fail|refused|cannot|can not|could not|denied|no space|timed out|unhealthy", re.I)
 STANDBYS = ("replica", "sync_standby", "quorum_standby")
@@ -134,15 +135,19 @@ def postgres(address, port, tls=False):
         raise NotYet(f"{address}:{port}: PostgreSQL has no TLS")
 
 
-def mysql(address, port):
-    """MySQL answers behind this port: its greeting, in protocol version 10, comes first."""
+def mysql(address, port, tls=False):
+    """MySQL answers behind this port, and offers TLS: its greeting, in protocol version 10, comes first."""
     try:
         with socket.create_connection((address, port), TIMEOUT) as connection:
-            greeting = connection.recv(5)
+            greeting = connection.recv(512)
     except OSError as error:
         raise NotYet(f"{address}:{port}: {error}") from None
-    if greeting[4:] != b"\x0a":
+    if greeting[4:5] != b"\x0a":
         raise NotYet(f"{address}:{port}: no MySQL answers")
+    # After the server's version: the connection's number, 8 bytes for the login, a zero, the capabilities.
+    capabilities = greeting[5:].partition(b"\0")[2][13:15]
+    if tls and not int.from_bytes(capabilities, "little") & MYSQL_TLS:
+        raise NotYet(f"{address}:{port}: MySQL does not offer TLS")
 
 
 def group():

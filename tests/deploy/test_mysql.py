@@ -1,14 +1,18 @@
 """The deploy of a MySQL group: its plan, its files, HAProxy's check, and the keeper that forms and joins the group."""
 
+import contextlib
+import inspect
 import json
+import socket
 import struct
+import threading
 from pathlib import Path
 
 import pytest
 
 from firedrill.deploy import mysql_check, wanted
 from firedrill.deploy.mysql import quoted
-from firedrill.deploy.on_host import group
+from firedrill.deploy.on_host import check, group
 from firedrill.inventories.read import ROLES, Host, defaults
 from tests.deploy.test_templates import collect, content
 
@@ -180,3 +184,27 @@ def test_the_preflight_knows_the_ports_and_folders_of_every_role():
     assert set(wanted.PORTS) | {"monitor"} == set(ROLES) == set(wanted.SERVICES) | {"monitor"}
     assert wanted.ports(hosts["mysqld"]) == {3306: "mysqld", 33061: "mysqld"}
     assert all(wanted.FOLDERS[role] in wanted.of(host)["folders"] for role, host in hosts.items())
+
+
+@pytest.mark.parametrize(
+    ("greeting", "cause"),
+    [
+        (b"\x4a\0\0\0\x0a9.7.4-2\0" + b"\x01\0\0\0" + b"x" * 8 + b"\0\xff\xff", None),
+        (b"\x4a\0\0\0\x0a9.7.4-2\0" + b"\x01\0\0\0" + b"x" * 8 + b"\0\xff\xf7", "does not offer TLS"),
+        (b"", "no MySQL answers"),
+    ],
+)
+def test_what_answers_behind_a_proxy_is_mysql_with_tls(greeting, cause):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet():
+            with listener.accept()[0] as client:
+                client.sendall(greeting)
+
+        threading.Thread(target=greet).start()
+        with pytest.raises(check.NotYet, match=cause) if cause else contextlib.nullcontext():
+            check.mysql("127.0.0.1", listener.getsockname()[1], True)
+
+
+def test_a_proxy_asks_every_database_with_the_same_arguments():
+    assert inspect.signature(check.mysql) == inspect.signature(check.postgres)
