@@ -81,8 +81,6 @@ def test_the_app_stores_a_forecast_once(sound):
 
 def test_nothing_listens_in_plain_text(sound):
     """Every listener of every host is known, proves its name to a client that verifies, and refuses plain text."""
-    if not sound.data["tls"]:
-        pytest.skip("the cluster is deployed without TLS")
     port = {host.name: int(host.data.get("ssh_port", 22)) for host in sound.inventory.hosts}
     known = {host: listeners.allowed(host) for host in sound.inventory.hosts}
     unknown = {host.name: listeners.found(sound, host) ^ {port[host.name], *known[host]} for host in known}
