@@ -224,13 +224,13 @@ def test_who_cannot_become_root_is_refused_before_anything_is_written(command, i
     assert ledger.entries(read(file)) == []
 
 
-@pytest.mark.parametrize("fault", ["drop", "pause"])
+@pytest.mark.parametrize("fault", ["partition", "pause"])
 def test_an_ordinary_user_cuts_a_host_off_or_pauses_it_and_heals_it(faults, command, inventory, fault):
     """sudo drops SSH_CONNECTION: the controller is exempt all the same, or nothing could heal it."""
     done = faults("inject", fault, "db1")
     assert done.returncode == 0, done.stderr
     assert "effective" in done.stderr
-    if fault == "drop":
+    if fault == "partition":
         rules = command("lab", "-i", inventory, "shell", "db1", "--", "iptables-save; nft list ruleset").stdout
         assert re.search(rf"{re.escape(SUBNET)}\.1(/32)? ", rules), "the controller's address is exempt"
     healed = faults("heal", "--all")
@@ -255,7 +255,7 @@ for file in files:
 
 
 def test_the_password_for_sudo_is_nowhere_on_the_host(faults, shell):
-    assert faults("inject", "drop", "db1").returncode == 0
+    assert faults("inject", "partition", "db1").returncode == 0
     assert shell(f"python3 -c '{LOOK.format(coded=PASSWORD.encode().hex())}'; echo looked") == "looked"
     assert faults("heal", "--all").returncode == 0
 
@@ -311,6 +311,6 @@ def test_a_jump_host_that_is_down_is_the_cause_and_nothing_is_done(behind, inven
         assert f"the jump host drill@{SUBNET}.11 lets nobody in" in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
         assert ledger.entries(read(behind)) == []
-        assert state(command, inventory) == "running"
+        assert state(command, inventory) != "off"
     finally:
         command("lab", "-i", inventory, "resume", "etcd1")
