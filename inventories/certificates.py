@@ -181,7 +181,7 @@ def _authority(cert: Path, cluster: str, left: int) -> Issued:
     if not key.exists():
         raise InventoryProblem(
             f"the CA's key {key} is missing, and a certificate must be issued",
-            _another_ca("it", cert.parent),
+            f"restore it from a backup, or delete {cert.parent} and deploy again: all hosts get a new CA",
         )
     ca = Issued(cert.read_bytes() if cert.exists() else b"", key.read_bytes())
     if not cert.exists() or _ca_flaw(ca.cert, left):
@@ -191,18 +191,13 @@ def _authority(cert: Path, cluster: str, left: int) -> Issued:
     return ca
 
 
-def _another_ca(what: str, folder: Path) -> str:
-    """The remedy. Members of etcd with different CAs do not trust each other, so they must start together."""
-    return f"restore {what} from a backup, or stop etcd on all its hosts, delete {folder} and deploy: a new CA is made"
-
-
 def _renewed(ca: Issued, cluster: str, key: Path) -> Issued:
     try:
         return authority.new_ca(cluster, ca.key)
     except (ValueError, TypeError) as error:
         raise InventoryProblem(
             f"the CA's key {key} cannot be read ({error})",
-            _another_ca("it", key.parent),
+            f"restore it from a backup, or delete {key.parent} and deploy again: all hosts get a new CA",
         ) from None
 
 
@@ -214,7 +209,7 @@ def _refuse_foreign(ca: Issued, cert: Path, key: Path) -> None:
     if not belongs:
         raise InventoryProblem(
             f"{key} is not the key of the CA {cert}",
-            _another_ca("both", cert.parent),
+            f"restore both from a backup, or delete {cert.parent} and deploy again: all hosts get a new CA",
         )
 
 

@@ -20,7 +20,6 @@ FOLDER = re.compile(r"(/[A-Za-z0-9._-]+)+")
 DEVICE = re.compile(r"/dev(/[A-Za-z0-9_-]+)+")
 WATCHDOG_MODES = ("automatic", "required", "off")
 MOST = 2**31 - 1
-TLS_KEYS = ("etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls", "mysql_tls")
 SQL_MODES = ("verify-full", "verify-ca", "disable")
 
 
@@ -133,7 +132,7 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("disk_gib", "memory_mib", "etcd_heartbeat_ms", "etcd_election_ms"), COUNT),
     **dict.fromkeys(("certificate_days", "renew_days"), COUNT),
     **dict.fromkeys(("unobserved", "client_networks", "postgres_logs"), _list(TEXT)),
-    **dict.fromkeys(("power", "lab", *TLS_KEYS), ENTRIES),
+    **dict.fromkeys(("power", "lab", "etcd_tls", "mysql_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"), ENTRIES),
     "sudo": Kind(f"True, False, or {SOURCE.name}", lambda value: FLAG.holds(value) or (SOURCE.holds(value) and value)),
     "cluster": CLUSTER,
     "durability": _or_none(_one_of(*profiles.LEVELS)),
