@@ -16,6 +16,7 @@ from firedrill.cluster.patroni import rest
 from firedrill.experiments.run import steady_state
 from firedrill.inventories.access import access
 from firedrill.inventories.read import read
+from tests.deploy import runs
 from tests.experiments.cluster import listeners
 
 pytestmark = pytest.mark.lab("bare")
@@ -31,7 +32,9 @@ def test_bare_hosts_become_a_cluster_and_stay_one(command, inventory):
     with ssh.connect(read(inventory)["db1"]) as connection:
         assert ssh.sh(connection, "dpkg-query -W patroni 2>/dev/null || echo bare") == "bare"
         assert ssh.sh(connection, "/usr/bin/python3 -c 'import apt' && echo importable") == "importable"
-    assert deploy(command, inventory)["error"] == 0
+    plan = runs.planned(command, inventory)
+    changes = runs.changed(command, inventory)
+    assert runs.without_waits(plan) == runs.without_waits(changes), "a plan shows what the run changes"
     there = access(read(inventory))
     state, _ = steady_state.wait(there, 60, print)
     assert state.ok, state.detail
@@ -43,8 +46,10 @@ def test_bare_hosts_become_a_cluster_and_stay_one(command, inventory):
 
 
 def test_one_changed_setting_changes_only_what_needs_it(command, inventory):
-    totals = deploy(command, inventory, "--data", "etcd_heartbeat_ms=120")
-    assert 0 < totals["success"] < 10
+    plan = runs.planned(command, inventory, "--data", "etcd_heartbeat_ms=120")
+    changes = runs.changed(command, inventory, "--data", "etcd_heartbeat_ms=120")
+    assert runs.without_waits(plan) == runs.without_waits(changes)
+    assert 0 < sum(map(len, changes.values())) < 10
     deploy(command, inventory)
 
 
