@@ -23,6 +23,15 @@ def every_host(access: Access) -> tuple[Host, ...]:
     return access.inventory.hosts
 
 
+def every_member_answers(hosts: Sequence[Host], events: Sequence[Event]) -> tuple[bool, str]:
+    """Whether each host was reachable in its last `member` event, and its role or why not."""
+    last = {event["host"]: event for event in events}
+    nothing = {"reachable": False, "error": "no sample"}
+    states = {host.name: last.get(host.name, nothing) for host in hosts}
+    text = "; ".join(f"{name} {state['role' if state['reachable'] else 'error']}" for name, state in states.items())
+    return all(state["reachable"] for state in states.values()), text
+
+
 @dataclass(frozen=True)
 class Observer:
     """A process of its own that appends events until it is terminated, and interprets nothing.

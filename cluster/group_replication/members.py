@@ -7,7 +7,7 @@ from typing import Any
 
 from firedrill.cluster.group_replication import reports, view
 from firedrill.cluster.group_replication.reports import Poller, Report
-from firedrill.cluster.observer import Event, Observer, Write
+from firedrill.cluster.observer import Event, Observer, Write, every_member_answers
 from firedrill.cluster.on_change import on_change
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host
@@ -52,11 +52,7 @@ def state(report: Report) -> dict[str, Any]:
 
 def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
     """Every server must be reachable."""
-    last = {event["host"]: event for event in events}
-    nothing = {"reachable": False, "error": "no sample"}
-    states = {host.name: last.get(host.name, nothing) for host in databases(access)}
-    text = "; ".join(f"{name} {one['role' if one['reachable'] else 'error']}" for name, one in states.items())
-    return all(one["reachable"] for one in states.values()), text
+    return every_member_answers(databases(access), events)
 
 
 OBSERVER = Observer(

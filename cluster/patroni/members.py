@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from firedrill.cluster import tls_errors
-from firedrill.cluster.observer import UNOBSERVED, Event, Observer, Write
+from firedrill.cluster.observer import UNOBSERVED, Event, Observer, Write, every_member_answers
 from firedrill.cluster.on_change import on_change
 from firedrill.cluster.patroni import answers, rest
 from firedrill.cluster.tls_errors import KeptOut
@@ -76,11 +76,7 @@ def _lag(xlog: object) -> int | None:
 
 def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
     """Every node must be reachable."""
-    last = {event["host"]: event for event in events}
-    nothing = {"reachable": False, "error": "no sample"}
-    states = {host.name: last.get(host.name, nothing) for host in databases(access)}
-    text = "; ".join(f"{name} {state['role' if state['reachable'] else 'error']}" for name, state in states.items())
-    return all(state["reachable"] for state in states.values()), text
+    return every_member_answers(databases(access), events)
 
 
 OBSERVER = Observer(
