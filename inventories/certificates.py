@@ -1,6 +1,6 @@
 """The certificates of a cluster: those of its own small authority, kept next to the passwords, or the user's own.
 
-    <folder of secrets_file>/ca/<cluster>/ca.crt, ca.key, controller.crt, controller.key, <host>-<role>.crt, .key
+    <folder of secrets_file>/ca/<cluster>/ca.crt, ca.key, <host>-<role>.crt, .key; of this machine controller-client.crt
 
 A certificate for each host and role, so that a stolen one is good for that role alone. Loading makes what is missing,
 what the authority did not issue, and what ends within `renew_days`; everything else stays as it is, byte for byte.

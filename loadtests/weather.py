@@ -2,7 +2,7 @@
 
     locust -f loadtests/weather.py                                        with the web UI, http://127.0.0.1:8089
     locust -f loadtests/weather.py --headless -u 20 -r 20 -t 60           one minute; -u 40 doubles the rate
-    locust -f loadtests/weather.py -H http://192.0.2.1 ...                another address than the inventory's
+    locust -f loadtests/weather.py -H https://192.0.2.1 ...               another address than the inventory's
 
 The address comes from $FIREDRILL_INVENTORY or inventories/lab.py; of several (separated by commas: a cluster without a
 floating address) each connection takes any. HTTPS is verified as the inventory says.
