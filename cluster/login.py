@@ -71,7 +71,7 @@ def port_of(host: Host) -> int:
 def _file(data: Mapping[str, Any]) -> Path:
     named = data.get("ssh_config_file")
     if named and not Path(named).is_file():  # pyinfra would ignore it, and connect without the jump host
-        raise Problem(f"no SSH configuration {named}", "correct `ssh_config_file`, with its whole path")
+        raise Problem(f"no SSH configuration {named}", "correct `ssh_config_file`, with its full path")
     return Path(named or "~/.ssh/config").expanduser()
 
 

@@ -31,7 +31,7 @@ class Unreachable(Problem):
 
 
 class JumpDown(Unreachable):
-    """A jump host lets nobody through, so that nothing is known about the hosts behind it."""
+    """A jump host cannot be passed, so nothing is known about the hosts behind it."""
 
 
 class _Proxy(paramiko.ProxyCommand):
@@ -114,7 +114,7 @@ def _opened(jumps: tuple[Login, ...]) -> paramiko.SSHClient:
         except (*ERRORS, ValueError, Problem) as error:
             cause = error.cause if isinstance(error, Problem) else error or type(error).__name__
             remedy = error.remedy if isinstance(error, Problem) else f"does `ssh {jump}` work on this machine?"
-            raise JumpDown(f"the jump host {jump} lets nobody in ({cause})", remedy) from None
+            raise JumpDown(f"no SSH login at the jump host {jump} ({cause})", remedy) from None
     assert client
     return client
 

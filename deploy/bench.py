@@ -1,4 +1,4 @@
-"""How long deploys take, as ratios beside something measured on the same hosts in the same session. `make bench`.
+"""How long deploys take, as ratios to a reference on the same hosts in the same session. `make bench`.
 
 The figures depend on this machine and its load; the ratios are the result. Exits 1 if one of them exceeds its bound.
 """
@@ -23,29 +23,29 @@ AGAIN = 3
 
 
 class Figure(NamedTuple):
-    """One ratio: what was measured, beside what, and the most that is good."""
+    """One ratio: what was measured, its reference, and the highest acceptable ratio."""
 
     name: str
     seconds: float
-    beside: str
-    beside_s: float
+    reference: str
+    reference_s: float
     bound: float
     cpu_ratio: float | None = None
 
     @property
     def ratio(self) -> float:
-        return self.seconds / self.beside_s
+        return self.seconds / self.reference_s
 
     @property
     def row(self) -> dict[str, object]:
         ratio = round(self.ratio, 2)
         cpu = None if self.cpu_ratio is None else round(self.cpu_ratio, 2)
-        rounded = {"seconds": round(self.seconds, 1), "beside_s": round(self.beside_s, 1)}
+        rounded = {"seconds": round(self.seconds, 1), "reference_s": round(self.reference_s, 1)}
         return self._asdict() | rounded | {"ratio": ratio, "cpu_ratio": cpu, "held": ratio <= self.bound}
 
 
-def compared(name: str, took: Took, beside: str, other: Took, bound: float) -> Figure:
-    return Figure(name, took.seconds, beside, other.seconds, bound, took.cpu_s / other.cpu_s)
+def compared(name: str, took: Took, reference: str, other: Took, bound: float) -> Figure:
+    return Figure(name, took.seconds, reference, other.seconds, bound, took.cpu_s / other.cpu_s)
 
 
 class Session:
@@ -79,7 +79,7 @@ def encrypted(session: Session) -> Iterator[Figure]:
 
 
 def bare(session: Session) -> Iterator[Figure]:
-    """Hosts without packages, beside apt-get alone."""
+    """Hosts without packages, compared with apt-get alone."""
     lab = session.lab("3 bare hosts", bare=True)
     with lab.up():
         apt = lab.apt()
@@ -126,7 +126,7 @@ def cli(context: click.Context, parts: tuple[str, ...], as_json: bool) -> None:
         figures = []
         for part in parts or PARTS:
             for figure in PARTS[part](session):
-                tell(f"{figure.name}: {figure.ratio:.2f} times {figure.beside}, at most {figure.bound:g}")
+                tell(f"{figure.name}: {figure.ratio:.2f} times {figure.reference}, at most {figure.bound:g}")
                 figures.append(figure)
     rows = [figure.row for figure in figures]
     if as_json:
@@ -137,11 +137,18 @@ def cli(context: click.Context, parts: tuple[str, ...], as_json: bool) -> None:
 
 
 def _table(rows: list[dict[str, object]]) -> Table:
-    table = Table("", "s", "beside", "s", "ratio", "at most", "ratio of processor time")
+    table = Table("", "s", "reference", "s", "ratio", "at most", "ratio of processor time")
     for row in rows:
         cpu = "" if row["cpu_ratio"] is None else f"{row['cpu_ratio']:g}"
         ratio = f"{row['ratio']:g}" + ("" if row["held"] else " (over)")
-        values = (f"{row['seconds']:g}", str(row["beside"]), f"{row['beside_s']:g}", ratio, f"{row['bound']:g}", cpu)
+        values = (
+            f"{row['seconds']:g}",
+            str(row["reference"]),
+            f"{row['reference_s']:g}",
+            ratio,
+            f"{row['bound']:g}",
+            cpu,
+        )
         table.add_row(str(row["name"]), *values)
     return table
 

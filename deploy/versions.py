@@ -57,7 +57,7 @@ def here() -> Versions:
 
 
 def learn(one: topology.Host, reported: dict[str, str]) -> None:
-    """What a host has told already, so that it is not asked again; preflight refuses a release without support."""
+    """What a host has reported already, so that it is not asked again; preflight refuses a release without support."""
     with contextlib.suppress(InventoryProblem):
         _known[one.name] = of(one, reported)
 

@@ -14,15 +14,15 @@ from firedrill.inventories.access import Access
 
 async def observe(access: Access, write: Write) -> None:
     """Record until cancelled."""
-    told = Told(access, write)
+    recorded = Recorded(access, write)
     with contextlib.ExitStack() as stack:
         pollers = [stack.enter_context(Poller(access, host)) for host in access.inventory.databases]
         while True:
             await asyncio.sleep(reports.POLL_S)
-            told.tell([poller.report for poller in pollers])
+            recorded.update([poller.report for poller in pollers])
 
 
-class Told:
+class Recorded:
     """What was recorded last: each fact is recorded when it changes."""
 
     def __init__(self, access: Access, write: Write) -> None:
@@ -32,7 +32,7 @@ class Told:
         self._alive = on_change(lambda state: write("alive", **state))
         self._unreachable = on_change(lambda state: write("unreachable", **state))
 
-    def tell(self, found: Sequence[Report]) -> None:
+    def update(self, found: Sequence[Report]) -> None:
         """Record what these reports change."""
         known = reports.believed(found)
         if known is None:

@@ -1,4 +1,4 @@
-"""What an operator does to a group: switch over, write to the log, copy a server anew, wait for replication."""
+"""What an operator does to a group: switch over, write to the log, make a server a new copy, wait for replication."""
 
 import shlex
 import time
@@ -102,7 +102,7 @@ def reinitialize(access: Access, name: str) -> str:
         finally:
             reports.close(connection)
     except sql.ERRORS as error:
-        raise Problem(f"{name}: it does not join the group anew ({sql.cause(error)})", "check its error log") from None
+        raise Problem(f"{name}: it does not rejoin the group ({sql.cause(error)})", "check its error log") from None
     return f"{name} joins with a copy of all data that it lacks"
 
 

@@ -1,7 +1,7 @@
-"""What takes an operator before a group works again: a forced membership, a group formed anew, a member started.
+"""What an operator does before a group works again: a forced membership, a bootstrap, a start of members.
 
-Members that left by themselves join by themselves (the keeper of a deployed group). Nothing here is done while some
-majority works, but starting the others.
+Members that left rejoin by themselves (the keeper of a deployed group). While a majority works, this only starts the
+others.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def recover(access: Access) -> list[str]:
         return _start_the_others(access, found)
     if stuck := [report for report in found if report.mine.state == ONLINE]:
         return _force(access, stuck)
-    return _form_anew(access, found)
+    return _bootstrap(access, found)
 
 
 def _start_the_others(access: Access, found: Sequence[Report]) -> list[str]:
@@ -48,7 +48,7 @@ def _force(access: Access, stuck: Sequence[Report]) -> list[str]:
     return [f"{names[0]}: forced the membership to {', '.join(names)}"]
 
 
-def _form_anew(access: Access, found: Sequence[Report]) -> list[str]:
+def _bootstrap(access: Access, found: Sequence[Report]) -> list[str]:
     """Form the group on the server that has the transactions of all; every server must answer, to be sure."""
     if silent := [f"{report.name}: {report.error}" for report in found if report.error]:
         raise Problem(
@@ -64,7 +64,7 @@ def _form_anew(access: Access, found: Sequence[Report]) -> list[str]:
         "START GROUP_REPLICATION",
         "SET GLOBAL group_replication_bootstrap_group = OFF",
     )
-    return [f"{name}: formed the group anew, as the server with all transactions"]
+    return [f"{name}: bootstrapped the group, as the server with all transactions"]
 
 
 def most(access: Access, sets: dict[str, str]) -> str:
@@ -73,7 +73,10 @@ def most(access: Access, sets: dict[str, str]) -> str:
         if all(_ask(access, name, "SELECT GTID_SUBSET(%s, %s)", other, mine) == "1" for other in sets.values()):
             return name
     shown = "; ".join(f"{name}: {mine}" for name, mine in sets.items())
-    raise Problem(f"no server has the transactions of all others ({shown})", "decide which to keep, and bootstrap it")
+    raise Problem(
+        f"no server has the transactions of all others ({shown})",
+        "decide which to keep, and run `firedrill-group bootstrap` there",
+    )
 
 
 def _literal(text: str) -> str:

@@ -114,7 +114,7 @@ def _permissions(etcd, role, wanted, exists):
 def _roles(etcd, user, wanted, exists):
     found = etcd.call("user/get", name=user).get("roles", []) if exists else []
     if wanted not in found:
-        yield f"user {user} has not its role", [("user/grant", {"user": user, "role": wanted})]
+        yield f"user {user} lacks its role", [("user/grant", {"user": user, "role": wanted})]
     for role in found:
         if role != wanted:
             yield f"user {user} has the role {role}", [("user/revoke", {"name": user, "role": role})]

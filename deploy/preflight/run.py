@@ -97,7 +97,7 @@ def of_versions() -> list[Finding]:
 
 
 def secrets() -> list[Finding]:
-    """Ask for each secret now, make and renew certificates: what cannot be had must not end the deploy halfway."""
+    """Ask for each secret and make all certificates now: what is not available must not end the deploy halfway."""
     wanted: dict[str, Callable[[], Any]] = {"secrets": lambda: dict(topology.passwords())}
     if topology.hosts()[0].data["tls"]:
         wanted["certificates"] = topology.certificates

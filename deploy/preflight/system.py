@@ -56,7 +56,7 @@ def identity(all_seen: Sequence[Seen]) -> Findings:
 
 
 def clock(all_seen: Sequence[Seen]) -> Findings:
-    """Against the controller's clock, which cannot be told more exactly than the question took."""
+    """Compared with the controller's clock, as exactly as the round trip allows."""
     for seen in all_seen:
         now = seen.found["now"]
         skew = now - min(max(now, seen.before), seen.after)

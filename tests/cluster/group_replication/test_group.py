@@ -102,9 +102,9 @@ def test_the_steady_state(access, found, missing):
 
 def test_leadership_is_recorded_when_it_changes(access):
     events = []
-    told = leadership.Told(access, lambda kind, **fields: events.append({"kind": kind} | fields))
+    recorded = leadership.Recorded(access, lambda kind, **fields: events.append({"kind": kind} | fields))
     for found in (HEALTHY, HEALTHY, [SILENT, *HEALTHY[1:]], CUT_OFF):
-        told.tell(found)
+        recorded.update(found)
     assert [(e["holder"], e["epoch"]) for e in events if e["kind"] == "leadership"] == [
         ("db1", "1795:5"),
         ("db2", "1795:6"),
@@ -115,13 +115,13 @@ def test_leadership_is_recorded_when_it_changes(access):
 
 def test_a_lost_majority_is_no_leader_and_silence_is_none_observed(access):
     events = []
-    told = leadership.Told(access, lambda kind, **fields: events.append({"kind": kind} | fields))
-    told.tell(HEALTHY)
-    told.tell(LAST_ONE)
+    recorded = leadership.Recorded(access, lambda kind, **fields: events.append({"kind": kind} | fields))
+    recorded.update(HEALTHY)
+    recorded.update(LAST_ONE)
     assert [e["holder"] for e in events if e["kind"] == "leadership"] == ["db1"], "one of three cannot tell"
-    told.tell([replace(one, rows=()) for one in ALL_LEFT])
+    recorded.update([replace(one, rows=()) for one in ALL_LEFT])
     assert [e["holder"] for e in events if e["kind"] == "leadership"] == ["db1", None]
-    told.tell([Report(name, error="refused") for name in NAMES])
+    recorded.update([Report(name, error="refused") for name in NAMES])
     assert events[-1]["kind"] == "unreachable"
 
 
@@ -254,7 +254,7 @@ def test_after_a_total_outage_the_server_with_all_transactions_forms_the_group(a
     answers = {("of db2", "of db2"), ("of db1", "of db2"), ("of db3", "of db2")}
     ask = lambda access, name, statement, *pair: "1" if pair in answers or pair[0] == pair[1] else "0"  # noqa: E731
     monkeypatch.setattr(recovery, "_ask", ask)
-    assert "db2: formed the group anew" in recovered(access, monkeypatch, ALL_LEFT)[0]
+    assert "db2: bootstrapped the group" in recovered(access, monkeypatch, ALL_LEFT)[0]
     assert done[0][0] == "db2" and "START GROUP_REPLICATION" in done[0]
     monkeypatch.setattr(recovery, "_ask", lambda *_: "0")
     with pytest.raises(Problem, match="no server has the transactions of all others"):
