@@ -106,8 +106,9 @@ def users() -> dict[str, dict[str, str]]:
 
 
 def superseded_users() -> None:
-    """Remove the users whose passwords nobody uses any more, at the end of a deploy."""
-    if topology.data()["tls"] and topology.me() == topology.members("etcd")[0]:
+    """Remove the users whose passwords nobody uses any more, at the end of a deploy to all hosts."""
+    first = topology.members("etcd")[0]
+    if topology.data()["tls"] and topology.me() == first and topology.complete():
         current_only(name="Remove the superseded users of etcd")
 
 

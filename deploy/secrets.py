@@ -3,7 +3,7 @@
 Not in a deploy of some hosts alone (--limit): the others still have the old ones.
 """
 
-from pyinfra import host, inventory, state
+from pyinfra import host
 from pyinfra.api import FunctionCommand, operation
 
 from firedrill.deploy import topology
@@ -12,7 +12,7 @@ from firedrill.inventories import secrets
 
 def rotated() -> None:
     """Record on this machine that all services have the new passwords."""
-    if topology.me() == topology.hosts()[0] and len(state.activated_hosts) == len(list(inventory)):
+    if topology.me() == topology.hosts()[0] and topology.complete():
         in_use(name="Take the rotated secrets into use", waiting=topology.rotated())
 
 

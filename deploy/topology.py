@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from pyinfra import host, inventory
+from pyinfra import host, inventory, state
 
 from firedrill import package
 from firedrill.inventories import profiles, secrets
@@ -86,6 +86,11 @@ def has(role: str) -> bool:
 def passwords() -> secrets.Secrets:
     """The cluster's passwords, with the new ones of rotated secrets; the first deploy creates them."""
     return secrets.coming(hosts()[0].data)
+
+
+def complete() -> bool:
+    """Whether all hosts take part in this run: no --limit, no --exclude."""
+    return len(state.activated_hosts) == len(hosts())
 
 
 def rotated() -> list[str]:

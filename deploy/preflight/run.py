@@ -98,10 +98,21 @@ def of_versions() -> list[Finding]:
 
 def secrets() -> list[Finding]:
     """Ask for each secret and make all certificates now: what is not available must not end the deploy halfway."""
-    wanted: dict[str, Callable[[], Any]] = {"secrets": lambda: dict(topology.passwords())}
+    wanted: dict[str, Callable[[], Any]] = {"secrets": _ask_for_secrets}
     if topology.hosts()[0].data["tls"]:
         wanted["certificates"] = topology.certificates
     return [problem for check, ask in wanted.items() for problem in _had(check, ask)]
+
+
+def _ask_for_secrets() -> None:
+    """Also refuse half a rotation: a service with the new password locks out a client with the old one."""
+    dict(topology.passwords())
+    waiting = topology.rotated()
+    if waiting and not topology.complete():
+        raise Problem(
+            f"new passwords wait for a deploy ({', '.join(waiting)}), and this one leaves out hosts with the old ones",
+            "deploy without --limit and --exclude first; take a host that is gone out of the inventory",
+        )
 
 
 def _had(check: str, ask: Callable[[], Any]) -> list[Finding]:

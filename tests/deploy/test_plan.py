@@ -149,6 +149,29 @@ def test_one_part_alone(pyinfra, secrets_file):
     assert not steps(plan, "db1")
 
 
+def test_a_deploy_to_some_hosts_locks_nobody_out(pyinfra, secrets_file, answer):
+    """Patroni on the other hosts may log in to etcd with the older password: its user stays."""
+    data = ("--data", f"secrets_file={secrets_file}")
+    done = pyinfra("--dry", "--json", "--limit", "@fake/etcd1", *data, "inventories/fake.py", ENTRY)
+    names = [step["name"] for step in json.loads(done.stdout)["plan"]]
+    assert "Let only the users of etcd do anything" in names
+    assert "Remove the superseded users of etcd" in [step["name"] for step in json.loads(answer.stdout)["plan"]]
+    assert "Remove the superseded users of etcd" not in names
+
+
+def test_new_passwords_reach_all_hosts_in_one_deploy(pyinfra, tmp_path):
+    file = tmp_path / "secrets.json"
+    known = {"secrets_file": str(file), "cluster": "firedrill", "secrets": {}}
+    secrets.load(known)
+    secrets.rotate(known, ["weather"])
+    data = ("--data", f"secrets_file={file}")
+    done = pyinfra("--dry", "--limit", "@fake/app1", *data, "inventories/fake.py", ENTRY)
+    assert done.returncode == 2, done.stderr
+    (said,) = [line for line in done.stderr.splitlines() if line.startswith("deploy: ✗")]
+    assert "new passwords wait for a deploy (weather)" in said and "deploy without --limit and --exclude first" in said
+    assert pyinfra("--dry", *data, "inventories/fake.py", ENTRY).returncode == 0
+
+
 # Bad inventories: what is appended to the good one, and what the one line must say.
 BAD = {
     "shared address": (
@@ -160,7 +183,11 @@ BAD = {
     "even etcd": ("etcd.pop()", r"2 etcd members \(etcd1, etcd2\): use an odd number"),
     "name for an address": (
         'app[1] = ("@fake/app2", {**app[1][1], "ssh_hostname": "app2.example"})',
-        r"app2 has the address 'app2\.example': set ssh_hostname to the IP address",
+        r"app2 has the address 'app2\.example': set ssh_hostname to the IPv4 address",
+    ),
+    "IPv6": (
+        'app[1] = ("@fake/app2", {**app[1][1], "ssh_hostname": "2001:db8::2"})',
+        r"app2 has the address '2001:db8::2': set ssh_hostname to the IPv4 address",
     ),
     "no etcd": ("etcd.clear()", r"postgres hosts but no etcd host: add one to etcd"),
     "ttl too low": (
