@@ -5,6 +5,7 @@ boot, before keepalived starts. Some kernels have no nftables (user-mode Linux):
 """
 
 import hashlib
+import re
 from typing import NamedTuple
 
 from pyinfra import host, inventory
@@ -19,6 +20,7 @@ RULES = "/etc/keepalived/vrrp.nft"
 TABLE = "ip firedrill_vrrp"
 # Not the start of a word: what looks like the id of a fault would be taken for its leftovers.
 DIGEST = "sha256_"
+MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 TRIAL = "add table ip x; add chain ip x y { type filter hook input priority 0; }"
 
 
@@ -30,13 +32,13 @@ class Peer(NamedTuple):
 
 
 class MacOf(FactBase[str | None]):
-    """The MAC address of the interface that holds an address."""
+    """The MAC address of the interface that holds an address. Anything else would be a rule on the other proxies."""
 
     def command(self, address: str) -> str:
         return f"cat /sys/class/net/$(ip -o -4 address show to {address}/32 | awk '{{print $2}}')/address"
 
     def process(self, output: list[str]) -> str | None:
-        return output[0] if output else None
+        return output[0] if output and MAC.fullmatch(output[0]) else None
 
 
 class KnownMacs(FactBase[dict[str, str]]):

@@ -6,7 +6,7 @@ import pytest
 from jinja2 import Environment, FileSystemLoader
 
 from firedrill import package
-from firedrill.deploy.vrrp import DIGEST, KnownMacs, LoadedRules, Peer
+from firedrill.deploy.vrrp import DIGEST, KnownMacs, LoadedRules, MacOf, Peer
 from firedrill.faults.state import OURS
 
 PEERS = [Peer("192.0.2.32", "02:00:c0:00:02:20"), Peer("192.0.2.33", None)]
@@ -33,6 +33,19 @@ def test_no_file_means_that_none_is_known(tmp_path, monkeypatch):
 
 def test_a_peer_whose_mac_address_is_unknown_is_checked_by_address():
     assert "ip saddr 192.0.2.33 ip ttl 255 accept" in rules(PEERS)
+
+
+@pytest.mark.parametrize(
+    ("said", "mac"),
+    [
+        (["02:00:c0:00:02:20"], "02:00:c0:00:02:20"),
+        (["02:00:c0:00:02:20 accept; } }; flush ruleset; #"], None),
+        (["02:00:c0:00:02:20\n"], None),
+        ([], None),
+    ],
+)
+def test_what_a_proxy_says_becomes_no_rule_of_another(said, mac):
+    assert MacOf().process(said) == mac
 
 
 @pytest.mark.parametrize("name", ["sha256_fd0123456789abcd", "sha256_0000000000000000"])
