@@ -8,6 +8,7 @@ import base64
 import functools
 import hashlib
 import hmac
+from collections.abc import Mapping
 
 from pyinfra import host, state
 from pyinfra.api import FactBase, QuoteString, StringCommand, operation
@@ -48,15 +49,28 @@ def changed_passwords() -> None:
 
 def script() -> str:
     """The SQL script, with passwords as verifiers."""
-    passwords, cluster = topology.passwords(), topology.data()["cluster"]
-    verifiers = {user: verifier(passwords[name], user + cluster) for user, name in USERS.items()}
-    schema = package.file("weather/schema.sql").read_text()
-    return topology.render("database.sql.j2", verifiers=verifiers, schema=schema, database=DATABASE, probe=PROBE_USER)
+    return topology.render(
+        "database.sql.j2",
+        verifiers=verifiers(topology.passwords(), topology.data()["cluster"]),
+        schema=package.file("weather/schema.sql").read_text(),
+        database=DATABASE,
+        probe=PROBE_USER,
+    )
+
+
+def verifiers(passwords: Mapping[str, str], cluster: str) -> dict[str, str]:
+    """The verifier of each user.
+
+    PostgreSQL tells a user's salt to whoever asks to log in. So it depends on all passwords: of one alone it would be
+    a hash that a guess can be compared with.
+    """
+    seed = "\0".join([cluster, *(passwords[name] for name in sorted(USERS.values()))])
+    return {user: verifier(passwords[name], f"{user}\0{seed}") for user, name in USERS.items()}
 
 
 @functools.cache
 def verifier(password: str, seed: str) -> str:
-    """PostgreSQL's SCRAM-SHA-256 verifier. The salt is derived from the password, so that every run gives the same."""
+    """PostgreSQL's SCRAM-SHA-256 verifier. The salt is derived from the seed, so that every run gives the same."""
     salt = hashlib.sha256(f"{seed}:{password}".encode()).digest()[:16]
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, ITERATIONS)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()

@@ -20,7 +20,7 @@ import pytest
 from firedrill.cluster import etcd as client_of_etcd
 from firedrill.cluster import ssh
 from firedrill.cluster.patroni import rest
-from firedrill.deploy.database import USERS, verifier
+from firedrill.deploy.database import verifiers
 from firedrill.experiments.run import steady_state
 from firedrill.inventories import certificates, secrets
 from firedrill.inventories.access import Access, access
@@ -205,9 +205,8 @@ def test_the_services_have_the_new_passwords(rotated):
     leader = next(one.name for one in rest.view(rotated.ways).members if one.role == "primary")
     query = "select rolname || ' ' || rolpassword from pg_authid where rolpassword is not null"
     rows = on(rotated.ways, leader, f'cd /; runuser -u postgres -- psql -XAtc "{query}"').splitlines()
-    new, cluster = rotated.new, rotated.ways.data["cluster"]
-    wanted = {f"{user} {verifier(new[name], user + cluster)}" for user, name in USERS.items()}
-    assert set(rows) == wanted
+    wanted = verifiers(rotated.new, rotated.ways.data["cluster"])
+    assert set(rows) == {f"{user} {found}" for user, found in wanted.items()}
     rest.change_configuration(rotated.ways, {"ttl": rotated.ways.profile["ttl"]})
 
 
