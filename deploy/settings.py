@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pyinfra import host, logger, state
-from pyinfra.api import FactBase, StringCommand, operation
+from pyinfra.api import FactBase, QuoteString, StringCommand, operation
 
 from firedrill.deploy import topology, versions
 from firedrill.inventories import profiles
@@ -26,7 +26,8 @@ AMOUNT = re.compile(r"[+-]?\d+(\.\d+)?\s*(B|kB|MB|GB|TB|us|ms|s|min|h|d)?|on|off
 # Numbers and switches that open an access or give up durability. A dot: of an extension, whose meaning is unknown.
 UNSAFE = re.compile(
     r"ssl\w*|port|\w*_file_mode|unix_socket_permissions|allow_\w+|row_security|db_user_namespace|lo_compat_privileges"
-    r"|session_replication_role|fsync|full_page_writes|zero_damaged_pages|ignore_\w+|synchronous_commit|.*\..*"
+    r"|session_replication_role|fsync|full_page_writes|zero_damaged_pages|ignore_\w+|synchronous_commit"
+    r"|data_sync_retry|.*\..*"
 )
 # Parameters of PostgreSQL whose text is the name of a format, a zone or a mode.
 NAMED = re.compile(
@@ -145,10 +146,18 @@ def settings(wanted: dict[str, Any]):
 
     + wanted: the settings to apply; others are not changed
     """
-    found = host.get_fact(DynamicSettings)
-    patch = difference(found, wanted)
-    # Of a plan: Patroni does not run yet, and will begin with these settings.
-    if not patch or not (found or state.is_executing):
+    steps = list(_steps(host.get_fact(DynamicSettings), wanted, executing=state.is_executing))
+    if not steps:
         host.noop("the cluster-wide settings are up to date")
+    yield from steps
+
+
+def _steps(found: dict[str, Any], wanted: dict[str, Any], *, executing: bool) -> Iterator[StringCommand]:
+    try:
+        refuse_unsafe(found, wanted)
+    except InventoryProblem as problem:  # not seen before the deploy: Patroni did not run, or they are new
+        yield StringCommand("echo", QuoteString(str(problem)), ">&2; exit 1")
         return
-    yield StringCommand(COMMAND, "patch", _stdin=json.dumps(patch))
+    # Of a plan: Patroni does not run yet, and will begin with these settings.
+    if (patch := difference(found, wanted)) and (found or executing):
+        yield StringCommand(COMMAND, "patch", _stdin=json.dumps(patch))

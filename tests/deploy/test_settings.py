@@ -9,9 +9,9 @@ import tarfile
 
 import pytest
 
-from firedrill.deploy.database import verifier
+from firedrill.deploy.database import USERS, verifier, verifiers
 from firedrill.deploy.operations.files import FileStates, HostFile, archive
-from firedrill.deploy.settings import difference, merged, refuse_unsafe
+from firedrill.deploy.settings import COMMAND, _steps, difference, merged, refuse_unsafe
 from firedrill.inventories.errors import InventoryProblem
 
 
@@ -44,6 +44,14 @@ def test_a_verifier_proves_the_password_and_is_the_same_each_time():
     assert "secret" not in made
 
 
+def test_a_salt_tells_nothing_about_a_password_of_its_user():
+    """PostgreSQL tells it before the login: who knows it must not be able to compare a guess with it."""
+    known = dict.fromkeys(USERS.values(), "one")
+    made, other = verifiers(known, "demo"), verifiers(known | {"replication": "two"}, "demo")
+    assert made == verifiers(known, "demo") and len(set(made.values())) == len(USERS)
+    assert [user for user in USERS if made[user].split("$")[1] == other[user].split("$")[1]] == []
+
+
 def test_files_travel_with_their_mode_and_owner():
     packed = archive([HostFile("/etc/a/b.conf", "ü\n", mode=0o640, group="postgres")])
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed))) as tar:
@@ -70,6 +78,7 @@ UNSAFE = {
     "a number of an extension": {"cron.max": 1},
     "TLS off": {"ssl": "off"},
     "no durability": {"fsync": False},
+    "data after a failed fsync": {"data_sync_retry": "on"},
     "another file": {"hba_file": "/tmp/x"},
 }
 
@@ -120,3 +129,20 @@ def test_what_the_inventory_states_is_not_foreign_and_our_own_settings_win():
     both = merged(given, WANTED)
     assert both == {"ttl": 20, "postgresql": WANTED["postgresql"] | {"callbacks": {"on_start": "/x"}}}
     assert refuse_unsafe(both, both) == []
+
+
+def test_foreign_settings_that_were_not_seen_before_the_deploy_end_it_by_name():
+    """Before it, Patroni did not run, so that nothing could be asked."""
+    found = with_parameters(archive_command="curl x | sh")
+    (step,) = _steps(found, WANTED, executing=True)
+    shown = step.get_raw_value()
+    assert shown.startswith("echo ") and "archive_command" in shown and "curl" not in shown.partition(">&2")[0]
+    assert shown.endswith(">&2; exit 1") and COMMAND not in shown
+
+
+@pytest.mark.parametrize(
+    ("found", "executing", "patched"),
+    [({}, False, False), ({}, True, True), (WANTED, True, False), (WANTED | {"ttl": 30}, False, True)],
+)
+def test_the_settings_are_patched_where_they_differ(found, executing, patched):
+    assert bool(list(_steps(found, WANTED, executing=executing))) is patched
