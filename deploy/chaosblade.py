@@ -11,6 +11,7 @@ from firedrill.deploy import release, topology
 from firedrill.deploy.as_root import as_root
 from firedrill.deploy.preflight.run import check_reached
 from firedrill.deploy.refused import Refused
+from firedrill.inventories import read
 from firedrill.inventories.errors import Problem
 
 ON_HOST = "/var/tmp/chaosblade.tar.gz"
@@ -21,6 +22,7 @@ def chaosblade() -> None:
     as_root()
     try:
         check_reached()
+        read.check(topology.path(), topology.hosts())
         data = topology.data()
         file = release.checked(data["chaosblade_archive"], data["chaosblade_sha256"])
     except Problem as problem:
@@ -55,10 +57,7 @@ def unpacked(file: str, checksum: str, folder: str):
         host.noop("this release is installed")
         return
     yield FileUploadCommand(file, ON_HOST)
-    yield StringCommand(
-        f"mkdir -p {folder} && tar -xzf {ON_HOST} --strip-components=1 --no-same-owner -C {folder} && "
-        f"{folder}/blade version >/dev/null && echo {checksum} > {folder}/.sha256 && rm {ON_HOST}"
-    )
+    yield StringCommand(release.unpacking(ON_HOST, checksum, folder))
 
 
 chaosblade()

@@ -5,6 +5,7 @@ A module of its own: pyinfra executes a deploy file once per host, and imports a
 
 import functools
 import hashlib
+import shlex
 import tarfile
 import tempfile
 import threading
@@ -40,6 +41,20 @@ def _checked(source: str, checksum: str) -> Path:
         )
     _check_layout(source, file)
     return file
+
+
+def unpacking(file: str, checksum: str, folder: str) -> str:
+    """The shell command that unpacks an archive as root.
+
+    Other users of the host can write where it was uploaded: it is checked again, as a copy that they cannot change.
+    """
+    to = shlex.quote(folder)
+    return (
+        f'own=$(mktemp -d) && trap \'rm -rf "$own"\' EXIT && cp -- {file} "$own/archive" && '
+        f'echo "{checksum.lower()}  $own/archive" | sha256sum --check --status && '
+        f'mkdir -p {to} && tar -xzf "$own/archive" --strip-components=1 --no-same-owner -C {to} && '
+        f"{to}/blade version >/dev/null && echo {checksum} >{to}/.sha256 && rm -f -- {file}"
+    )
 
 
 @functools.cache

@@ -4,12 +4,15 @@ import hashlib
 import http.server
 import io
 import json
+import subprocess
 import tarfile
 import threading
 from functools import partial
 from pathlib import Path
 
 import pytest
+
+from firedrill.deploy.release import unpacking
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -95,3 +98,24 @@ def test_what_is_no_archive_is_refused(plan, tmp_path):
     done = plan(file, hashlib.sha256(file.read_bytes()).hexdigest())
     assert done.returncode == 2
     assert "is not an archive" in done.stderr
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_an_archive_that_another_user_of_the_host_has_swapped_is_not_run(tmp_path, swapped):
+    def packed(words: str) -> bytes:
+        program = f"#!/bin/sh\ntouch {tmp_path}/{words}\n".encode()
+        entry = tarfile.TarInfo("x/blade")
+        entry.size, entry.mode = len(program), 0o755
+        with io.BytesIO() as made, tarfile.open(fileobj=made, mode="w:gz") as out:
+            out.addfile(entry, io.BytesIO(program))
+            out.close()
+            return made.getvalue()
+
+    uploaded, there = tmp_path / "uploaded", tmp_path / "there"
+    right = packed("right")
+    checksum = hashlib.sha256(right).hexdigest()
+    uploaded.write_bytes(packed("other") if swapped else right)
+    done = subprocess.run(["sh", "-c", unpacking(str(uploaded), checksum, str(there))], check=False)
+    assert (done.returncode == 0) is not swapped
+    assert [name for name in ("right", "other") if (tmp_path / name).exists()] == ([] if swapped else ["right"])
+    assert (there / ".sha256").exists() is not swapped
