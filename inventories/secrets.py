@@ -163,7 +163,11 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
 
 
 def _is_section(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(password, str) for password in value.values())
+    """An empty password, or one with a line break, would reach the services."""
+    return isinstance(value, dict) and all(
+        isinstance(password, str) and password and password.isascii() and password.isprintable()
+        for password in value.values()
+    )
 
 
 def _damaged(path: Path, how: str) -> Problem:

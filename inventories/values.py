@@ -4,6 +4,7 @@
 line break in a command.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from string import Formatter
@@ -21,6 +22,8 @@ DEVICE = re.compile(r"/dev(/[A-Za-z0-9_-]+)+")
 WATCHDOG_MODES = ("automatic", "required", "off")
 MOST = 2**31 - 1
 SQL_MODES = ("verify-full", "verify-ca", "disable")
+# Keys whose value may hold a password: a wrong one is not shown.
+HIDDEN = ("sudo", "credentials", "secrets", "ssh_password", "ssh_key_password", "sql_options", "power")
 
 
 class Kind(NamedTuple):
@@ -87,6 +90,13 @@ def _watchdog(value: Any) -> bool:
     )
 
 
+def _network(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(ipaddress.ip_network(value))
+    except ValueError:
+        return False
+
+
 def _or_none(of: Kind) -> Kind:
     return Kind(f"{of.name}, or None", lambda value: value is None or of.holds(value))
 
@@ -125,13 +135,15 @@ SQL_OPTIONS = Kind(
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(("patroni_namespace", "secrets_file", "database", "postgres_data", "read_lag"), TEXT),
     **dict.fromkeys(("profile", "provider", "patroni_name", "haproxy_stats_path", "system"), TEXT),
-    **dict.fromkeys(("chaosblade_folder", "chaosblade_archive", "chaosblade_sha256"), TEXT),
+    **dict.fromkeys(("chaosblade_archive", "chaosblade_sha256"), TEXT),
+    "chaosblade_folder": _matching("an absolute path of letters, digits, dots, dashes and underscores", FOLDER),
     **dict.fromkeys(("ssh_user", "ssh_key", "ssh_known_hosts_file", "ssh_config_file"), _or_none(TEXT)),
     **dict.fromkeys(("ssh_password", "ssh_key_password"), _or_none(TEXT)),
     **dict.fromkeys(("chaos_allowed", "foreign", "tls", "ssh_allow_agent", "ssh_look_for_keys"), FLAG),
     **dict.fromkeys(("disk_gib", "memory_mib", "etcd_heartbeat_ms", "etcd_election_ms"), COUNT),
     **dict.fromkeys(("certificate_days", "renew_days"), COUNT),
-    **dict.fromkeys(("unobserved", "client_networks", "postgres_logs"), _list(TEXT)),
+    **dict.fromkeys(("unobserved", "postgres_logs"), _list(TEXT)),
+    "client_networks": _list(Kind("a network such as 10.1.0.0/16", _network)),
     **dict.fromkeys(("power", "lab", "etcd_tls", "mysql_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"), ENTRIES),
     "sudo": Kind(f"True, False, or {SOURCE.name}", lambda value: FLAG.holds(value) or (SOURCE.holds(value) and value)),
     "cluster": CLUSTER,
@@ -169,7 +181,8 @@ def check(where: str, data: Mapping[str, Any]) -> None:
     """Refuse a value of the wrong kind. Raises InventoryProblem with the key, what was found and what was wanted."""
     for key, kind in KINDS.items():
         if key in data and not kind.holds(data[key]):
-            raise InventoryProblem(f"{where} has the {key} {_short(data[key])}", f"give it {kind.name}")
+            shown = "(not shown: it may hold a password)" if key in HIDDEN else _short(data[key])
+            raise InventoryProblem(f"{where} has the {key} {shown}", f"give it {kind.name}")
 
 
 def check_profile(where: str, data: Mapping[str, Any]) -> None:

@@ -97,6 +97,17 @@ def lab(**changed: object) -> str:
             "did you mean 'password'?",
         ),
         (data(profiles={"mine": {"tll": 1}}), r"profiles\['mine'\] of e1 .* unknown key 'tll'", "did you mean 'ttl'?"),
+        (
+            data(client_networks=["10.1.0.1/16"]),
+            r"e1 .* has the client_networks \['10.1",
+            "a network such as 10.1.0.0/16",
+        ),
+        (data(client_networks=["10.1.0.0/16", "2001:db8::/64"]), None, None),
+        (
+            data(chaosblade_folder="/opt/x; reboot"),
+            "e1 .* has the chaosblade_folder '/opt/x; reboot'",
+            "give it an abs",
+        ),
         (data(backup_host="nas"), None, None),
         (data(ssh_port=2222), None, None),
     ],
@@ -109,6 +120,23 @@ def test_bad_inventories_are_refused(inventory_file, text, cause, remedy):
         read(inventory_file(text))
     assert remedy in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"sudo": {"password": 47114711}},
+        {"ssh_password": "47114711\a"},
+        {"secrets": {"superuser": {"password": 47114711}}},
+        {"sql_options": {"sslmode": "prefer", "password": "47114711"}},
+        {"power": {"power_off": ["ipmitool", "-P", "47114711"]}},
+    ],
+    ids=lambda given: next(iter(given)),
+)
+def test_a_wrong_value_that_may_hold_a_password_is_not_shown(inventory_file, given):
+    with pytest.raises(InventoryProblem, match=f"e1 in .* has the {next(iter(given))} .*: give it ") as refused:
+        read(inventory_file(data(**given)))
+    assert "4711" not in str(refused.value)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -89,12 +89,23 @@ def of_another_form(file):
     return "does not hold names and passwords by cluster: restore it"
 
 
+def empty_password(file):
+    file.write_text('{"one": {"superuser": ""}}')
+    return "does not hold names and passwords by cluster: restore it"
+
+
+def two_lines(file):
+    file.write_text('{"one": {"superuser": "do-not-show\\nx"}}')
+    return "does not hold names and passwords by cluster: restore it"
+
+
 def not_text(file):
     file.write_bytes(b"\xff\xfe{}")
     return "is not UTF-8"
 
 
 BROKEN = [open_to_others, a_link, of_another_user, a_folder, a_pipe, half_written, of_another_form, not_text]
+BROKEN += [empty_password, two_lines]
 
 
 @pytest.mark.parametrize("damage", BROKEN, ids=lambda damage: damage.__name__)
