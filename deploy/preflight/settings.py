@@ -44,13 +44,14 @@ def addresses(hosts: Sequence[Host]) -> Findings:
                 host.name,
                 "addresses",
                 f"{host.name} has the address {host.address!r}",
-                "set ssh_hostname to the IP address that its services should listen on",
+                "set ssh_hostname to the IPv4 address that its services should listen on",
             )
 
 
 def _is_address(text: str) -> bool:
+    """Of IPv4: in the rules and files of the services, one of IPv6 would be a part of it, or all of its network."""
     try:
-        ipaddress.ip_address(text)
+        ipaddress.IPv4Address(text)
     except ValueError:
         return False
     return True
@@ -193,7 +194,7 @@ def floating(hosts: Sequence[Host]) -> Findings:
             "floating address", f"the floating address {vip} has no proxy", "add hosts to proxy, or omit vip"
         )
     if vip and not _is_address(vip):
-        yield _finding("floating address", f"the floating address {vip!r} is a name", "set vip to an IP address")
+        yield _finding("floating address", f"the floating address {vip!r} is not of IPv4", "set vip to an IPv4 address")
 
 
 def watchdog(hosts: Sequence[Host]) -> Findings:
