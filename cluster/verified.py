@@ -95,7 +95,14 @@ def _shaken(name: str, endpoint: Endpoint) -> Server:
         return Server(name, endpoint, days=_handshake(endpoint))
     except (OSError, ValueError) as error:
         other_name = endpoint.tls and not endpoint.tls.by_name and tls_errors.OTHER_NAME.search(str(error))
-        return Server(name, endpoint, None if other_name else tls_errors.explained(str(error), endpoint))
+        return Server(name, endpoint, None if other_name else _flaw(error, endpoint))
+
+
+def _flaw(error: Exception, endpoint: Endpoint) -> str | None:
+    """What is wrong with TLS; None where the connection failed, or ended."""
+    ended = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    other = f"TLS fails ({error})" if isinstance(error, ssl.SSLError) and not ended else None
+    return tls_errors.explained(str(error), endpoint) or other
 
 
 def _handshake(endpoint: Endpoint) -> float:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 
 import httpx
 import psycopg
@@ -189,6 +190,24 @@ def test_a_cluster_that_cannot_is_not_drilled(access, files, flaw):
     assert all(f"{name} on db1: {wanted}" in check.found for name in ("etcd", "Patroni", "PostgreSQL", "HAProxy"))
     with pytest.raises(Problem, match=r"^a server cannot be verified .and 4 more.: etcd on db1: "):
         verified.require(there)
+
+
+@pytest.mark.parametrize(
+    ("error", "flaw"),
+    [
+        (ssl.SSLError(1, "[SSL: TLSV1_ALERT_PROTOCOL_VERSION] tlsv1 alert protocol version"), True),
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), False),
+        (ConnectionRefusedError(111, "Connection refused"), False),
+    ],
+)
+def test_a_handshake_that_fails_is_a_flaw_whatever_the_cause(access, monkeypatch, error, flaw):
+    """One that answers and cannot be verified must not count as one that does not answer."""
+
+    def fails(_endpoint):
+        raise error
+
+    monkeypatch.setattr(verified, "_handshake", fails)
+    assert {bool(one.flaw) for one in verified.look(access("good"))} == {flaw}
 
 
 @pytest.mark.parametrize("kind", ["good", "expired", "foreign", "wrong_name"])
