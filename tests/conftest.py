@@ -175,7 +175,7 @@ def like_lab(inventory_file) -> Callable[..., Path]:
             text += "    globals()[_group] = [_host for _host in globals()[_group] if _host[0] in _only]\n"
             text += "all = ([_host for _host in all[0] if _host[0] in _only], all[1])\n"
         if data:
-            text += f"\nall = (all[0], all[1] | {data!r})\n"
+            text += f"\nfor _host in all[0]:\n    _host[1].update({data!r})\n"
         return inventory_file(text, name)
 
     return write

@@ -72,7 +72,7 @@ systemctl daemon-reload; systemctl enable --quiet --now greeter
 @pytest.fixture(scope="package")
 def net(like_lab, lab_up) -> Iterator[Path]:
     """The inventory file of hosts etcd1 to etcd3, up."""
-    with lab_up(like_lab(*place("net"), only=HOSTS)) as file:
+    with lab_up(like_lab(*place("net"), only=HOSTS, data={"tls": False})) as file:
         yield file
 
 
