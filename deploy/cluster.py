@@ -1,12 +1,11 @@
 """The order of a deploy: `pyinfra -y inventories/lab.py deploy/cluster.py`.
 
-From any folder: `pyinfra INVENTORY firedrill.deploy.cluster.deploy`; one part: `firedrill.deploy.etcd.etcd`.
+From any folder: `pyinfra INVENTORY firedrill.deploy.cluster.deploy`; one part, as root: `firedrill.deploy.etcd.etcd`.
 What is specific to a database system is a row in systems.py. Only a coordinator (etcd) must be ready before the rest
 is started: the databases bootstrap while the proxies and the app are set up.
 """
 
 from firedrill.deploy import systems
-from firedrill.deploy.as_root import as_root
 from firedrill.deploy.base import base
 from firedrill.deploy.haproxy import answering, haproxy
 from firedrill.deploy.operations.waits import milestone
@@ -18,7 +17,6 @@ from firedrill.deploy.weather import serving, weather
 
 def deploy() -> None:
     """Everything, in order."""
-    as_root()
     preflight()
     system = systems.current()
     refusing(system.refuse_foreign)

@@ -28,7 +28,8 @@ from firedrill.inventories.read import Host
 
 
 def preflight() -> None:
-    """Check the settings and all hosts, and lock the cluster. Refuses with all findings, before any change."""
+    """Become root, check settings and hosts, and lock the cluster. Refuses with all findings, before any change."""
+    as_root()
     _stop_at_the_first_failure()
     with _one_at_a_time:
         refusal = _checked(locked=not _is_dry())
