@@ -122,13 +122,13 @@ def synchronous(hosts: Sequence[Host]) -> Findings:
     if strict and count == 1:
         yield _finding(
             "synchronous mode",
-            f"{_named(hosts)} is strict, and there is one database host: no commit would ever return",
-            "add two database hosts, or use synchronous_mode off",
+            "the durability is strict, and there is one database host: no commit would ever return",
+            "add two database hosts, or set `durability` to 'off'",
         )
     elif strict and count == 2:
         yield _finding(
             "synchronous mode",
-            f"{_named(hosts)} is strict, and there are two database hosts: the loss of either blocks all writes",
+            "the durability is strict, and there are two database hosts: the loss of either blocks all writes",
             "add a third database host",
             refused=False,
         )

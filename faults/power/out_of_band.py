@@ -42,10 +42,10 @@ class OutOfBand:
 
 
 def need_silence(target: Target) -> None:
-    """Raises Refused where nobody can see whether the host falls silent."""
+    """Raises Refused where it cannot be verified that the host falls silent."""
     if login.of(target.host).command:
         raise Refused(
-            f"{target.host.name} is behind a ProxyCommand, so nobody can see whether it is off", "use ProxyJump"
+            f"{target.host.name} is behind a ProxyCommand, so it cannot be verified that it is off", "use ProxyJump"
         )
 
 
