@@ -141,7 +141,7 @@ def own_kernels() -> None:
 
 @pytest.fixture(scope="session")
 def inventory_file(tmp_path_factory) -> Callable[[str], Path]:
-    """Write an inventory file beside the project's group data: `inventory_file(text)`."""
+    """Write an inventory file next to the project's group data: `inventory_file(text)`."""
 
     def write(text: str, name: str = "made") -> Path:
         folder = tmp_path_factory.mktemp("inventories")

@@ -29,7 +29,7 @@ def _membership(access: Access, found: View) -> Check:
     listed = {host.name for host in access.inventory.databases}
     problems = [
         *(f"{name} of the group is not in the inventory: add its host" for name in sorted(there - listed)),
-        *(f"{name} of the inventory is no member of the group" for name in sorted(listed - there)),
+        *(f"{name} of the inventory is not a member of the group" for name in sorted(listed - there)),
     ]
     return Check(what, not problems, "; ".join(problems) or f"{', '.join(sorted(there))}, as in the inventory", needed)
 

@@ -57,7 +57,7 @@ def switchover(access: Access, within_s: float, to: str | None = None) -> Handov
     old = primary(access)
     others = [row for row in known.rows if view.role(row) == REPLICA and to in (None, row.name)]
     if not others:
-        raise Problem(f"{to or 'no other server'} is no secondary, wanted one to lead after {old}", "is it up?")
+        raise Problem(f"{to or 'no other server'} is not a secondary, wanted one to lead after {old}", "is it up?")
     try:
         connection = sql.connect(access.mysql_operator(access.inventory[old]), ANSWER_S, max(within_s, ACTION_S))
         try:

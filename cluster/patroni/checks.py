@@ -32,7 +32,7 @@ def membership(access: Access, view: View) -> Check:
     problems = [
         *(f"{name} of Patroni is not in the inventory: add its host, or name it with `{names.MEMBER_KEY}`"
           for name in sorted(found - listed)),
-        *(f"{name} of the inventory is no member of Patroni's" for name in sorted(listed - found)),
+        *(f"{name} of the inventory is not a member of Patroni's cluster" for name in sorted(listed - found)),
         *(f"{name} of etcd is not in the inventory" for name in _unlisted(access)),
     ]  # fmt: skip
     return Check(what, not problems, "; ".join(problems) or f"{', '.join(sorted(found))}, as in the inventory", needed)
