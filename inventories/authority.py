@@ -85,6 +85,15 @@ def matches(cert: x509.Certificate, key: bytes) -> bool:
     return _public(_key(key).public_key()) == _public(cert.public_key())
 
 
+def same_key(one: bytes, other: bytes) -> bool:
+    """Whether two files of certificates have an authority in common, be it renewed. False if one cannot be read."""
+    try:
+        first, second = ({_public(cert.public_key()) for cert in certificates(pem)} for pem in (one, other))
+    except (ValueError, TypeError):
+        return False
+    return bool(first & second)
+
+
 def flaw(issued: Issued, ca: bytes, wanted: Wanted, days_left: float) -> str | None:
     """What is wrong with a certificate, or None. `days_left`: how long it must remain valid."""
     try:

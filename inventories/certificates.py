@@ -181,7 +181,7 @@ def _authority(cert: Path, cluster: str, left: int) -> Issued:
     if not key.exists():
         raise InventoryProblem(
             f"the CA's key {key} is missing, and a certificate must be issued",
-            f"restore it from a backup, or delete {cert.parent} and deploy again: all hosts get a new CA",
+            f"restore it from a backup, or, for a new CA, stop etcd on its hosts, delete {cert.parent} and deploy",
         )
     ca = Issued(cert.read_bytes() if cert.exists() else b"", key.read_bytes())
     if not cert.exists() or _ca_flaw(ca.cert, left):
@@ -197,7 +197,7 @@ def _renewed(ca: Issued, cluster: str, key: Path) -> Issued:
     except (ValueError, TypeError) as error:
         raise InventoryProblem(
             f"the CA's key {key} cannot be read ({error})",
-            f"restore it from a backup, or delete {key.parent} and deploy again: all hosts get a new CA",
+            f"restore it from a backup, or, for a new CA, stop etcd on its hosts, delete {key.parent} and deploy",
         ) from None
 
 
@@ -209,7 +209,7 @@ def _refuse_foreign(ca: Issued, cert: Path, key: Path) -> None:
     if not belongs:
         raise InventoryProblem(
             f"{key} is not the key of the CA {cert}",
-            f"restore both from a backup, or delete {cert.parent} and deploy again: all hosts get a new CA",
+            f"restore both from a backup, or, for a new CA, stop etcd on its hosts, delete {cert.parent} and deploy",
         )
 
 

@@ -35,6 +35,7 @@ FILES = {
     "nginx": "/etc/nginx/nginx.conf",
     "weather": "/etc/systemd/system/weather.service",
 }
+CA = "/etc/firedrill/tls/ca.crt"  # of the running services
 CLUSTER = re.compile(r"^(?:scope: |ETCD_INITIAL_CLUSTER_TOKEN=)\"?([^\"\n]+)", re.M)
 
 
@@ -192,6 +193,7 @@ def etcd(folder):
         "exists": os.path.isdir(folder + "/member"),
         "packaged_unused": packaged <= EMPTY_ETCD,
         "tls": "https://" in text(FILES["etcd"]),
+        "ca": text(CA),
     }
 
 

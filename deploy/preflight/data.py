@@ -6,6 +6,7 @@ from typing import Any
 
 from firedrill.deploy import wanted
 from firedrill.deploy.preflight.seen import Findings, Seen, finding
+from firedrill.inventories import authority, certificates
 
 GIB, MIB = 2**30, 2**20
 FSYNC_MS = 10  # 99th percentile; etcd's own advice
@@ -168,3 +169,25 @@ def encryption(all_seen: Sequence[Seen]) -> Findings:
                 f"the cluster was deployed {was}, the inventory has tls = {tls}",
                 f"set `tls` to {not tls}, or create the cluster again on fresh hosts",
             )
+
+
+def another_ca(all_seen: Sequence[Seen]) -> Findings:
+    """Members of etcd read the CA at their start: the first to restart with another one would find no other member."""
+    for seen in all_seen:
+        found = seen.found.get("etcd", {}).get("ca")
+        if not found or not seen.host.data["tls"] or not _runs_etcd(seen):
+            continue
+        file = certificates.known((), seen.host.data).ca
+        mine = file.read_bytes() if file.is_file() else b""
+        if not authority.same_key(found.encode(), mine):
+            how = "another one than" if mine else "and there is no"
+            yield finding(
+                seen,
+                "tls",
+                f"its etcd runs with a CA, {how} {file}",
+                "restore that from a backup; for a new CA stop etcd on all its hosts first: systemctl stop etcd",
+            )
+
+
+def _runs_etcd(seen: Seen) -> bool:
+    return any(holder["unit"] == "etcd.service" for holder in seen.found.get("ports", ()))

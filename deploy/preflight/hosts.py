@@ -21,6 +21,7 @@ CHECKS: tuple[Callable[[Sequence[Seen]], Findings], ...] = (
     data.foreign_data,
     data.system_identifiers,
     data.encryption,
+    data.another_ca,
     floating.floating,
     floating.advertisements,
 )

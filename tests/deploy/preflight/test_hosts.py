@@ -7,6 +7,7 @@ import pytest
 from firedrill.deploy.preflight import hosts, look
 from firedrill.deploy.preflight.finding import as_json, lines
 from firedrill.deploy.preflight.seen import Seen
+from firedrill.inventories import authority
 
 
 def listener(port, process, unit, pid=812):
@@ -124,6 +125,38 @@ def test_a_running_cluster_keeps_its_encryption(seen):
     found = hosts.check(list(seen.values()))
     assert [(one.host, one.check) for one in found] == [(name, "tls") for name in ("etcd1", "etcd2", "etcd3")]
     assert found[0].cause == "the cluster was deployed without TLS, the inventory has tls = True"
+
+
+@pytest.mark.parametrize(
+    ("kept", "runs", "said"),
+    [
+        ("the CA", True, None),
+        ("the CA, renewed", True, None),
+        ("another", True, "its etcd runs with a CA, another one than "),
+        (None, True, "its etcd runs with a CA, and there is no "),
+        ("another", False, None),
+        (None, False, None),
+    ],
+)
+def test_a_running_etcd_keeps_its_ca(seen, tmp_path, kept, runs, said):
+    """A member that restarts with another one finds no other member, and the deploy ends there."""
+    first = authority.new_ca("demo")
+    known = {
+        "the CA": first,
+        "the CA, renewed": authority.new_ca("demo", first.key),
+        "another": authority.new_ca("demo"),
+    }
+    there = deployed(seen)["etcd1"]
+    there.host.data["secrets_file"] = str(tmp_path / "secrets.json")
+    there.found["etcd"]["ca"] = first.cert.decode()
+    there.found["ports"] = [listener(2379, "etcd", "etcd.service")] if runs else []
+    if kept:
+        (tmp_path / "ca/firedrill").mkdir(parents=True)
+        (tmp_path / "ca/firedrill/ca.crt").write_bytes(known[kept].cert)
+    found = [f"{one.host} {one.check} {one.cause}: {one.remedy}" for one in hosts.check(list(seen.values()))]
+    assert len(found) == (said is not None)
+    if said:
+        assert found[0].startswith(f"etcd1 tls {said}") and "restore that from a backup; for a new CA stop" in found[0]
 
 
 @pytest.mark.parametrize("found", [{"error": "Killed"}, {}, {"python": False}])
