@@ -1,6 +1,7 @@
 """The order of a deploy: `pyinfra -y inventories/lab.py deploy/cluster.py`.
 
-From any folder: `pyinfra INVENTORY firedrill.deploy.cluster.deploy`; one part, as root: `firedrill.deploy.etcd.etcd`.
+From any folder: `pyinfra INVENTORY firedrill.deploy.cluster.deploy`; one part, as root, without preflight and lock:
+`firedrill.deploy.etcd.etcd`.
 What is specific to a database system is a row in systems.py. Only a coordinator (etcd) must be ready before the rest
 is started: the databases bootstrap while the proxies and the app are set up.
 """

@@ -35,6 +35,8 @@ FILES = {
     "nginx": "/etc/nginx/nginx.conf",
     "weather": "/etc/systemd/system/weather.service",
 }
+# What is in such a file where the cluster has TLS.
+ENCRYPTED = {"patroni": "protocol: https", "haproxy": " ssl crt ", "nginx": " ssl;"}
 CA = "/etc/firedrill/tls/ca.crt"  # of the running services
 CLUSTER = re.compile(r"^(?:scope: |ETCD_INITIAL_CLUSTER_TOKEN=)\"?([^\"\n]+)", re.M)
 
@@ -100,6 +102,11 @@ def ours():
             cluster = CLUSTER.search(content)
             found[service] = cluster.group(1).strip() if cluster else None
     return found
+
+
+def encrypted(services):
+    """Whether these services were configured with TLS; that of etcd is reported with its data."""
+    return {name: ENCRYPTED[name] in text(FILES[name]) for name in services if name in ENCRYPTED}
 
 
 def listeners(ports):
@@ -314,6 +321,7 @@ def survey(wanted):
     }
     if found["user"]:
         return found
+    found["encrypted"] = encrypted(found["ours"])
     version = wanted["versions"].get(found["reported"]["codename"], "")
     names = [name.format(version=version) for name in wanted["packages"]]
     found.update(ports=holders(wanted["ports"]), packages=packages(names), max_sessions=max_sessions())

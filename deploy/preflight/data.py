@@ -158,11 +158,14 @@ def system_identifiers(all_seen: Sequence[Seen]) -> Findings:
 
 
 def encryption(all_seen: Sequence[Seen]) -> Findings:
-    """A running cluster is not switched between plain text and TLS."""
+    """A running cluster is not switched between plain text and TLS; any host tells, so also with --limit."""
     for seen in all_seen:
-        found, tls = seen.found.get("etcd", {}), bool(seen.host.data["tls"])
-        if found.get("exists") and "etcd" in seen.found["ours"] and found["tls"] != tls:
-            was = "with TLS" if found["tls"] else "without TLS"
+        etcd, tls = seen.found.get("etcd", {}), bool(seen.host.data["tls"])
+        found = set(seen.found.get("encrypted", {}).values())
+        if etcd.get("exists") and "etcd" in seen.found["ours"]:
+            found.add(etcd["tls"])
+        if found - {tls}:
+            was = "without TLS" if tls else "with TLS"
             yield finding(
                 seen,
                 "tls",

@@ -206,7 +206,9 @@ def test_without_the_key_of_the_authority_its_certificates_serve_until_one_is_ne
     made.ca.with_suffix(".key").unlink()
     assert load(hosts) == made
     made.of("etcd", "db1").cert.unlink()
-    with pytest.raises(InventoryProblem, match="ca.key is missing.*restore it from a backup, or, for a new CA, stop etcd"):
+    with pytest.raises(
+        InventoryProblem, match="ca.key is missing.*restore it from a backup, or, for a new CA, stop etcd"
+    ):
         load(hosts)
 
 

@@ -127,6 +127,16 @@ def test_a_running_cluster_keeps_its_encryption(seen):
     assert found[0].cause == "the cluster was deployed without TLS, the inventory has tls = True"
 
 
+@pytest.mark.parametrize(("was", "tls"), [(True, False), (False, True), (True, True), (False, False)])
+@pytest.mark.parametrize(("name", "service"), [("db1", "patroni"), ("lb1", "haproxy"), ("app1", "nginx")])
+def test_any_host_tells_whether_the_cluster_has_tls(seen, name, service, was, tls):
+    """With --limit, no member of etcd may be asked."""
+    one = deployed(seen)[name]
+    one.host.data["tls"], one.found["encrypted"] = tls, {service: was}
+    found = hosts.check([one])
+    assert [(each.host, each.check, each.refused) for each in found] == [(name, "tls", True)] * (was != tls)
+
+
 @pytest.mark.parametrize(
     ("kept", "runs", "said"),
     [

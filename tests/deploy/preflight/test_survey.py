@@ -9,12 +9,15 @@ import sys
 import zlib
 from types import SimpleNamespace
 
+import jinja2
 import pytest
 
+from firedrill import package
 from firedrill.deploy import wanted
 from firedrill.deploy.on_host import lease, survey
 from firedrill.deploy.preflight import look
-from firedrill.inventories import drill_lock
+from firedrill.inventories import drill_lock, profiles, secrets
+from firedrill.inventories.read import Host, defaults
 
 
 def test_it_reports_this_machine(tmp_path):
@@ -54,6 +57,26 @@ def test_it_is_asked_only_for_what_the_roles_need(hosts):
 def test_it_travels_packed():
     assert zlib.decompress(base64.b64decode(look._packed())) == look.PROGRAM.read_bytes()
     assert len(look._packed()) < 8000
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_whether_a_service_was_configured_with_tls(tls, tmp_path, monkeypatch):
+    """As deploy/preflight/data.py wants it, from the files that the templates make."""
+    known = defaults() | {"tls": tls}
+    me = Host("x1", "192.0.2.1", ("proxy",), known)
+    values = {"data": known, "me": me, "members": lambda _role: [me], "tls_folder": "/etc/firedrill/tls"}
+    values |= {"profile": profiles.settings(known), "passwords": secrets.Secrets(dict.fromkeys(secrets.NAMES, "x"))}
+    values |= {"dynamic": {}, "postgres": 17, "builtin_locale": True, "logins": [], "etcd_user": "x"}
+    values |= {"stats_user": "x", "stats_hash": "x"}
+    made = {"patroni": "patroni.yml", "haproxy": "haproxy.cfg", "nginx": "nginx.conf"}
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(package.file("templates")), trim_blocks=True, lstrip_blocks=True
+    )
+    for service, name in made.items():
+        (tmp_path / service).write_text(templates.get_template(f"{name}.j2").render(**values))
+    monkeypatch.setattr(survey, "FILES", {service: str(tmp_path / service) for service in made})
+    assert survey.ours().keys() == made.keys()
+    assert survey.encrypted(survey.ours()) == dict.fromkeys(made, tls)
 
 
 def test_who_listens_is_named():
