@@ -1,4 +1,4 @@
-"""One deploy per cluster: locked on this machine, and on the first etcd host against other controllers.
+"""One deploy per cluster: locked on this machine, and on the first host of etcd or MySQL against other controllers.
 
 Both locks end with this process, however it ends: the kernel releases the one, the closed connection the other.
 """

@@ -6,7 +6,7 @@ import shlex
 import time
 import zlib
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from firedrill.deploy.preflight import hosts as checks
 from firedrill.deploy.preflight import lock, system
 from firedrill.deploy.preflight.finding import Finding
 from firedrill.deploy.preflight.seen import Seen
-from firedrill.inventories.read import Host
+from firedrill.inventories.read import MAJORITIES, Host
 
 PROGRAM = Path(str(on_host.__file__)).parent / "survey.py"
 START = "import base64, sys, zlib; exec(zlib.decompress(base64.b64decode(sys.argv.pop(1))))"
@@ -52,14 +52,20 @@ class Survey(FactBase[dict[str, Any]]):
 
 
 def findings(*, leased: bool) -> list[Finding]:
-    """What is wrong with the hosts. `leased`: the first etcd host is locked, too. Raises Problem if another one did."""
+    """What is wrong with the hosts. `leased`: one of them is locked, too. Raises Problem if another one did."""
     active = {topology.plain(one.name): one for one in state.inventory.get_active_hosts()}
     mine = [host for host in topology.hosts() if host.name in active and not _pretends(active[host.name])]
     complete = all(host.name in active for host in topology.members("proxy"))
-    holder = next((host for host in topology.members("etcd") if host.name in active), None) if leased else None
+    holder = keeper(topology.hosts(), active) if leased else None
     asking = [gevent.spawn(_ask, active[host.name], host, complete, host == holder) for host in mine]
     gevent.joinall(asking)
     return judged([one.get() for one in asking])
+
+
+def keeper(hosts: Sequence[Host], active: Collection[str]) -> Host | None:
+    """The host that keeps the lock: the first of those that decide by majority, which every controller asks."""
+    voters = (host for role in MAJORITIES for host in hosts if role in host.roles)
+    return next((host for host in voters if host.name in active), None)
 
 
 def _ask(target, host: Host, complete: bool, leased: bool) -> Seen:

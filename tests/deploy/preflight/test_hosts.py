@@ -1,6 +1,7 @@
 """What was seen of hosts, judged: each thing that can be wrong is a finding with its host, cause and remedy."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -167,6 +168,19 @@ def test_a_running_etcd_keeps_its_ca(seen, tmp_path, kept, runs, said):
     assert len(found) == (said is not None)
     if said:
         assert found[0].startswith(f"etcd1 tls {said}") and "restore that from a backup; for a new CA stop" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("role", "active", "name"),
+    [("etcd", {"etcd1", "etcd2", "db1"}, "etcd1"), ("etcd", {"etcd2"}, "etcd2"), ("mysqld", {"db1"}, "db1")],
+)
+def test_every_cluster_is_locked_on_a_host(seen, role, active, name):
+    there = [one.host for one in seen.values()]
+    if role == "mysqld":
+        there = [replace(host, roles=("mysqld",)) for host in there if "postgres" in host.roles]
+    found = look.keeper(there, active)
+    assert found and found.name == name
+    assert look.keeper(there, {"lb1"}) is None
 
 
 @pytest.mark.parametrize("found", [{"error": "Killed"}, {}, {"python": False}])
