@@ -12,6 +12,7 @@ import threading
 from typing import Any
 
 import paramiko
+from fabric import Config, Connection
 
 from firedrill.cluster import host_keys
 from firedrill.cluster.login import Login
@@ -67,22 +68,32 @@ def reach(to: Login, seconds: float) -> Any:
         raise
 
 
-def log_in(client: paramiko.SSHClient, to: Login, through: Any) -> None:
-    """Log in. Raises one of ERRORS."""
-    client.connect(
+def connection(to: Login) -> Connection:
+    """A connection that is not open yet; its `client` is to be told first which host keys it accepts."""
+    return Connection(
         to.address,
-        to.port,
-        to.user,
-        password=to.password,
-        passphrase=to.passphrase,
-        key_filename=list(to.keys) or None,  # type: ignore[arg-type]  # a list is documented
-        allow_agent=to.agent,
-        look_for_keys=to.look_for_keys,
-        sock=through,
-        timeout=CONNECT_SECONDS,
-        banner_timeout=CONNECT_SECONDS,
-        auth_timeout=CONNECT_SECONDS,
+        user=to.user,
+        port=to.port,
+        gateway=False,  # of ours, see reach
+        connect_timeout=CONNECT_SECONDS,
+        connect_kwargs={
+            "password": to.password,
+            "passphrase": to.passphrase,
+            "key_filename": list(to.keys),
+            "allow_agent": to.agent,
+            "look_for_keys": to.look_for_keys,
+            "banner_timeout": CONNECT_SECONDS,
+            "auth_timeout": CONNECT_SECONDS,
+        },
+        config=Config(overrides={"load_ssh_configs": False}),  # of ours, see login.py
     )
+
+
+def log_in(unopened: Connection, through: Any) -> None:
+    """Log in, over a socket if one is given. Raises one of ERRORS."""
+    if through:
+        unopened.connect_kwargs["sock"] = through
+    unopened.open()
 
 
 def _channel(client: paramiko.SSHClient, to: Login, seconds: float) -> paramiko.Channel:
@@ -104,13 +115,15 @@ def _to(jumps: tuple[Login, ...]) -> paramiko.SSHClient:
 
 
 def _opened(jumps: tuple[Login, ...]) -> paramiko.SSHClient:
-    client, through = None, None
+    client: paramiko.SSHClient | None = None
+    through = None
     for jump in jumps:
         try:
             through = _channel(client, jump, CONNECT_SECONDS) if client else None
-            client = paramiko.SSHClient()
+            opened = connection(jump)
+            client = opened.client
             host_keys.apply_to_jump(client, jump)
-            log_in(client, jump, through)
+            log_in(opened, through)
         except (*ERRORS, ValueError, Problem) as error:
             cause = error.cause if isinstance(error, Problem) else error or type(error).__name__
             remedy = error.remedy if isinstance(error, Problem) else f"does `ssh {jump}` work on this machine?"

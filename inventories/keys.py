@@ -30,7 +30,7 @@ ENTRIES: dict[str, tuple[str, ...]] = {
     "lab": ("name", "provider", "bridge", "address", "release"),
     "data_disk": ("path", "gib"),
     "power": ("power_on", "power_off", "pause", "resume"),
-    **dict.fromkeys(("etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls", "mysql_tls"), ("ca", "cert", "key")),
+    **dict.fromkeys(values.TLS_KEYS, ("ca", "cert", "key")),
     "certificates": ("ca", "cert", "key"),
     # Single values on top of the profile. Of an existing cluster: Patroni's, where Patroni does not set them, and the
     # proxies'.

@@ -21,6 +21,7 @@ FOLDER = re.compile(r"(/[A-Za-z0-9._-]+)+")
 DEVICE = re.compile(r"/dev(/[A-Za-z0-9_-]+)+")
 WATCHDOG_MODES = ("automatic", "required", "off")
 MOST = 2**31 - 1
+TLS_KEYS = ("etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls", "mysql_tls")
 SQL_MODES = ("verify-full", "verify-ca", "disable")
 # Keys whose value may hold a password: a wrong one is not shown.
 HIDDEN = ("sudo", "credentials", "secrets", "ssh_password", "ssh_key_password", "sql_options", "power")
@@ -144,7 +145,7 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(("certificate_days", "renew_days"), COUNT),
     **dict.fromkeys(("unobserved", "postgres_logs"), _list(TEXT)),
     "client_networks": _list(Kind("a network such as 10.1.0.0/16", _network)),
-    **dict.fromkeys(("power", "lab", "etcd_tls", "mysql_tls", "patroni_tls", "haproxy_stats_tls", "http_tls"), ENTRIES),
+    **dict.fromkeys(("power", "lab", *TLS_KEYS), ENTRIES),
     "sudo": Kind(f"True, False, or {SOURCE.name}", lambda value: FLAG.holds(value) or (SOURCE.holds(value) and value)),
     "cluster": CLUSTER,
     "durability": _or_none(_one_of(*profiles.LEVELS)),

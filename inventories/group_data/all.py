@@ -69,7 +69,8 @@ units = {"patroni": "patroni", "etcd": "etcd", "haproxy": "haproxy", "keepalived
 postgres_data = "/var/lib/postgresql/*/*"
 postgres_logs = ["/var/log/postgresql/*.log", "/var/lib/postgresql/*/*/log/*.log"]
 
-# Whether every connection of a deployed cluster is encrypted and verified. A deployed cluster keeps its choice.
+# Whether every connection of a deployed cluster is encrypted and verified. A deployed cluster keeps its choice:
+# a deploy that would change it is refused.
 tls = True
 # None: Firedrill's own CA, in the folder `ca` next to the secrets file. Or the files of yours on this machine:
 # {"ca": "ca.crt", "cert": "certs/{host}-{role}.crt", "key": "certs/{host}-{role}.key"}; this machine is the host

@@ -100,7 +100,7 @@ def loaded(statement, *modules):
 
 @pytest.mark.parametrize("module", ["firedrill", "firedrill.faults", "firedrill.plugins"])
 def test_importing_is_light(module):
-    assert loaded(f"import {module}", "paramiko", "gevent", "grpc", "locust", "matplotlib", "pyinfra") == []
+    assert loaded(f"import {module}", "fabric", "paramiko", "gevent", "grpc", "locust", "matplotlib", "pyinfra") == []
 
 
 def test_using_it_does_not_patch_the_process():

@@ -12,7 +12,7 @@ import pytest
 from tests.labs import ROOT
 
 pytestmark = pytest.mark.wheel
-HEAVY = ("etcd3", "gevent", "grpc", "httpx", "locust", "matplotlib", "paramiko", "psycopg", "pyinfra")
+HEAVY = ("etcd3", "fabric", "gevent", "grpc", "httpx", "locust", "matplotlib", "paramiko", "psycopg", "pyinfra")
 RECORDING = ROOT / "tests/experiments/recordings/leader_power_cut"
 EXITS = {"pass": 0, "fail": 1, "unknown": 3}
 DEPLOY = """\
