@@ -16,6 +16,7 @@ from cryptography import x509
 
 from firedrill.inventories.errors import InventoryProblem
 
+HTTP = "http"  # the kind of client that writes its protocol into its context (ALPN)
 SYSTEM = "system"  # as a CA: those that the operating system trusts
 BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 REMEDY = "restore the file, or name another"
@@ -48,10 +49,13 @@ class Tls:
         """The file of the CA. Raises InventoryProblem if the system has none."""
         return _bundle(self.source) if self.ca == SYSTEM else self.ca
 
-    def context(self) -> ssl.SSLContext:
-        """A context that verifies certificate and host name. Raises InventoryProblem for a file that cannot serve."""
+    def context(self, client: str = "") -> ssl.SSLContext:
+        """A context that verifies certificate and host name. Raises InventoryProblem for a file that cannot serve.
+
+        HTTP clients have one of their own (HTTP): they write their protocol into it, which PostgreSQL 17 refuses.
+        """
         files = (self.ca_file, self.cert, self.key)
-        return _context(self, tuple(_changed(self.source, file) for file in files if file))
+        return _context(self, client, tuple(_changed(self.source, file) for file in files if file))
 
 
 @dataclass(frozen=True)
@@ -78,14 +82,14 @@ class Endpoint:
     def place(self) -> str:
         return urlsplit(self.url).netloc
 
-    def context(self) -> ssl.SSLContext:
-        """What an HTTP client verifies with; it may be sent elsewhere, so also where the server is plain text."""
-        return (self.tls or PLAIN).context()
+    def context(self, client: str = "") -> ssl.SSLContext:
+        """What a client verifies with; one of HTTP may be sent elsewhere, so also where the server is plain text."""
+        return (self.tls or PLAIN).context(client)
 
     @property
     def httpx(self) -> dict[str, Any]:
         """httpx's arguments in addition to the URL. Raises InventoryProblem for a file that cannot serve."""
-        return {"verify": self.context(), "auth": self.auth}
+        return {"verify": self.context(HTTP), "auth": self.auth}
 
 
 class SqlArguments(dict[str, Any]):
@@ -131,7 +135,7 @@ def _unreadable(source: str, file: str, error: OSError) -> InventoryProblem:
 
 
 @lru_cache(maxsize=32)
-def _context(tls: Tls, changed: tuple[int, ...]) -> ssl.SSLContext:
+def _context(tls: Tls, client: str, changed: tuple[int, ...]) -> ssl.SSLContext:
     ca, cert, key = tls.ca_file, tls.cert, tls.key
     if tls.ca != SYSTEM:
         _refuse_unusable(tls.source, ca)

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Callable
 
-from firedrill.inventories.endpoint import Endpoint
+from firedrill.inventories.endpoint import HTTP, Endpoint
 
 
 def contexts(app: Endpoint) -> Callable[..., ssl.SSLContext]:
@@ -13,6 +13,6 @@ def contexts(app: Endpoint) -> Callable[..., ssl.SSLContext]:
     """
 
     def context(cafile: str | None = None) -> ssl.SSLContext:
-        return app.context()
+        return app.context(HTTP)
 
     return context

@@ -17,7 +17,7 @@ from firedrill.cluster.tls_errors import KeptOut
 from firedrill.experiments.observe import node_probe, proxy, write_probe
 from firedrill.experiments.run.doctor import examine, users
 from firedrill.inventories.access import Access
-from firedrill.inventories.endpoint import PLAIN
+from firedrill.inventories.endpoint import PLAIN, Endpoint
 from firedrill.inventories.errors import InventoryProblem, Problem
 from tests import tls
 
@@ -304,6 +304,21 @@ def test_a_renewed_certificate_is_read_anew(access, files, tmp_path):
         copy.write_bytes((files.folder / f"{source}.crt").read_bytes())
         found = rest.view(access("good", patroni_tls={"ca": str(copy)})).error
         assert ("is not from the CA" in found) == (source == "other_ca")
+
+
+def hello(context: ssl.SSLContext) -> bytes:
+    """The first message of a client with this context."""
+    sent = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname="localhost").do_handshake()
+    return sent.read()
+
+
+def test_no_http_client_writes_its_protocol_into_the_handshake_with_postgresql():
+    endpoint = Endpoint("https://127.0.0.1", PLAIN)
+    endpoint.httpx["verify"].set_alpn_protocols(["http/1.1"])  # as httpcore does at each connection
+    assert b"http/1.1" in hello(endpoint.httpx["verify"])
+    assert b"http/1.1" not in hello(endpoint.context())
 
 
 def test_what_is_plain_text_verifies_where_it_is_sent_on():
