@@ -8,7 +8,6 @@ from firedrill.faults import capability, state, undo
 from firedrill.faults.protocol import Differs, Fault, NotClean, NotEffective, Refused, Target, Trigger, check_options
 
 READY = "ready"
-HEAL_SECONDS = 60
 
 
 class OnHost:
@@ -91,7 +90,7 @@ class OnHost:
     def heal(self, target: Target) -> str:
         if "state" in target.before and state.is_rebuilt(target.before["state"], target.ssh):
             return f"{target.host.name} was rebuilt since: nothing of the fault is on it"
-        ssh.script(target.ssh, self.undo_text(target), seconds=HEAL_SECONDS)
+        ssh.script(target.ssh, self.undo_text(target), seconds=ssh.RECOVERING_SECONDS)
         return self.prove_healed(target)
 
     def prove_healed(self, target: Target) -> str:

@@ -93,7 +93,7 @@ def clock_moved(was: Sequence[str], now: Sequence[str]) -> float:
 
 def take(connection: Connection) -> State:
     """The host's state, by section. Raises Problem where it cannot be read."""
-    sections = _sections(ssh.script(connection, LOOK, check=False))
+    sections = _sections(ssh.script(connection, LOOK, seconds=ssh.RECOVERING_SECONDS, check=False))
     if lacking := [name for name in SHOWN if name not in sections]:
         raise Problem(f"{connection.host}: its state cannot be read (no {lacking[0]})", "does `sh` work there?")
     sections |= _ours(sections, bool(sections.pop("numbers")))

@@ -152,6 +152,7 @@ def disarm(target: Target) -> str:
         target.ssh,
         f"systemctl stop {names} 2>/dev/null; systemctl reset-failed {names} 2>/dev/null; {_forget(target)}\n"
         f"systemctl list-units --all --plain --no-legend '{unit(target)}*'; ls {FOLDER} | grep {target.id}",
+        seconds=ssh.RECOVERING_SECONDS,
         check=False,
     )
 

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 from firedrill.cluster import ssh
 from firedrill.faults import processes
-from firedrill.faults.on_host import HEAL_SECONDS
 from firedrill.faults.process.of_process import OfProcess
 from firedrill.faults.protocol import NotClean, NotEffective, Refused, Target, poll
 
@@ -42,7 +41,7 @@ class StopService(OfProcess):
 
     def prove(self, target: Target) -> str:
         """Wait until it is down, or was: the undo at the limit may end a slow stop, and systemd knows of it."""
-        seconds = min(HEAL_SECONDS, target.limit_s)
+        seconds = min(ssh.RECOVERING_SECONDS, target.limit_s)
         if not poll(lambda: self._was_down(target), seconds):
             raise NotEffective(
                 f"{target.host.name}: {self.unit(target)} is {self._state(target)} after {seconds:g} s",

@@ -75,7 +75,8 @@ class Storage(OnHost):
 
     def write(self, target: Target) -> str:
         """What a write does within SECONDS: WAITS, DONE or FAILS."""
-        return str(ssh.script(target.ssh, WRITE.format(path=self.quoted(target), seconds=SECONDS), check=False))
+        text = WRITE.format(path=self.quoted(target), seconds=SECONDS)
+        return str(ssh.script(target.ssh, text, seconds=ssh.RECOVERING_SECONDS, check=False))
 
     def prove_write(self, target: Target, wanted: str) -> str:
         """The evidence that a write does what is wanted. Raises NotEffective."""

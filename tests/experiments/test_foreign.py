@@ -82,6 +82,17 @@ all = (
 def foreign(tmp_path_factory, lab_up):
     """The inventory file of a cluster that this project did not provision, in a folder without our group data."""
     folder = tmp_path_factory.mktemp("foreign")
+    ca = own_files(folder)
+    file = folder / "theirs.py"
+    words = {"name": NAME, "subnet": SUBNET, "token": TOKEN, "folder": folder, "secrets": folder / "secrets.json"}
+    file.write_text(INVENTORY.format(**words))
+    with lab_up(file):
+        build(access(read(file)), ca)
+        yield file
+
+
+def own_files(folder: Path) -> Issued:
+    """Write what INVENTORY names of the controller: a password, a certificate; return the CA of the cluster."""
     (folder / "rest.password").write_text(f"rest-pw-{TOKEN}\n")
     (folder / "rest.password").chmod(0o600)
     ca = authority.new_ca("theirs")
@@ -90,12 +101,7 @@ def foreign(tmp_path_factory, lab_up):
         (folder / name).write_bytes(content)
     with open(os.open(folder / "me.key", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as key:
         key.write(me.key)
-    file = folder / "theirs.py"
-    words = {"name": NAME, "subnet": SUBNET, "token": TOKEN, "folder": folder, "secrets": folder / "secrets.json"}
-    file.write_text(INVENTORY.format(**words))
-    with lab_up(file):
-        build(access(read(file)), ca)
-        yield file
+    return ca
 
 
 def with_certificate(host: Host, ca: Issued) -> str:

@@ -12,7 +12,7 @@ from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.protocol import NotClean
 from firedrill.inventories.access import access
 from firedrill.inventories.read import read
-from tests.experiments.test_foreign import INVENTORY, TOKEN, build
+from tests.experiments.test_foreign import INVENTORY, TOKEN, build, own_files
 from tests.faults.conftest import login
 from tests.labs import place
 
@@ -40,14 +40,14 @@ echo 'MaxSessions 1' > /etc/ssh/sshd_config.d/one.conf; systemctl reload ssh
 @pytest.fixture(scope="module")
 def ways(tmp_path_factory, lab_up):
     folder = tmp_path_factory.mktemp("crowded")
-    (folder / "rest.password").write_text(f"rest-pw-{TOKEN}\n")
+    ca = own_files(folder)
     words = {"name": NAME, "subnet": SUBNET, "token": TOKEN, "folder": folder, "secrets": folder / "secrets.json"}
     file = folder / "crowded.py"
     text = INVENTORY.format(**words).replace('"foreign": True', '"foreign": True, "deadlines": {"serve": 15}')
     file.write_text(text + "\npostgres = etcd\nall = (postgres, all[1])\n")
     with lab_up(file):
         found = access(read(file))
-        build(found)
+        build(found, ca)
         for host in found.inventory.hosts:
             with login(host) as connection:
                 ssh.script(connection, CROWD.format(name=host.name.title()))
