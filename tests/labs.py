@@ -30,6 +30,7 @@ LABS = (
     "crowded",
     "library",
     "bare",
+    "mysql",
     "faults",
     "soak",
     "hosts",
