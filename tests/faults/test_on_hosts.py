@@ -84,7 +84,7 @@ def test_a_power_cut_heals_by_itself_at_whatever_step_its_controller_is_killed(c
 def with_data(inventory, name: str, **data):
     """The same hosts under an inventory with other data."""
     file = inventory.with_name(f"{NAME}_{name}.py")
-    file.write_text(f"{inventory.read_text()}\nall = (all[0], all[1] | {data!r})\n")
+    file.write_text(f"{inventory.read_text()}\nfor _host in all[0]:\n    _host[1].update({data!r})\n")
     return file
 
 
@@ -92,7 +92,7 @@ def with_power(inventory, name: str, verb: str, command: str, **data):
     """The same hosts under an inventory with another power command."""
     text = inventory.read_text().replace(f"lab -i {{inventory}} {verb} {{name}}", command)
     file = inventory.with_name(f"{NAME}_{name}.py")
-    file.write_text(f"{text}\nall = (all[0], all[1] | {data!r})\n")
+    file.write_text(f"{text}\nfor _host in all[0]:\n    _host[1].update({data!r})\n")
     return file
 
 

@@ -128,7 +128,7 @@ def test_bad_inventories_are_refused(inventory_file, text, cause, remedy):
         {"sudo": {"password": 47114711}},
         {"ssh_password": "47114711\a"},
         {"secrets": {"superuser": {"password": 47114711}}},
-        {"sql_options": {"sslmode": "prefer", "password": "47114711"}},
+        {"sql_options": {"sslmode": "none", "password": "47114711"}},
         {"power": {"power_off": ["ipmitool", "-P", "47114711"]}},
     ],
     ids=lambda given: next(iter(given)),
