@@ -204,6 +204,7 @@ class Running:
             if transport is None:
                 raise EOFError("the connection is closed")
             self.channel = self._open_session(transport)
+            self.seconds = seconds
             self.channel.settimeout(seconds)
             given = connection.password
             self.channel.exec_command(framed_as_root(command, given) if connection.sudo else framed(command))
@@ -277,8 +278,12 @@ class Running:
     def _unreachable_on_error(self) -> Iterator[None]:
         try:
             yield
+        except TimeoutError:
+            raise Unreachable(
+                f"{self.host}: nothing heard of `{_short(self.command)}` for {self.seconds:g} s", "is it switched on?"
+            ) from None
         except ERRORS as error:
-            cause = f"{error or type(error).__name__}"
+            cause = str(error) or type(error).__name__
             raise Unreachable(
                 f"{self.host}: connection lost during `{_short(self.command)}` ({cause})", "is it switched on?"
             ) from None

@@ -25,6 +25,9 @@ from tests.labs import KERNELS, LABS, run_folder
 ALONE = "alone"
 # Of the files without a lab those that take the longest, which start first for the same reason.
 SLOW = ("test_weather", "test_verdict", "test_ssh", "test_not_sent", "test_page", "test_refusals", "test_events")
+# Labs wait for nobody's processor but their own: what is measured in them must not be the other tests.
+UNIT_NICE = 15
+NICE = os.getpriority(os.PRIO_PROCESS, 0)
 LOCK = pytest.StashKey[int]()
 
 
@@ -118,6 +121,7 @@ def pytest_sessionfinish(session):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
+    os.setpriority(os.PRIO_PROCESS, 0, NICE if item.get_closest_marker("lab") else max(NICE, UNIT_NICE))
     if item.get_closest_marker(ALONE) and LOCK in item.config.stash:
         fcntl.flock(item.config.stash[LOCK], fcntl.LOCK_EX)
 

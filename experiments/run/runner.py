@@ -29,6 +29,7 @@ from firedrill.experiments.run import (
     logs,
     needs,
     opening,
+    priority,
     settings,
 )
 from firedrill.experiments.run.context import Context
@@ -142,7 +143,8 @@ class Run:
             self._look_before()
         if self.guard.cause:
             return  # nothing was touched
-        with self.guard.part("load and observers"), self._watch().running(), self.context.fault_watch.running():
+        watched = self._watch().running()
+        with self.guard.part("load and observers"), priority.raised(), watched, self.context.fault_watch.running():
             users = self.parts / f"{catalogue.USERS.name}.jsonl"
             with self.guard.part("a step"), abort.armed(self.experiment.abort_when, users):
                 for step in self.experiment.steps:

@@ -93,9 +93,9 @@ def ways(net) -> Access:
 def on(ways) -> Callable[..., str]:
     """Run a shell text on a host: `on("etcd1", "ls")`."""
 
-    def run(name: str, text: str, check: bool = False) -> str:
+    def run(name: str, text: str, check: bool = False, seconds: float = ssh.COMMAND_SECONDS) -> str:
         with login(ways.inventory[name]) as connection:
-            return ssh.script(connection, text, check=check)
+            return ssh.script(connection, text, check=check, seconds=seconds)
 
     return run
 

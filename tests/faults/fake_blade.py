@@ -65,7 +65,7 @@ held = []
 while True:
     want = min({rate}, free() - {reserve})
     if want > 0:
-        held.append(bytearray(b"x" * (want << 20)))
+        held.append(b"x" * (want << 20))
     time.sleep(1)
 """
 

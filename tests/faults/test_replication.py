@@ -22,6 +22,8 @@ runuser -u postgres -- pg_basebackup -h {address} -p 6001 -U replicator -R -c fa
 systemctl start postgresql@17-t
 ln -sf .s.PGSQL.6001 /var/run/postgresql/.s.PGSQL.5432
 """
+# initdb and a base backup, on a busy disk.
+COPY_SECONDS = 120
 SLOTS = "runuser -u postgres -- psql -p 6001 -Atc 'SELECT count(*) FROM pg_replication_slots'"
 # As the fault itself counts: a standby that is only knocking does not stream.
 COUNT = f'runuser -u postgres -- psql -p 6001 -Atc "{STREAMING.format(user="replicator")}"'
@@ -29,8 +31,8 @@ COUNT = f'runuser -u postgres -- psql -p 6001 -Atc "{STREAMING.format(user="repl
 
 @pytest.fixture(scope="module")
 def replicated(on, ways):
-    on("etcd1", PRIMARY)
-    on("etcd2", STANDBY.format(address=ways.inventory["etcd1"].address))
+    on("etcd1", PRIMARY, seconds=COPY_SECONDS)
+    on("etcd2", STANDBY.format(address=ways.inventory["etcd1"].address), seconds=COPY_SECONDS)
     until(lambda: on("etcd1", COUNT) == "1", 20)
     yield
     for host in ("etcd2", "etcd1"):

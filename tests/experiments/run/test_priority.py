@@ -1,0 +1,32 @@
+"""The priority of who measures."""
+
+import os
+import subprocess
+
+import pytest
+
+from firedrill.experiments.run import priority
+
+
+def nice() -> int:
+    return os.getpriority(os.PRIO_PROCESS, 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may raise a priority")
+def test_what_is_started_meanwhile_comes_first():
+    before = nice()
+    with pytest.raises(KeyboardInterrupt), priority.raised():
+        started = subprocess.run(["nice"], capture_output=True, text=True, check=True).stdout
+        raise KeyboardInterrupt
+    assert int(started) == priority.NICE
+    assert nice() == before
+
+
+def test_an_ordinary_user_measures_at_his_own(monkeypatch):
+    def refused(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refused)
+    before = nice()
+    with priority.raised():
+        assert nice() == before
