@@ -44,14 +44,18 @@ def _controller(name: str) -> Path | None:
 
 
 def prepare(lab: str, host: str, hosts: int) -> None:
-    """Create the host's cgroup in every hierarchy, with the same CPU share for each host of the lab."""
+    """Create the host's cgroup in every hierarchy, with the same CPU share for each host of every lab."""
     for name, mount in hierarchies().items():
         (mount / ROOT / lab / host).mkdir(parents=True, exist_ok=True)
         if name == "unified":
             for parent in (mount, mount / ROOT, mount / ROOT / lab):
                 _enable_v2(parent)
-    for level, factor in ((ROOT, hosts), (f"{ROOT}/{lab}", hosts), (f"{ROOT}/{lab}/{host}", 1)):
+    for level, factor in ((ROOT, _hosts_of_all_labs()), (f"{ROOT}/{lab}", hosts), (f"{ROOT}/{lab}/{host}", 1)):
         _weigh(level, factor)
+
+
+def _hosts_of_all_labs() -> int:
+    return max(sum(1 for _ in (mount / ROOT).glob("*/*/")) for mount in hierarchies().values())
 
 
 def _enable_v2(parent: Path) -> None:
