@@ -58,6 +58,8 @@ def of(host: Host) -> dict[str, Any]:
     }
     if "etcd" in host.roles:
         wanted |= {"etcd": folder(host, "etcd", VERSION), "etcd_folder": ETCD}
+    if "mysqld" in host.roles:
+        wanted["mysqld"] = folder(host, "mysqld", VERSION)
     if "postgres" in host.roles:
         wanted["postgres"] = folder(host, "postgres", VERSION)
         if data["watchdog"]["mode"] == "required":

@@ -38,7 +38,7 @@ FILES = {
 # What is in such a file where the cluster has TLS.
 ENCRYPTED = {"patroni": "protocol: https", "haproxy": " ssl crt ", "nginx": " ssl;"}
 CA = "/etc/firedrill/tls/ca.crt"  # of the running services
-CLUSTER = re.compile(r"^(?:scope: |ETCD_INITIAL_CLUSTER_TOKEN=)\"?([^\"\n]+)", re.M)
+CLUSTER = re.compile(r"^(?:scope: |ETCD_INITIAL_CLUSTER_TOKEN=|datadir = /var/lib/mysql/)\"?([^\"\n]+)", re.M)
 
 
 def read(path, size=1 << 20):
@@ -64,20 +64,24 @@ def output(*command):
     return done.stdout.decode(errors="replace")
 
 
-def release(database):
-    """The distribution, as deploy/versions.py wants it, and on a database host the version of `patroni`."""
+def release(roles):
+    """The distribution, as deploy/versions.py wants it, and for these roles the versions of `patroni` and `etcd`."""
     rows = dict(re.findall(r'^(ID|VERSION_ID|VERSION_CODENAME)="?([^"\n]*)', text("/etc/os-release"), re.M))
     found = {
         "system": f"{rows.get('ID', '')} {rows.get('VERSION_ID', '')}",
         "codename": rows.get("VERSION_CODENAME", ""),
     }
-    if database:
-        installed = re.search(
-            r"^Package: patroni\nStatus: \S+ \S+ installed\n(?:.+\n)*?Version: (\S+)", text_of_status(), re.M
-        )
-        offered = installed or re.search(r"^  Candidate: (\d\S*)", policy(["patroni"]), re.M)
-        found["patroni"] = offered.group(1) if offered else ""
-    return found
+    packages = {"postgres": ("patroni", "patroni"), "etcd": ("etcd", "etcd-server")}
+    return found | {name: version(package) for role, (name, package) in packages.items() if role in roles}
+
+
+def version(package):
+    """That of a package: installed, or else available; empty if it is neither."""
+    installed = re.search(
+        rf"^Package: {package}\nStatus: \S+ \S+ installed\n(?:.+\n)*?Version: (\S+)", text_of_status(), re.M
+    )
+    offered = installed or re.search(r"^  Candidate: (\d\S*)", policy([package]), re.M)
+    return offered.group(1) if offered else ""
 
 
 def watchdog(device):
@@ -218,6 +222,16 @@ def postgres(folder, version):
     }
 
 
+def mysql(folder):
+    """Whether the data folder of the server to be has anything, and the packaged one around it tables of users."""
+    tables = glob.glob(os.path.dirname(folder) + "/*/*.ibd")
+    own = re.compile(r"/(mysql|sys|performance_schema)/[^/]*$|/mysql\.ibd$")
+    return {
+        "exists": os.path.isdir(folder) and bool(os.listdir(folder)),
+        "packaged": any(not own.search(path) for path in tables),
+    }
+
+
 def has_user_data(folder):
     """Whether users created anything in a PostgreSQL data directory: a database, or a table in an existing one."""
     for path in glob.glob(folder + "/base/*/[0-9]*"):
@@ -313,7 +327,7 @@ def survey(wanted):
         "user": os.geteuid(),
         "hostname": socket.gethostname(),
         "machine_id": text("/etc/machine-id").strip(),
-        "reported": release("postgres" in wanted),
+        "reported": release(wanted),
         "systemd": os.path.isdir("/run/systemd/system"),
         "watchdog": watchdog(wanted["watchdog"]) if wanted.get("watchdog") else [],
         "disks": {path: disk(path) for path in wanted["folders"]},
@@ -327,6 +341,8 @@ def survey(wanted):
     found.update(ports=holders(wanted["ports"]), packages=packages(names), max_sessions=max_sessions())
     if wanted.get("postgres"):
         found["postgres"] = postgres(wanted["postgres"].format(version=version), version)
+    if wanted.get("mysqld"):
+        found["mysqld"] = mysql(wanted["mysqld"])
     if wanted.get("etcd"):
         found["etcd"] = etcd(wanted["etcd"])
         if not found["etcd"]["exists"] and not found["disks"][wanted["etcd_folder"]]["read_only"]:

@@ -109,7 +109,7 @@ def foreign_data(all_seen: Sequence[Seen]) -> Findings:
     """Data that a deploy of this cluster did not create is neither used nor overwritten."""
     for seen in all_seen:
         ours, cluster = seen.found["ours"], seen.host.data["cluster"]
-        for service, role in (("etcd", "etcd"), ("patroni", "postgres")):
+        for service, role in (("etcd", "etcd"), ("patroni", "postgres"), ("mysql", "mysqld")):
             other = ours.get(service)
             if role in seen.host.roles and other and other != cluster:
                 yield finding(
@@ -132,6 +132,18 @@ def foreign_data(all_seen: Sequence[Seen]) -> Findings:
                 "foreign data",
                 f"Debian's cluster {version}/main is in use and has data",
                 f"use another host, or move it away: pg_renamecluster {version} main OTHER and disable it at boot",
+            )
+
+
+def tables_of_mysql(all_seen: Sequence[Seen]) -> Findings:
+    """Our data folder is inside that of the package, whose server would take it for a database."""
+    for seen in all_seen:
+        if seen.found.get("mysqld", {}).get("packaged") and "mysql" not in seen.found["ours"]:
+            yield finding(
+                seen,
+                "foreign data",
+                f"{wanted.MYSQL} has tables of another server",
+                "use another host, or move the folder away",
             )
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from firedrill.deploy.preflight import data, floating, system
+from firedrill.deploy.preflight import data, floating, releases, system
 from firedrill.deploy.preflight.finding import Finding
 from firedrill.deploy.preflight.seen import Findings, Seen
 
 CHECKS: tuple[Callable[[Sequence[Seen]], Findings], ...] = (
     system.root,
     system.release,
+    releases.etcd_for_patroni,
     system.systemd,
     system.identity,
     system.clock,
@@ -19,6 +20,7 @@ CHECKS: tuple[Callable[[Sequence[Seen]], Findings], ...] = (
     data.disks,
     data.fsync,
     data.foreign_data,
+    data.tables_of_mysql,
     data.system_identifiers,
     data.encryption,
     data.another_ca,

@@ -20,7 +20,7 @@ class Seen:
     @property
     def deployed(self) -> bool:
         """Whether this host has data of the cluster, so that no less may be asked of it than it can do anyway."""
-        parts = [self.found[name]["exists"] for name in ("etcd", "postgres") if name in self.found]
+        parts = [self.found[name]["exists"] for name in ("etcd", "postgres", "mysqld") if name in self.found]
         return any(parts) if parts else bool(self.found["ours"])
 
 

@@ -24,6 +24,7 @@ ROLES = {
     **{f"db{number}": ("postgres",) for number in (1, 2, 3)},
     **{f"lb{number}": ("proxy",) for number in (1, 2)},
     "app1": ("app",),
+    "db4": ("mysqld",),
 }
 
 
@@ -48,6 +49,9 @@ def seen(hosts):
         if "postgres" in host.roles:
             answer["postgres"] = {"exists": False, "system": None, "version": "17", "main": False}
             answer["disks"]["/var/lib/postgresql"] = {"free": 8 << 30, "read_only": False}
+        if "mysqld" in host.roles:
+            answer["mysqld"] = {"exists": False, "packaged": False}
+            answer["disks"]["/var/lib/mysql"] = {"free": 8 << 30, "read_only": False}
         if "proxy" in host.roles:
             answer["address"] = {"interface": "eth0", "network": f"{host.address}/24", "holds": False, "answers": None}
             answer["nftables"] = True

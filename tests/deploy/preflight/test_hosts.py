@@ -47,6 +47,9 @@ WRONG = [
     ("etcd1", "etcd.exists", True, "foreign data", True, r"/var/lib/etcd/firedrill has data, and no deploy"),
     ("db1", "postgres.exists", True, "foreign data", True, r"/var/lib/postgresql/17/firedrill has data, and no deploy"),
     ("db1", "postgres.main", True, "foreign data", True, r"17/main is in use and has data"),
+    ("db4", "mysqld.exists", True, "foreign data", True, r"/var/lib/mysql/firedrill has data, and no deploy"),
+    ("db4", "mysqld.packaged", True, "foreign data", True, r"/var/lib/mysql has tables of another server: use another"),
+    ("db4", "ours", {"mysql": "orders"}, "foreign data", True, r"its mysql belongs to the cluster 'orders'"),
     ("db1", "ours", {"patroni": "orders"}, "foreign data", True, r"its patroni belongs to the cluster 'orders'"),
     ("etcd1", "ours", {"etcd": "orders"}, "foreign data", True, r"its etcd belongs to the cluster 'orders'"),
     ("lb1", "address.network", None, "floating address", True, r"no interface has the address 192\.0\.2\.17"),
@@ -86,7 +89,9 @@ def test_all_findings_at_once_refusals_first(seen):
 def deployed(seen):
     """The same hosts with a running cluster of ours."""
     for one in seen.values():
-        mine = {"etcd": "etcd", "postgres": "patroni", "proxy": "haproxy", "app": "nginx"}[one.host.roles[0]]
+        mine = {"etcd": "etcd", "postgres": "patroni", "proxy": "haproxy", "app": "nginx", "mysqld": "mysql"}[
+            one.host.roles[0]
+        ]
         one.found["ours"] = {mine: "firedrill" if mine in ("etcd", "patroni") else None}
         if "etcd" in one.found:
             one.found["etcd"] = {"exists": True, "packaged_unused": True, "tls": bool(one.host.data.get("tls"))}
@@ -187,6 +192,33 @@ def test_every_cluster_is_locked_on_a_host(seen, role, active, name):
 def test_a_host_that_reports_nothing_is_a_finding(seen, found):
     (only,) = look.judged([*seen.values(), Seen(seen["db1"].host, found)])
     assert only.refused and only.check in ("survey", "python3")
+
+
+@pytest.mark.parametrize(
+    ("etcd", "patroni", "tls", "refused"),
+    [
+        ("3.5.16+dfsg-4", "4.0.7-1", True, False),
+        ("3.5.28-1", "4.0.7-1", True, True),
+        ("3.5.28-1", "4.1.0-1.pgdg13+1", True, True),
+        ("3.5.28-1", "4.1.1-1", True, False),
+        ("3.4.42-1", "3.0.2-1", True, True),
+        ("3.4.23-4+b4", "3.0.2-1", True, False),
+        ("3.6.8-1", "4.0.7-1", True, False),
+        ("3.7.0-1", "4.0.7-1", True, True),
+        ("3.5.28-1", "4.0.7-1", False, False),
+        ("3.5.28-1", "", True, False),
+        ("", "4.0.7-1", True, False),
+    ],
+)
+def test_an_etcd_that_locks_out_an_older_patroni(seen, etcd, patroni, tls, refused):
+    for name, package, version in (("etcd2", "etcd", etcd), ("db1", "patroni", patroni)):
+        seen[name].found["reported"][package] = version
+        seen[name].host.data["tls"] = tls
+    found = [f"{one.host} {one.check} {one.cause}: {one.remedy}" for one in hosts.check(list(seen.values()))]
+    assert len(found) == refused
+    if refused:
+        assert found[0].startswith("etcd2 versions etcd 3.") and "patroni 4.1.1 or later, or an etcd-server" in found[0]
+        assert f"there is {patroni.split('-')[0]} on db1" in found[0]
 
 
 def test_a_watchdog_that_is_required(seen):

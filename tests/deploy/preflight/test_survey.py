@@ -105,6 +105,38 @@ def test_what_users_created_in_a_data_directory(tmp_path, path, used):
     assert survey.has_user_data(str(tmp_path)) is used
 
 
+@pytest.mark.parametrize(
+    ("path", "exists", "packaged"),
+    [
+        ("demo/mysql.ibd", True, False),
+        ("demo/orders/row.ibd", True, False),
+        ("mysql/user.ibd", False, False),
+        ("sys/sys_config.ibd", False, False),
+        ("orders/row.ibd", False, True),
+        ("ibdata1", False, False),
+    ],
+)
+def test_the_data_of_mysql(tmp_path, path, exists, packaged):
+    (tmp_path / path).parent.mkdir(exist_ok=True, parents=True)
+    (tmp_path / path).touch()
+    assert survey.mysql(str(tmp_path / "demo")) == {"exists": exists, "packaged": packaged}
+
+
+def test_the_cluster_of_a_mysql_server_is_that_of_its_data_folder(tmp_path, monkeypatch):
+    (tmp_path / "mysql").write_text("# Firedrill: MySQL of db1\n[mysqld]\ndatadir = /var/lib/mysql/orders\n")
+    monkeypatch.setattr(survey, "FILES", {"mysql": str(tmp_path / "mysql")})
+    assert survey.ours() == {"mysql": "orders"}
+
+
+def test_the_versions_that_a_host_has_or_will_get(monkeypatch):
+    status = "Package: etcd-server\nStatus: install ok installed\nSection: net\nVersion: 3.5.28-1\n\n"
+    monkeypatch.setattr(survey, "text_of_status", lambda: status)
+    monkeypatch.setattr(survey, "policy", lambda names: "patroni:\n  Installed: (none)\n  Candidate: 4.0.7-1\n")
+    found = survey.release({"etcd": "/x", "postgres": "/y"})
+    assert (found["etcd"], found["patroni"]) == ("3.5.28-1", "4.0.7-1")
+    assert survey.release({}).keys() == {"system", "codename"}
+
+
 POLICY = """\
 etcd-server:
   Installed: (none)
