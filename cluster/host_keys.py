@@ -85,21 +85,32 @@ def _line(file: Path, name: str) -> int | None:
 
 
 class _AcceptNew(paramiko.MissingHostKeyPolicy):
-    """Accept the key of a host that is not known yet, and append it to the file, if it can be written."""
+    """Accept the key of a host that is not known yet, and append it to the file.
+
+    Refuse it where the file cannot be written: otherwise any key would be accepted, each time.
+    """
 
     def __init__(self, file: Path) -> None:
         self.file = file
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        with contextlib.suppress(OSError):
-            self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with open(self.file, "ab+") as out:
-                if out.tell():
-                    out.seek(-1, 2)
-                    gap = b"" if out.read(1) == b"\n" else b"\n"
-                else:
-                    gap = b""
-                out.write(gap + f"{hostname} {key.get_name()} {key.get_base64()}\n".encode())
+        try:
+            self._append(f"{hostname} {key.get_name()} {key.get_base64()}\n")
+        except OSError as error:
+            raise WrongKey(
+                f"{hostname} has no SSH host key in {self.file}, which cannot be written ({error.strerror or error})",
+                "make it writable, or name another file in `ssh_known_hosts_file`",
+            ) from None
+
+    def _append(self, line: str) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(self.file, "ab+") as out:
+            if out.tell():
+                out.seek(-1, 2)
+                gap = "" if out.read(1) == b"\n" else "\n"
+            else:
+                gap = ""
+            out.write((gap + line).encode())
 
 
 class _OnlyKnown(paramiko.MissingHostKeyPolicy):

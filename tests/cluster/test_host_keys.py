@@ -81,6 +81,16 @@ def test_a_new_key_is_written_down_once_and_a_changed_one_is_refused(sshd, tmp_p
     assert problem.remedy.endswith(f"ssh-keygen -f {file} -R '[127.0.0.1]:{port}'")
 
 
+def test_a_new_key_that_cannot_be_written_down_is_refused(sshd, tmp_path):
+    """Otherwise any key would do, each time."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/known_hosts").symlink_to("/proc/no/such/file")
+    for _ in range(2):
+        problem = why(sshd.host)
+        assert "cannot be written (" in problem.cause and "state/known_hosts" in problem.cause
+        assert problem.remedy == "make it writable, or name another file in `ssh_known_hosts_file`"
+
+
 def test_a_file_without_a_final_newline_keeps_its_last_line(sshd, tmp_path):
     file = tmp_path / "state" / "known_hosts"
     file.parent.mkdir()
