@@ -1,4 +1,7 @@
-"""One drill or deploy per cluster: its lock, and the folder on this machine that keeps the state of its drills."""
+"""One drill or deploy per cluster: its locks, and the folder on this machine that keeps the state of its drills.
+
+A cluster is what has the same name and a host in common: two inventories of it exclude each other.
+"""
 
 import contextlib
 import fcntl
@@ -10,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 from firedrill.inventories.errors import Problem, of_system
 from firedrill.inventories.printable import printable
@@ -66,19 +70,41 @@ def folder(inventory: Inventory) -> Path:
     return Path(data["secrets_file"]).expanduser().parent / "faults" / f"{data['cluster']}-{inventory.path.stem}"
 
 
+def files(inventory: Inventory) -> list[Path]:
+    """The file to lock for each host, in the same order for everybody."""
+    data = inventory.data
+    place = Path(data["secrets_file"]).expanduser().parent / "locks"
+    return sorted({place / quote(f"{data['cluster']}-{host.address}", safe="") for host in inventory.hosts})
+
+
 @contextlib.contextmanager
 def only_one(inventory: Inventory, what: str = "drill") -> Iterator[None]:
-    """Hold the lock: two drills at the same time would measure each other. Raises Problem."""
-    lock = take(inventory, what)
+    """Hold the locks: two drills at the same time would measure each other. Raises Problem."""
+    held = take(inventory, what)
     try:
         yield
     finally:
+        _close(held)
+
+
+def take(inventory: Inventory, what: str) -> list[int]:
+    """Lock the cluster and write who we are: file descriptors, whose locks end with this process. Raises Problem."""
+    held: list[int] = []
+    try:
+        for file in files(inventory):
+            held.append(_taken(file, what))  # noqa: PERF401 - those so far are closed when one is refused
+    except BaseException:
+        _close(held)
+        raise
+    return held
+
+
+def _close(held: list[int]) -> None:
+    for lock in held:
         os.close(lock)
 
 
-def take(inventory: Inventory, what: str) -> int:
-    """Lock the cluster and write who we are: a file descriptor, whose lock ends with this process. Raises Problem."""
-    file = folder(inventory) / "lock"
+def _taken(file: Path, what: str) -> int:
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
@@ -107,12 +133,13 @@ def _lock(lock: int, file: Path, what: str) -> None:
 
 def holder(inventory: Inventory) -> Holder | None:
     """Who runs a drill or a deploy on this cluster, or None."""
-    try:
-        with open(folder(inventory) / "lock", errors="replace") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return parsed(lock.read(MOST))
-    except FileNotFoundError:
-        pass
+    return next(filter(None, map(_holder, files(inventory))), None)
+
+
+def _holder(file: Path) -> Holder | None:
+    with contextlib.suppress(FileNotFoundError), open(file, errors="replace") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return parsed(lock.read(MOST))
     return None

@@ -1,7 +1,9 @@
 """A state folder that is full or read-only: one line with cause and remedy, and reading needs no write."""
 
+import contextlib
 import errno
 import os
+from pathlib import Path
 
 import click
 import pytest
@@ -11,7 +13,7 @@ from firedrill.faults.ledger import Entry
 from firedrill.inventories import access, drill_lock, secrets
 from firedrill.inventories.command import console_script
 from firedrill.inventories.errors import Problem
-from firedrill.inventories.read import read
+from firedrill.inventories.read import Host, Inventory, read
 from tests.labs import ROOT
 
 ENTRY = Entry("0badcafe", "pause", {}, "leader", "db1", "/x.py", 1.0, 61.0, {})
@@ -69,7 +71,7 @@ def test_an_injection_that_cannot_be_recorded_is_refused_with_the_file(tmp_path,
 
 @pytest.mark.parametrize("call", ["open", "write"])
 def test_a_drill_that_cannot_take_its_lock_names_the_file(tmp_path, monkeypatch, call):
-    monkeypatch.setattr(drill_lock, "folder", lambda inventory: tmp_path)
+    monkeypatch.setattr(drill_lock, "files", lambda inventory: [tmp_path / "lock"])
     with monkeypatch.context() as patch:
         patch.setattr(drill_lock.os, call, raising(FULL))
         with pytest.raises(Problem, match="/lock cannot be written .No space left"), drill_lock.only_one(None):
@@ -82,3 +84,25 @@ def test_a_drill_that_cannot_take_its_lock_names_the_file(tmp_path, monkeypatch,
         ):
             pass
     assert drill_lock.holder(None) is None
+
+
+def inventory_of(name: str, cluster: str, *addresses: str, folder) -> Inventory:
+    data = {"secrets_file": str(folder / "secrets.json"), "cluster": cluster}
+    return Inventory(Path(f"/{name}.py"), tuple(Host(f"h{one}", one, ("etcd",), data) for one in addresses))
+
+
+@pytest.mark.parametrize(
+    ("cluster", "addresses", "same"),
+    [("c", ["192.0.2.3", "192.0.2.9"], True), ("c", ["192.0.2.4"], False), ("d", ["192.0.2.3"], False)],
+)
+def test_two_inventories_of_one_cluster_exclude_each_other(tmp_path, cluster, addresses, same):
+    one = inventory_of("one", "c", "192.0.2.1", "192.0.2.3", folder=tmp_path)
+    other = inventory_of("other", cluster, *addresses, folder=tmp_path)
+    with drill_lock.only_one(one, "deploy"):
+        assert (drill_lock.holder(other) is not None) == same
+        with contextlib.ExitStack() as stack:
+            if same:
+                stack.enter_context(pytest.raises(Problem, match="a deploy is running on this cluster"))
+            stack.enter_context(drill_lock.only_one(other))
+    with drill_lock.only_one(other):
+        assert (drill_lock.holder(one) is not None) == same
