@@ -4,7 +4,8 @@
     python3 lease.py NAME TEXT SECONDS
 
 Prints "taken", or the text of the holder. Ends when its standard input closes, or is silent for SECONDS (a controller
-that vanished); then the file is gone. A file without a living process is no lock.
+that vanished); then the file is gone. A file without a living process is no lock. Run as root: no other user can
+open the file, and so hold its lock.
 """
 
 import contextlib
@@ -13,17 +14,13 @@ import os
 import select
 import sys
 
-FOLDERS = ("/run/lock", "/tmp")  # of all users: who deploys need not be root
+FOLDER = "/run/firedrill/locks"
 
 
 def opened(path):
-    """The file, made if there is none. No link is followed, since its folder belongs to all users."""
-    while True:
-        with contextlib.suppress(FileExistsError):
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-        for how in (os.O_RDWR, os.O_RDONLY):  # another user's file can only be read
-            with contextlib.suppress(FileNotFoundError, PermissionError):
-                return os.open(path, how | os.O_NOFOLLOW)
+    """The file, made if there is none, in a folder that nobody else can enter."""
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 def taken(path):
@@ -40,24 +37,18 @@ def taken(path):
         os.close(file)  # its holder has just removed it
 
 
-def write(file, text):
-    with contextlib.suppress(OSError):  # another user's file, left by a power cut: the lock counts, not the text
-        os.ftruncate(file, 0)
-        os.pwrite(file, text.encode(), 0)
-
-
 def main(name, text, seconds):
-    path = os.path.join(next((one for one in FOLDERS if os.access(one, os.W_OK)), FOLDERS[-1]), name)
+    path = os.path.join(FOLDER, name)
     file, holder = taken(path)
     if file is None:
         print("held " + holder.replace("\n", " "), flush=True)
         return
-    write(file, text)
+    os.ftruncate(file, 0)
+    os.pwrite(file, text.encode(), 0)
     print("taken", flush=True)
     while select.select([0], [], [], float(seconds))[0] and os.read(0, 4096):
         pass
-    with contextlib.suppress(OSError):  # as above
-        os.unlink(path)
+    os.unlink(path)
 
 
 if __name__ == "__main__":

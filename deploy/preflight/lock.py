@@ -5,12 +5,14 @@ Both locks end with this process, however it ends: the kernel releases the one, 
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 import gevent
 from pyinfra.connectors.ssh import SSHConnector
 
 from firedrill.deploy import on_host, topology
-from firedrill.inventories import drill_lock
+from firedrill.deploy.as_root import AsRoot
+from firedrill.inventories import drill_lock, sudo
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Inventory
 
@@ -21,9 +23,9 @@ SILENCE_S, EVERY_S = 90, 15
 ANSWER_S = 10
 
 
-def on_controller() -> int:
-    """Refuse a second deploy, and one during a drill. Raises Problem. The lock ends with this process."""
-    return drill_lock.take(Inventory(topology.path(), topology.hosts()), DEPLOY)
+def on_controller() -> None:
+    """Refuse a second deploy, and one during a drill. Raises Problem. The locks end with this process."""
+    drill_lock.take(Inventory(topology.path(), topology.hosts()), DEPLOY)
 
 
 def on_host_of(target) -> None:
@@ -33,8 +35,8 @@ def on_host_of(target) -> None:
         return
     name = f"firedrill-deploy-{topology.hosts()[0].data['cluster']}"
     text = drill_lock.written(drill_lock.this_process(DEPLOY))
-    words = ["python3", "-c", PROGRAM.read_text(), name, text, str(SILENCE_S)]
-    stdin, stdout, _ = connector.client.exec_command(f"exec sh -c {shlex.quote(f'exec {shlex.join(words)}')}")
+    run = "exec " + shlex.join(["python3", "-c", PROGRAM.read_text(), name, text, str(SILENCE_S)])
+    stdin, stdout = _started(connector, run)
     stdout.channel.settimeout(ANSWER_S)
     try:
         answer = stdout.readline().strip()
@@ -46,6 +48,17 @@ def on_host_of(target) -> None:
     if answer != "taken":
         raise Problem(f"{target.name}: the lock {name} cannot be taken ({answer or 'no answer'})", "try again")
     _held.append(gevent.spawn(_speak, stdin))
+
+
+def _started(connector: SSHConnector, run: str) -> tuple[Any, Any]:
+    """Run a text as root; its standard input and output."""
+    client: Any = connector.client
+    if not isinstance(connector, AsRoot):
+        return client.exec_command(f"exec sh -c {shlex.quote(run)}")[:2]
+    stdin, stdout, _ = client.exec_command(f"exec {sudo.command(run, connector.password)}")
+    stdin.write(sudo.stdin(connector.password))
+    stdin.flush()
+    return stdin, stdout
 
 
 _held: list[gevent.Greenlet] = []

@@ -71,7 +71,8 @@ def keeper(hosts: Sequence[Host], active: Collection[str]) -> Host | None:
 def _ask(target, host: Host, complete: bool, leased: bool) -> Seen:
     """`complete`: all proxies are asked. Otherwise one that is left out may hold the floating address."""
     seen = _survey(target, host, complete)
-    if leased and (seen.found.get("max_sessions") or system.SESSIONS) >= system.SESSIONS:
+    is_root = seen.found.get("user") == 0
+    if leased and is_root and (seen.found.get("max_sessions") or system.SESSIONS) >= system.SESSIONS:
         lock.on_host_of(target)  # in a second session of the connection
     return seen
 

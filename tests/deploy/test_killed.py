@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from firedrill.cluster import ssh
+from firedrill.deploy.on_host import lease
 from firedrill.deploy.preflight import lock
 from firedrill.experiments.run import steady_state
 from firedrill.inventories import drill_lock
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.lab("bare")
 SEED, LATEST_S = 11, 16
 # What a killed deploy may leave on a host: a lock, half-written files, held services.
 NAMES = "-name '*.firedrill-new' -o -name 'firedrill-deploy-*'"
-LEFT = f"find /etc /opt /usr/local /run/lock {NAMES}; ls /usr/sbin/policy-rc.d"
+LEFT = f"find /etc /opt /usr/local {lease.FOLDER} {NAMES}; ls /usr/sbin/policy-rc.d"
 
 
 @pytest.fixture(scope="module")
@@ -125,14 +126,17 @@ def test_a_second_deploy_is_refused_on_this_machine_and_on_another(command, inve
         assert "a deploy is running on this cluster, as etcd1 knows (process 4711 of ann@ops1, since 2026-01-31" in said
         holding.send("", last=True)
         holding.end()
-    assert on(inventory, "etcd1", "ls /run/lock").count("firedrill") == 0
+    assert on(inventory, "etcd1", f"ls {lease.FOLDER}") == ""
 
 
 def test_a_deploy_holds_the_lock_of_a_host_until_it_ends(inventory):
+    lock = f"{lease.FOLDER}/firedrill-deploy-{read(inventory).data['cluster']}"
     with runs.started(inventory) as running:
-        assert on(inventory, "etcd1", "timeout 80 sh -c 'until ls /run/lock/firedrill-deploy-*; do sleep 0.05; done'")
+        assert on(inventory, "etcd1", f"timeout 80 sh -c 'until ls {lock}; do sleep 0.05; done'")
+        another_user = f"runuser -u nobody -- flock -n {lock} true 2>/dev/null; echo $?; stat -c %a {lock}"
+        assert on(inventory, "etcd1", another_user).split() == ["66", "600"], "nobody else can hold it"
         running.kill()
-    gone = "timeout 20 sh -c 'while ls /run/lock/firedrill-deploy-*; do sleep 0.05; done' >/dev/null 2>&1; echo $?"
+    gone = f"timeout 20 sh -c 'while ls {lock}; do sleep 0.05; done' >/dev/null 2>&1; echo $?"
     assert on(inventory, "etcd1", gone) == "0"
 
 

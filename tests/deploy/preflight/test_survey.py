@@ -224,6 +224,12 @@ def test_a_file_without_a_process_is_no_lock(leased, tmp_path):
     assert (tmp_path / "lock").read_text() == "next"
 
 
+def test_nobody_else_can_open_the_lock(leased, tmp_path):
+    """A local user who holds it could refuse every deploy."""
+    assert leased("me", path=tmp_path / "locks/x").answer == "taken"
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "locks", tmp_path / "locks/x")] == [0o700, 0o600]
+
+
 def test_a_link_is_not_followed(leased, tmp_path):
     (tmp_path / "lock").symlink_to(tmp_path / "passwd")
     assert leased("me").answer == ""
