@@ -5,6 +5,7 @@ one group together. A group runs on one worker, in order. The groups of labs sta
 marked `alone` come last, after every other worker has ended.
 """
 
+import contextlib
 import fcntl
 import functools
 import json
@@ -25,6 +26,8 @@ from tests.labs import KERNELS, LABS, run_folder
 ALONE = "alone"
 # Of the files without a lab those that take the longest, which start first for the same reason.
 SLOW = ("test_weather", "test_verdict", "test_ssh", "test_not_sent", "test_page", "test_refusals", "test_events")
+# The hosts of several labs weigh far more than one session of this machine, which a run and its commands are.
+RUN_NICE = -10
 # Labs wait for nobody's processor but their own: what is measured in them must not be the other tests.
 UNIT_NICE = 15
 NICE = os.getpriority(os.PRIO_PROCESS, 0)
@@ -41,13 +44,20 @@ def pytest_configure(config):
             config.pluginmanager.register(Times())
         os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="firedrill-tests-")
         os.environ.pop("FIREDRILL_INVENTORY", None)
+        _weigh_session(RUN_NICE)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as after Ctrl-C
+
+
+def _weigh_session(nice: int) -> None:
+    with contextlib.suppress(OSError):  # not root, or a kernel without it
+        Path("/proc/self/autogroup").write_text(f"{nice}\n")
 
 
 def pytest_unconfigure(config):
     """Remove what killed workers could not: their labs."""
     if is_worker(config):
         return
+    _weigh_session(NICE)
     for note in sorted(run_folder().glob("labs/*")):
         print(f"removing the lab {note.name}, which a killed test left", file=sys.stderr)
         command = [sys.executable, "-m", "firedrill.lab", "-i", note.read_text(), "down", "--force"]

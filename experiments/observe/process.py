@@ -6,6 +6,7 @@ from pathlib import Path
 
 from firedrill import package
 from firedrill.cluster import clock
+from firedrill.experiments.observe import priority
 from firedrill.inventories.access import Access
 
 Popen = subprocess.Popen[bytes]
@@ -19,6 +20,7 @@ def start(name: str, access: Access, path: Path) -> Popen:
     process = subprocess.Popen(
         command, env=package.environment(**clock.environment()), stdin=subprocess.PIPE, start_new_session=True
     )
+    priority.of_session(process.pid)
     assert process.stdin
     try:
         pickle.dump(access, process.stdin)

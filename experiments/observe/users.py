@@ -8,6 +8,7 @@ from pathlib import Path
 from firedrill import package
 from firedrill.cluster import clock
 from firedrill.experiments.model import Load
+from firedrill.experiments.observe import priority
 from firedrill.inventories.access import Access
 
 STOP_SECONDS = 30
@@ -27,7 +28,7 @@ def start(load: Load, access: Access, events: Path, log: Path) -> subprocess.Pop
         FIREDRILL_LOAD=json.dumps({"rates": dict(load.rates), "timeout_s": load.timeout_s}),
     )
     with open(log, "w") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *locust],
             cwd=file.parent,  # locust takes the configuration that it finds in its folder
             env=environment,
@@ -36,6 +37,8 @@ def start(load: Load, access: Access, events: Path, log: Path) -> subprocess.Pop
             stderr=output,
             start_new_session=True,
         )
+    priority.of_session(process.pid)
+    return process
 
 
 def stop(process: subprocess.Popen) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from firedrill.cluster import clock, verified
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.model import Experiment
-from firedrill.experiments.observe import catalogue, tables
+from firedrill.experiments.observe import catalogue, priority, tables
 from firedrill.experiments.observe.watching import Watch
 from firedrill.experiments.observe.writer import Writer
 from firedrill.experiments.run import (
@@ -29,7 +29,6 @@ from firedrill.experiments.run import (
     logs,
     needs,
     opening,
-    priority,
     settings,
 )
 from firedrill.experiments.run.context import Context
