@@ -52,7 +52,8 @@ def script() -> str:
     return topology.render(
         "database.sql.j2",
         verifiers=verifiers(topology.passwords(), topology.data()["cluster"]),
-        schema=package.file("weather/schema.sql").read_text(),
+        schema=package.file("weather/schema_postgresql.sql").read_text(),
+        cities=package.file("weather/cities.sql").read_text(),
         database=DATABASE,
         probe=PROBE_USER,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
+from firedrill.cluster.group_replication.sql import literal
 from firedrill.deploy import tls, topology
 from firedrill.deploy.operations import files, packages, services, waits
 from firedrill.deploy.operations.files import HostFile
@@ -77,12 +78,6 @@ def datadir() -> str:
     return f"/var/lib/mysql/{topology.data()['cluster']}"
 
 
-def quoted(text: str) -> str:
-    """A text as a literal of SQL."""
-    escaped = text.replace("\\", "\\\\").replace("'", "''")
-    return f"'{escaped}'"
-
-
 def _values() -> dict[str, object]:
     me, everyone = topology.me(), topology.members("mysqld")
     return {
@@ -92,7 +87,7 @@ def _values() -> dict[str, object]:
         "group_name": str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{topology.data()['cluster']}.firedrill")),
         "peers": {one.name: one.address for one in everyone if one != me},
         "passwords": topology.passwords(),
-        "quoted": quoted,
+        "quoted": literal,
     }
 
 

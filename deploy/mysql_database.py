@@ -1,4 +1,4 @@
-"""The users of a group of MySQL servers, created on its primary at the time of execution, and replicated.
+"""The users, the database and the schema of a MySQL group, created on its primary at the time of execution.
 
 The fingerprint of the script is kept as an attribute of one of them, so that a second deploy changes nothing.
 """
@@ -9,13 +9,14 @@ import json
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
+from firedrill import package
+from firedrill.cluster.group_replication.sql import literal
 from firedrill.deploy import topology
-from firedrill.deploy.mysql import quoted
-from firedrill.inventories.access import PROBE_USER
+from firedrill.inventories.access import DATABASE, PROBE_USER
 
 MYSQL = "mysql --defaults-file=/dev/null --protocol=socket --batch --skip-column-names"
 # The account of each user, and the name of its password.
-SECRETS = {PROBE_USER: "firedrill", "firedrill_admin": "group_admin", "replicator": "replication"}
+SECRETS = {DATABASE: DATABASE, PROBE_USER: PROBE_USER, "firedrill_admin": "group_admin", "replicator": "replication"}
 LOOK = f"""
 SELECT 'leads' FROM performance_schema.replication_group_members
 WHERE member_id = @@server_uuid AND member_state = 'ONLINE' AND member_role = 'PRIMARY';
@@ -24,14 +25,21 @@ SELECT attribute->>'$.script' FROM information_schema.user_attributes WHERE user
 
 
 def database() -> None:
-    """Create the users."""
+    """Create the users, the database and the tables."""
     if topology.has("mysqld"):
-        created(name="Create the users on the primary", script=script())
+        created(name="Create the database on the primary", script=script())
 
 
 def script() -> str:
     """The SQL script."""
-    return topology.render("mysql-database.sql.j2", passwords=topology.passwords(), secrets=SECRETS, quoted=quoted)
+    return topology.render(
+        "mysql-database.sql.j2",
+        passwords=topology.passwords(),
+        secrets=SECRETS,
+        quoted=literal,
+        schema=package.file("weather/schema_mysql.sql").read_text(),
+        cities=package.file("weather/cities.sql").read_text(),
+    )
 
 
 class Fingerprint(FactBase[list[str]]):
@@ -59,7 +67,7 @@ def created(script: str):
         host.noop("this server is not the primary")
         return
     if fingerprint in found:
-        host.noop("the users are up to date")
+        host.noop("the database is up to date")
         return
     attribute = json.dumps({"script": fingerprint})
     yield StringCommand(MYSQL, _stdin=f"{script}\nALTER USER '{PROBE_USER}'@'%' ATTRIBUTE '{attribute}';\n")

@@ -22,6 +22,7 @@ def nothing() -> None:
 class Deployed:
     """The parts of a deploy, in their order; `server` and `check` tell who must answer behind a proxy, and how.
 
+    `app` is the kind of database that the weather app is configured for, `app_packages` its driver.
     `passwords` changes them on a running system, before its clients have the new ones; `retire`
     removes the old ones at the end. `refuse_foreign` looks for dangerous settings of others, before any change.
     """
@@ -30,6 +31,8 @@ class Deployed:
     server: str
     check: str
     proxy_template: str
+    app: str
+    app_packages: tuple[str, ...]
     coordinator: Callable[[], None]
     passwords: Callable[[], None]
     databases: Callable[[], None]
@@ -48,6 +51,8 @@ SYSTEMS = {
         server="PostgreSQL",
         check="postgres",
         proxy_template="haproxy.cfg.j2",
+        app="postgresql",
+        app_packages=("python3-psycopg", "python3-psycopg-pool"),
         coordinator=etcd,
         passwords=changed_passwords,
         databases=patroni.patroni,
@@ -63,6 +68,8 @@ SYSTEMS = {
         server="MySQL",
         check="mysql",
         proxy_template="haproxy-mysql.cfg.j2",
+        app="mysql",
+        app_packages=("python3-pymysql",),
         proxy_values=mysql_check.STEPS,
         coordinator=nothing,
         passwords=nothing,

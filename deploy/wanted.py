@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from firedrill.deploy import systems
 from firedrill.inventories import releases
 from firedrill.inventories.read import Host
 
@@ -27,9 +28,10 @@ SERVICES = {
 
 
 def packages(host: Host, postgres: int | str) -> list[str]:
-    """The Debian packages of a host's roles, for that major version of PostgreSQL."""
+    """The Debian packages of a host's roles and of its system, for that major version of PostgreSQL."""
     wanted: Mapping[str, Sequence[str]] = host.data["packages"]
     names = [name for role in ("all", *host.roles) for name in wanted[role]]
+    names += systems.of(host.data).app_packages if "app" in host.roles else ()
     return sorted({name.format(postgres_version=postgres) for name in names})
 
 

@@ -4,11 +4,14 @@ import re
 from pathlib import Path
 
 from firedrill import package
-from firedrill.deploy import tls, topology
+from firedrill.deploy import systems, tls, topology
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
 
-CODE = ("__init__.py", "api.py", "database.py", "health.py", "pools.py", "wsgi.py")
+CODE = (
+    *("__init__.py", "api.py", "clients.py", "database.py", "health.py", "wsgi.py"),
+    *("mysql.py", "mysql_pool.py", "postgresql.py", "postgresql_pool.py"),
+)
 HOME = Path("/opt/weather")
 
 
@@ -48,7 +51,12 @@ def quoted(text: str) -> str:
 def _app_files() -> list[HostFile]:
     source = package.file("weather")
     code = [HostFile(str(HOME / "weather" / name), (source / name).read_text()) for name in CODE]
-    secret = topology.render("weather.env.j2", front=topology.front(), password=quoted(topology.passwords()["weather"]))
+    secret = topology.render(
+        "weather.env.j2",
+        kind=systems.current().app,
+        front=topology.front(),
+        password=quoted(topology.passwords()["weather"]),
+    )
     return [
         *code,
         *([tls.authority()] if topology.data()["tls"] else []),

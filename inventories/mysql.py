@@ -1,4 +1,4 @@
-"""MySQL group replication on this machine: three servers, two proxies with a floating address. See docs/mysql.md."""
+"""MySQL group replication on this machine: three servers, two proxies, two app hosts. See docs/mysql.md."""
 
 
 def _host(name, last):
@@ -9,9 +9,10 @@ def _host(name, last):
 
 mysqld = [_host("db1", 21), _host("db2", 22), _host("db3", 23)]
 proxy = [_host("lb1", 31), _host("lb2", 32)]
+app = [_host("app1", 41), _host("app2", 42)]
 
 all = (
-    mysqld + proxy,
+    mysqld + proxy + app,
     {
         "system": "group_replication",
         "lab": {"name": "mysql", "provider": "nspawn", "bridge": "firedrill3", "address": "10.76.0.1/24"},

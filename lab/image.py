@@ -58,11 +58,15 @@ NEEDED_GIB = 3
 
 
 class Addition(NamedTuple):
-    """What the image of a lab has for one role: apt's files (template, path), packages of a release, units."""
+    """What the image of a lab has for one role: apt's files (template, path), packages of a release, units.
+
+    `native` are packages of the image's own release.
+    """
 
     files: tuple[tuple[str, str], ...]
     release: str
     packages: tuple[str, ...]
+    native: tuple[str, ...]
     disabled: tuple[str, ...]
     removed: str  # what a package created for its own use
 
@@ -75,6 +79,7 @@ ADDITIONS = {
         ),
         release="sid",
         packages=("mysql-server",),
+        native=("python3-pymysql",),  # the app's driver
         disabled=("mysql",),
         removed="/var/lib/mysql/*",  # it holds a server id, which must be each host's own
     )
@@ -89,7 +94,8 @@ def additions(roles: Collection[str]) -> tuple[str, ...]:
 def recipe(release: str, *, bare: bool, added: tuple[str, ...] = ()) -> dict[str, str]:
     """Everything that determines the content of the image."""
     postgres = releases.named(release).postgres
-    packages = ",".join(BASE + (BARE if bare else CLUSTER)).format(postgres=postgres)
+    native = tuple(name for role in added for name in ADDITIONS[role].native)
+    packages = ",".join(BASE + (BARE if bare else CLUSTER) + native).format(postgres=postgres)
     more = {role: repr((ADDITIONS[role], [package.file(name).read_text() for name, _ in ADDITIONS[role].files]))
             for role in added}  # fmt: skip
     return more | {

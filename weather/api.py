@@ -15,24 +15,12 @@ import socket
 import uuid
 from typing import Any
 
-import psycopg
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from .database import Database, Failed, Invalid, Unknown
 from .health import Health
 
-CITIES = "SELECT name, country, latitude::float8, longitude::float8 FROM city ORDER BY name"
-FORECASTS = """
-SELECT id::text, city, day::text, temperature_c::float8, summary FROM forecast
-WHERE %s::text IS NULL OR city = %s ORDER BY created_at DESC LIMIT %s
-"""
-# An existing id is updated to itself instead of skipped: a statement that writes nothing does not wait for the sync
-# standby, so a row that only the primary has would be reported as existing.
-INSERT = """
-INSERT INTO forecast (id, city, day, temperature_c, summary) VALUES (%s, %s, %s, %s, %s)
-ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING xmax = 0
-"""
 LIMIT = 100
 
 
@@ -46,19 +34,19 @@ def create_app(database: Database, health: Health) -> Flask:
 
     @app.get("/cities")
     def cities() -> Response:
-        rows = database.read(CITIES)
+        rows = database.cities()
         return jsonify([dict(zip(("name", "country", "latitude", "longitude"), row, strict=True)) for row in rows])
 
     @app.get("/forecasts")
     def forecasts() -> Response:
         city, limit = request.args.get("city"), parse_limit(request.args.get("limit", "20"))
-        rows = database.read(FORECASTS, (city, city, limit))
+        rows = database.forecasts(city, limit)
         return jsonify([dict(zip(("id", "city", "day", "temperature_c", "summary"), row, strict=True)) for row in rows])
 
     @app.post("/forecasts")
     def add() -> tuple[Response, int]:
         values = parse_forecast(request.get_json(silent=True))
-        (created,) = database.write(INSERT, values)
+        created = database.add(values)
         return jsonify(id=str(values[0])), 201 if created else 200
 
     @app.get("/healthz")
@@ -78,7 +66,6 @@ def _errors(app: Flask) -> None:
         return jsonify(error=str(error)), 400
 
     @app.errorhandler(Failed)
-    @app.errorhandler(psycopg.Error)
     def failed(error: Exception) -> tuple[Response, int]:
         return jsonify(error=str(error), outcome="failed"), 503
 

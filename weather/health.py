@@ -3,7 +3,7 @@
 import threading
 import time
 
-from .database import Database, answers
+from .database import Database
 
 EVERY = 1.0
 
@@ -12,13 +12,14 @@ class Health:
     """The last known state of both pools; initially not answering."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._pools = {"write": database.write_pool, "read": database.read_pool}
         self.state = dict.fromkeys(self._pools, False)
 
     def look(self) -> None:
         """Check both pools once."""
         for name, pool in self._pools.items():
-            self.state[name] = answers(pool, timeout=EVERY)
+            self.state[name] = self._database.answers(pool, timeout=EVERY)
 
     def watch(self) -> None:
         """Check continuously, in a daemon thread."""

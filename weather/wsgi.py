@@ -3,11 +3,10 @@
 import os
 
 from .api import create_app
-from .database import Database
+from .clients import database
 from .health import Health
-from .pools import pool
 
-database = Database(pool(os.environ, "write"), pool(os.environ, "read"))
-health = Health(database)
+there = database(os.environ)
+health = Health(there)
 health.watch()
-application = create_app(database, health)
+application = create_app(there, health)

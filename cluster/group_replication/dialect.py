@@ -8,7 +8,7 @@ from typing import Any
 import pymysql
 from pymysql.cursors import SSCursor
 
-from firedrill.cluster.dialect import PROBE, Lane, Session
+from firedrill.cluster.dialect import PROBE, USERS, Lane, Session
 from firedrill.cluster.group_replication import reports, sql
 from firedrill.cluster.group_replication.lane import MySQLLane
 from firedrill.cluster.group_replication.session import MySQLSession
@@ -19,6 +19,7 @@ from firedrill.inventories.read import Host
 
 SCHEMA = "firedrill"
 TABLES = ("probe", "node_probe", "event")
+FORECASTS = "weather.forecast"  # the app's
 PAGE = 5000
 CONNECT_S = 2.0
 ANSWER_S = 30.0  # of all rows of a table
@@ -79,12 +80,14 @@ class MySQLDialect:
             sql.rows(connection, DROP)
 
     def ids(self, access: Access, host: Host, table: str) -> Iterator[list[int] | list[str]]:
-        name = "probe" if table == PROBE else "event"
+        names = [f"{SCHEMA}.probe"] if table == PROBE else [f"{SCHEMA}.event"]
+        if table == USERS and access.has_app:
+            names.append(FORECASTS)
         with (
             _connected(f"{host.name}: the table {table} cannot be read", [access.mysql(host)]) as connection,
             connection.cursor(SSCursor) as cursor,
         ):
-            cursor.execute(f"SELECT id FROM {SCHEMA}.{name}")
+            cursor.execute(" UNION ALL ".join(f"SELECT id FROM {name}" for name in names))
             while page := cursor.fetchmany(PAGE):
                 yield [row[0] for row in page]
 

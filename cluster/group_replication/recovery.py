@@ -42,7 +42,7 @@ def _force(access: Access, stuck: Sequence[Report]) -> list[str]:
     _run(
         access,
         names[0],
-        f"SET GLOBAL group_replication_force_members = {_literal(addresses)}",
+        f"SET GLOBAL group_replication_force_members = {sql.literal(addresses)}",
         "SET GLOBAL group_replication_force_members = ''",
     )
     return [f"{names[0]}: forced the membership to {', '.join(names)}"]
@@ -77,11 +77,6 @@ def most(access: Access, sets: dict[str, str]) -> str:
         f"no server has the transactions of all others ({shown})",
         "decide which to keep, and run `firedrill-group bootstrap` there",
     )
-
-
-def _literal(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "''")
-    return f"'{escaped}'"
 
 
 def _ask(access: Access, name: str, statement: str, *values: str) -> str:

@@ -179,7 +179,7 @@ packages = {
     "postgres": ["postgresql-{postgres_version}", "patroni", "python3-etcd"],
     "mysqld": [],  # from a package source of its own: deploy/mysql.py
     "proxy": ["haproxy", "keepalived", "curl", "nftables"],
-    "app": ["nginx-light", "gunicorn", "python3-flask", "python3-psycopg", "python3-psycopg-pool"],
+    "app": ["nginx-light", "gunicorn", "python3-flask"],  # and the driver of its database: deploy/systems.py
     "monitor": [],
 }
 

@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from firedrill.deploy import mysql_check, wanted
-from firedrill.deploy.mysql import quoted
+from firedrill.cluster.group_replication.sql import literal
+from firedrill.deploy import mysql_check, systems, wanted
 from firedrill.deploy.on_host import check, group
 from firedrill.inventories.read import ROLES, Host, defaults
+from firedrill.weather import clients
 from tests.deploy.test_templates import collect, content
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = """
 mysqld = [_host("db1", 21), _host("db2", 22), _host("db3", 23)]
 proxy = [_host("lb1", 31)]
-all = (mysqld + proxy, {"vip": "192.0.2.100", "system": "group_replication"})
+app = [_host("app1", 41)]
+all = (mysqld + proxy + app, {"vip": "192.0.2.100", "system": "group_replication"})
 """
 
 
@@ -52,8 +54,8 @@ def test_the_plan_forms_the_group_from_one_server_alone(pyinfra, inventory, secr
     for earlier, later in [
         ("Install MySQL", "Initialize MySQL's data folder"),
         ("Start MySQL", "Form the group if no server was ever in one"),
-        ("Wait for the primary of the group", "Create the users on the primary"),
-        ("Create the users on the primary", "Wait until MySQL answers at HAProxy's write port"),
+        ("Wait for the primary of the group", "Create the database on the primary"),
+        ("Create the database on the primary", "Wait until MySQL answers at HAProxy's write port"),
     ]:
         assert order.index(earlier) < order.index(later)
     assert not any("etcd" in name or "Patroni" in name for name in order)
@@ -79,6 +81,25 @@ def test_haproxy_checks_the_role_by_itself(files):
     assert text.count("server db2 192.0.2.22:3306 check on-marked-down shutdown-sessions\n") == 2
     assert text.count(f"tcp-check send-binary {mysql_check.login()}\n") == 2
     assert "postgres" not in text
+    assert "server app1 192.0.2.41:8000 check" in text
+
+
+def test_the_app_is_configured_for_mysql_and_its_host_has_that_driver_alone(files):
+    text = content(files, "app1", "/etc/weather/weather.env")
+    assert "WEATHER_DATABASE=mysql\n" in text and "WEATHER_CA=" in text
+    installed = wanted.packages(
+        Host("app1", "192.0.2.41", ("app",), defaults() | {"system": "group_replication"}), "17"
+    )
+    assert "python3-pymysql" in installed and "python3-psycopg" not in installed
+    assert set(clients.KINDS) == {system.app for system in systems.SYSTEMS.values()}
+
+
+def test_proxies_of_a_cluster_without_the_app_have_no_http_frontend(pyinfra, inventory, secrets_file, tmp_path):
+    text = inventory.read_text().replace("app = [", "_app = [").replace(" + app", "")
+    (tmp_path / "fake_mysql.py").write_text(text)
+    (tmp_path / "group_data").symlink_to(ROOT / "inventories/group_data")
+    text = content(collect(tmp_path / "fake_mysql.py", *secrets_file), "lb1", "/etc/haproxy/haproxy.cfg")
+    assert "frontend http" not in text and "backend weather" not in text and "frontend stats" in text
 
 
 def packets(text):
@@ -97,9 +118,9 @@ def test_the_bytes_of_the_check_are_packets():
 
 @pytest.mark.parametrize("text", ["plain", "it's", "back\\slash", "'; DROP TABLE x; --"])
 def test_a_password_is_one_literal(text):
-    literal = quoted(text)
-    assert literal[0] == literal[-1] == "'"
-    assert literal[1:-1].replace("''", "'").replace("\\\\", "\\") == text
+    quoted = literal(text)
+    assert quoted[0] == quoted[-1] == "'"
+    assert quoted[1:-1].replace("''", "'").replace("\\\\", "\\") == text
 
 
 # The keeper

@@ -75,7 +75,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel, sourc
     "name",
     [
         "py.typed", "templates/patroni.yml.j2", "experiments/report/templates/report.html.j2", "lab/supervise.sh",
-        "lab/uml-guest", "deploy/on_host/check.py", "faults/programs/memory.py", "weather/schema.sql",
+        "lab/uml-guest", "deploy/on_host/check.py", "faults/programs/memory.py", "weather/schema_mysql.sql",
         "experiments/run/programs/excerpts.py", "experiments/judge/verdict.schema.json",
     ],
 )  # fmt: skip

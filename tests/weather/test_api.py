@@ -6,9 +6,11 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
+from firedrill.weather import postgresql
 from firedrill.weather.api import create_app
-from firedrill.weather.database import Database, Unknown, WatchedConnection, classify
+from firedrill.weather.database import Database
 from firedrill.weather.health import Health
+from firedrill.weather.postgresql import WatchedConnection
 
 ID = "6f1c1a52-5d1c-4f65-9a3e-0d6a5b1f7c11"
 FORECAST = {"id": ID, "city": "Berlin", "day": "2030-01-31", "temperature_c": 3.5, "summary": "rain"}
@@ -60,7 +62,7 @@ def refused(state, kind=psycopg.OperationalError, text="no"):
 
 
 def client(write=None, read=None):
-    database = Database(write or FakePool(FakeConnection([(True,)])), read or FakePool(FakeConnection()))
+    database = Database(postgresql, write or FakePool(FakeConnection([(True,)])), read or FakePool(FakeConnection()))
     return create_app(database, Health(database)).test_client()
 
 
@@ -119,7 +121,7 @@ def test_an_unknown_city_is_the_clients_mistake():
     assert (answer.status_code, answer.json) == (400, {"error": "violates foreign key"})
 
 
-def test_no_connection_means_failed():
+def test_no_connection_means_failed_although_the_error_is_that_of_a_broken_one():
     pool = FakePool(error=psycopg.OperationalError("couldn't get a connection after 2.00 sec"))
     answer = client(pool).post("/forecasts", json=FORECAST)
     assert answer.status_code == 503
@@ -158,10 +160,6 @@ def test_the_warning_is_recognised(text, taken):
     connection = WatchedConnection.__new__(WatchedConnection)
     connection.notice(type("Diagnostic", (), {"message_primary": text}))
     assert bool(connection.unconfirmed) is taken
-
-
-def test_nothing_sent_is_never_unknown():
-    assert not isinstance(classify(refused(None), sent=False), Unknown)
 
 
 def test_cities():
@@ -212,7 +210,7 @@ def test_a_read_is_asked_no_more_than_twice_and_a_refused_one_once():
 
 def test_the_health_check_is_200_without_a_database_and_says_so():
     gone = FakePool(error=psycopg.OperationalError("gone"))
-    database = Database(gone, FakePool(FakeConnection([(1,)])))
+    database = Database(postgresql, gone, FakePool(FakeConnection([(1,)])))
     health = Health(database)
     app = create_app(database, health).test_client()
     assert app.get("/healthz").json["database"] == {"write": False, "read": False}

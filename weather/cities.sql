@@ -1,23 +1,4 @@
--- The weather app's tables. Idempotent; the deploy runs it as the superuser, inside a transaction.
-CREATE TABLE IF NOT EXISTS city (
-    name text PRIMARY KEY,
-    country text NOT NULL,
-    latitude numeric(6, 3) NOT NULL,
-    longitude numeric(6, 3) NOT NULL
-);
-
-CREATE TABLE IF NOT EXISTS forecast (
-    id uuid PRIMARY KEY,
-    city text NOT NULL REFERENCES city (name),
-    day date NOT NULL,
-    temperature_c numeric(4, 1) NOT NULL,
-    summary text NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now()
-);
-
-CREATE INDEX IF NOT EXISTS forecast_city_created_at ON forecast (city, created_at DESC);
-
-INSERT INTO city (name, country, latitude, longitude) VALUES
+-- The rows of the table city: (name, country, latitude, longitude).
     ('Accra', 'Ghana', 5.603, -0.187),
     ('Auckland', 'New Zealand', -36.848, 174.763),
     ('Bangkok', 'Thailand', 13.756, 100.502),
@@ -38,8 +19,3 @@ INSERT INTO city (name, country, latitude, longitude) VALUES
     ('Reykjavik', 'Iceland', 64.147, -21.943),
     ('Tokyo', 'Japan', 35.677, 139.650),
     ('Toronto', 'Canada', 43.653, -79.383)
-ON CONFLICT (name) DO NOTHING;
-
-GRANT SELECT ON city TO weather;
--- UPDATE: a repeated POST locks its row, see database.py.
-GRANT SELECT, INSERT, UPDATE ON forecast TO weather;

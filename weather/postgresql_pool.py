@@ -1,4 +1,4 @@
-"""Connection pools that survive a failover.
+"""Connection pools to PostgreSQL that survive a failover.
 
 A connection is checked each time it is taken. One that a failover broke, or that leads to a demoted primary, is
 discarded and another is tried, until the pool's short timeout expires.
@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from .database import WatchedConnection
+from .postgresql import WatchedConnection
 
 NAME = "weather"
 CONNECT = {
