@@ -76,11 +76,11 @@ def cli() -> None:
 @as_json_option
 @click.pass_context
 def list_(context: click.Context, as_json: bool) -> None:
-    """List all experiments with their approximate durations; with -i also which are about another database system."""
+    """List all experiments with their approximate durations; with -i also which are about something else."""
     rows: list[dict[str, Any]] = [{"name": it.name, "title": it.title, "cost_s": it.cost_s} for it in known()]
     if context.find_root().params.get("inventory"):
         here: Access = context.obj()
-        rows = [row | {"not_here": needs.of_system(it, here)} for row, it in zip(rows, known(), strict=True)]
+        rows = [row | {"not_here": needs.not_here(it, here)} for row, it in zip(rows, known(), strict=True)]
     if as_json:
         click.echo(json.dumps(rows, indent=1))
     else:

@@ -10,6 +10,8 @@ from firedrill.faults.protocol import Fault
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 
+NO_FENCE = "off"
+
 
 class Bound:
     """A duration made of the cluster's own timings: `seconds`, plus a multiple of each, as in Bound(4, ttl=1)."""
@@ -36,6 +38,11 @@ class Bound:
         if lacking := [name for name in self.factors if not isinstance(profile.get(name), int | float)]:
             raise Problem(f"the cluster has no timing {', '.join(lacking)}", f"its timings are {', '.join(profile)}")
         return 1000 * (self.seconds + sum(factor * profile[name] for name, factor in self.factors.items()))
+
+
+def fenced(profile: Mapping[str, Any]) -> bool:
+    """Whether a cluster with this profile fences a leader whose host is silent, rather than wait for its lease."""
+    return profile.get("fence", NO_FENCE) != NO_FENCE
 
 
 class StepContext(Protocol):
@@ -87,7 +94,7 @@ class Expect:
     """One expectation: a figure of the verdict, compared. A Bound becomes milliseconds of this cluster's profile.
 
     `if_coordinator_lost` is wanted instead where the first faults also hit the coordinator's leader: whoever is elected
-    in its place renews every lease.
+    in its place renews every lease. `if_fenced` replaces all of it on a cluster that fences a silent leader.
     """
 
     name: str
@@ -95,8 +102,11 @@ class Expect:
     op: str
     wanted: Any
     if_coordinator_lost: Bound | None = None
+    if_fenced: "Expect | None" = None
 
     def event(self, profile: Mapping[str, Any]) -> dict[str, Any]:
+        if self.if_fenced is not None and fenced(profile):
+            return self.if_fenced.event(profile)
         wanted = self.wanted.ms(profile) if isinstance(self.wanted, Bound) else self.wanted
         lost = self.if_coordinator_lost
         more = {} if lost is None else {"if_coordinator_lost": lost.ms(profile)}
@@ -154,6 +164,7 @@ class Needs:
 
     `coordinators` counts where the system has a coordinator. `kernel` names checks of faults/capability.py, which every
     database host must pass. `data_mount`: on every database host the data has a file system of its own, which may fail.
+    `fence`: the modes of the fence that it is about, any of them.
     """
 
     databases: int = 2
@@ -164,6 +175,7 @@ class Needs:
     power: tuple[str, ...] = ()
     kernel: tuple[str, ...] = ()
     data_mount: bool = False
+    fence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,18 @@ ENVELOPE = {
     "host": Field(TEXT, "The host that the event is about, by its name in the inventory."),
 }
 TIMINGS = dict.fromkeys(
-    ("ttl", "loop_wait", "retry_timeout", "inter", "fastinter", "downinter", "rise", "fall", "election"),
+    (
+        "ttl",
+        "loop_wait",
+        "retry_timeout",
+        "inter",
+        "fastinter",
+        "downinter",
+        "rise",
+        "fall",
+        "election",
+        "fence_interval",
+    ),
     Field(LENGTH, "Seconds."),
 )
 

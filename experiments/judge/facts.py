@@ -235,6 +235,24 @@ class TcpSample(NamedTuple):
     boot: str | None
 
 
+class AgentSample(NamedTuple):
+    """The fence's agent on a host: whether it acts (None while its host was unreachable), and whom its host refuses."""
+
+    t: int
+    alive: bool | None
+    refusing: tuple[str, ...]
+
+
+class Decision(NamedTuple):
+    """What an agent of the fence decided about another host, or did."""
+
+    t: int
+    host: str
+    what: str
+    about: str | None
+    detail: str | None
+
+
 class LogLine(NamedTuple):
     """A line of a host's log, and the turning point that it is nearest to."""
 

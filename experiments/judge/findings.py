@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from firedrill.experiments.judge import address, outages, primaries, recorded, users
 from firedrill.experiments.judge.basis import basis
 from firedrill.experiments.judge.facts import (
+    AgentSample,
     Attempt,
     ClockStep,
+    Decision,
     End,
     Fault,
     FaultEvent,
@@ -31,6 +33,7 @@ from firedrill.experiments.judge.facts import (
     TurningPoint,
 )
 from firedrill.experiments.judge.failover import Failover, failover, phases
+from firedrill.experiments.judge.fence import fence
 from firedrill.experiments.judge.gaps import NO_OBSERVERS
 from firedrill.experiments.judge.lost_time import lost_ms
 from firedrill.experiments.judge.membership import Membership
@@ -44,6 +47,7 @@ from firedrill.experiments.judge.schema import (
     DualPrimary,
     During,
     Felt,
+    Fence,
     Fork,
     Level,
     Phases,
@@ -95,6 +99,8 @@ class Findings:
     probe_writes: tuple[Attempt, ...]  # of the write probe, through the proxy
     node_writes: tuple[NodeWrite, ...]
     tcp_samples: Mapping[str, tuple[TcpSample, ...]]  # by host; empty without the observer
+    agents: Mapping[str, tuple[AgentSample, ...]]  # of the fence, by host; empty without one
+    decisions: tuple[Decision, ...]  # of these agents
     logs: Logs
     # figures
     failover: Failover
@@ -118,6 +124,7 @@ class Findings:
     levels: tuple[Level, ...]
     errors: Errors
     tcp: Tcp | None
+    fence: Fence | None
     predicted: Prediction | None
     prediction_terms: Terms  # that add up to it
     coordinator_lost: bool | None  # whether the first faults hit the coordinator's leader
@@ -147,7 +154,7 @@ def find(rec: Recording) -> Findings:
     overlaps, forks = primaries.overlaps(proofs), primaries.forks(known.node_writes)
     held = address.holding(known)
     splits = primaries.overlaps(held)
-    samples = recorded.tcp_samples(rec)
+    samples, agents, decisions = recorded.tcp_samples(rec), recorded.agents(rec), recorded.decisions(rec)
     predicted, terms = prediction(known)
     return Findings(
         run=known.run,
@@ -181,6 +188,8 @@ def find(rec: Recording) -> Findings:
         probe_writes=known.probe_writes,
         node_writes=known.node_writes,
         tcp_samples=samples,
+        agents=agents,
+        decisions=decisions,
         logs=recorded.logs(rec),
         failover=found,
         phases=phases(known, found, users.recover95_ms(people, rate, write_outage)),
@@ -203,6 +212,7 @@ def find(rec: Recording) -> Findings:
         levels=users.levels(people),
         errors=users.errors(people),
         tcp=tcp(known, samples),
+        fence=fence(known, agents, decisions),
         predicted=predicted,
         prediction_terms=terms,
         coordinator_lost=coordinator_lost(known),

@@ -159,6 +159,32 @@ OBSERVED = {
         "A process of the run did not run between `start` and `t`.",
         {"start": START, "process": Field(TEXT, "`runner`, or the observer.", True)},
     ),
+    ("fence", "agent"): Kind(
+        "The state of the fence's agent on a host; on each change, and at least every second.",
+        {
+            "host": HOST,
+            "reachable": REACHABLE,
+            "alive": Field(BOOLEAN, "Whether the agent runs and acts; null if the host was unreachable."),
+            "mode": Field(TEXT, "Its mode, as it reports it."),
+            "refusing": Field(TEXTS, "The hosts that this host refuses all connections with."),
+            "error": ERROR,
+        },
+    ),
+    ("fence", "decision"): Kind(
+        "What an agent decided, or did.",
+        {
+            "host": HOST,
+            "what": Field(
+                one_of("vote", "veto", "lock", "decline", "power", "block", "release", "unblock"),
+                "`vote`: it takes the other host for dead; `veto`: it sees it alive; `lock`: it may act on the votes; "
+                "`decline`: it does not act; `power`: it confirmed that the host is off; `block`: it refuses the "
+                "host; `release`: it ended the host's leadership; `unblock`: it refuses it no longer.",
+                True,
+            ),
+            "about": Field(TEXT, "The other host."),
+            "detail": Field(TEXT, "The reason, as the agent gives it."),
+        },
+    ),
     ("tables", "present"): Kind(
         "Ids in a table at the end.", {"table": TABLE, "ids": Field(IDS, "At most 5000 per event.", True)}
     ),

@@ -186,6 +186,7 @@ def other_reasons(findings: Findings) -> list[Reason]:
     return [
         *_left_changed(findings),
         *_membership(findings),
+        *_fence(findings),
         *_faults(findings),
         *_steady_states(findings),
         *_gaps(findings),
@@ -208,6 +209,13 @@ def _membership(findings: Findings) -> Iterator[Reason]:
     for t, mode in findings.membership.modes:
         at = (t - findings.window.begin) / SECOND
         yield Reason("unknown", f"The cluster was {mode} from {at:+.2f} s: it does not fail over then.", headline=True)
+
+
+def _fence(findings: Findings) -> Iterator[Reason]:
+    """A drill of a cluster whose fence did not run makes no claim about the fence."""
+    if findings.fence is not None and not findings.fence.agents:
+        text = "wanted agents that act before the first fault, found none: the run says nothing about the fence"
+        yield Reason("unknown", f"The fence: {text}.", headline=True)
 
 
 def _faults(findings: Findings) -> Iterator[Reason]:

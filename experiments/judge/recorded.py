@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from firedrill.experiments.judge.facts import (
+    AgentSample,
     Attempt,
     ClockStep,
+    Decision,
     End,
     Fault,
     FaultEvent,
@@ -266,6 +268,22 @@ def tcp_samples(rec: Recording) -> dict[str, tuple[TcpSample, ...]]:
         reachable = e["reachable"] and None not in counts
         found[e["host"]].append(TcpSample(e["start"], e["t"], reachable, *counts, e.get("boot")))
     return {host: tuple(found[host]) for host in sorted(found)}
+
+
+def agents(rec: Recording) -> dict[str, tuple[AgentSample, ...]]:
+    """The fence's agents, by host."""
+    found: defaultdict[str, list[AgentSample]] = defaultdict(list)
+    for e in rec.of("fence", "agent"):
+        alive = bool(e.get("alive")) if e["reachable"] else None
+        found[e["host"]].append(AgentSample(e["t"], alive, tuple(e.get("refusing") or ())))
+    return {host: tuple(found[host]) for host in sorted(found)}
+
+
+def decisions(rec: Recording) -> tuple[Decision, ...]:
+    """What the fence's agents decided."""
+    return tuple(
+        Decision(e["t"], e["host"], e["what"], e.get("about"), e.get("detail")) for e in rec.of("fence", "decision")
+    )
 
 
 def logs(rec: Recording) -> Logs:

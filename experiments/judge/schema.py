@@ -136,6 +136,17 @@ class Tcp:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fence:
+    """What the agents of the fence did. A figure is null if not all that it rests on was observed."""
+
+    agents: int | None = _of("Agents that were seen to act before the first fault.")
+    released: int | None = _of("How often they ended a leadership after the first fault.")
+    declined: int | None = _of("How often they were about to, and did not.")
+    decide_ms: float | None = _of("From the first fault until they first ended a leadership.")
+    left: int | None = _of("Hosts that still refused another one at the end.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prediction:
     """What the system's timing model expects."""
 
@@ -189,6 +200,7 @@ class Verdict:
     fault_at: int | None = _of("When the first fault was injected.")
     predicted: Prediction | None = _of("What the system's timing model predicts; null if it has no model.")
     tcp: Tcp | None = _of("TCP counters of the hosts; null without the observer `tcp`.")
+    fence: Fence | None = _of("What the fence decided; null on a cluster without one.")
     before: Felt = field(default_factory=Felt, metadata={"text": "What users experienced before the first fault."})
     during: During = field(
         default_factory=During, metadata={"text": "What users experienced while a fault was active."}

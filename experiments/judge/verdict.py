@@ -71,6 +71,7 @@ def measured(findings: Findings) -> Verdict:
         fault_at=findings.fault_at,
         predicted=findings.predicted,
         tcp=findings.tcp,
+        fence=findings.fence,
         before=findings.felt_before,
         during=findings.felt_during,
         levels=findings.levels,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from firedrill.experiments.judge.facts import Decision
 from firedrill.experiments.judge.findings import Findings
 from firedrill.experiments.report.clock import Clock, capital
 
@@ -20,6 +21,18 @@ PHASES = {
     "clean": "{}: host clean",
     "not_clean": "{}: host not clean",
 }
+
+DECISIONS = {
+    "vote": "{} takes {} for dead",
+    "veto": "{} sees {} alive",
+    "lock": "{} may act against {}",
+    "decline": "{} does not act against {}",
+    "power": "{} confirmed that {} is off",
+    "block": "{} refuses {}",
+    "release": "{} ended the leadership of {}",
+    "unblock": "{} no longer refuses {}",
+}
+MAIN_DECISIONS = ("decline", "release")
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,7 @@ def turns(findings: Findings) -> list[Turn]:
         *client_turns(findings),
         *member_turns(findings),
         *proxy_turns(findings),
+        *fence_turns(findings),
     ]
     return sorted((turn for turn in found if turn.t >= fault), key=lambda turn: turn.t)
 
@@ -104,6 +118,16 @@ def member_turns(findings: Findings) -> list[Turn]:
 def proxy_turns(findings: Findings) -> list[Turn]:
     """Each change of a server's state in a proxy's list of servers for writes."""
     return [Turn(one.t, f"{one.proxy} marked {one.server} {one.status}", "proxy") for one in findings.server_changes]
+
+
+def fence_turns(findings: Findings) -> list[Turn]:
+    """What each agent of the fence decided or did."""
+    return [Turn(one.t, _decided(one), "fence", one.what in MAIN_DECISIONS) for one in findings.decisions]
+
+
+def _decided(one: Decision) -> str:
+    text = DECISIONS.get(one.what, one.what).format(one.host, one.about or "the leader")
+    return f"{text}: {one.detail}" if one.what == "decline" and one.detail else text
 
 
 def rows(found: Sequence[Turn], clock: Clock, hosts: Collection[str]) -> list[dict[str, Any]]:

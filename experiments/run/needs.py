@@ -5,7 +5,7 @@ from dataclasses import replace
 from firedrill.cluster import ssh
 from firedrill.cluster.system import System
 from firedrill.cluster.systems import SYSTEMS, system_of
-from firedrill.experiments.model import Bound, Experiment, Needs
+from firedrill.experiments.model import NO_FENCE, Bound, Experiment, Needs
 from firedrill.experiments.steps import Inject
 from firedrill.faults import capability, lookup
 from firedrill.faults.connections import connected
@@ -19,12 +19,17 @@ from firedrill.inventories.errors import Problem
 def missing(experiment: Experiment, access: Access) -> list[str]:
     """Why this experiment cannot run here, one sentence per reason."""
     return [
-        *of_system(experiment, access),
+        *not_here(experiment, access),
         *_of_inventory(experiment.needs, access),
         *_of_timings(experiment, access),
         *_of_kernels(experiment.needs, access),
         *_of_backend(experiment, access),
     ]
+
+
+def not_here(experiment: Experiment, access: Access) -> list[str]:
+    """What it is about that this cluster does not have, by the inventory alone."""
+    return [*of_system(experiment, access), *of_fence(experiment, access)]
 
 
 def of_system(experiment: Experiment, access: Access) -> list[str]:
@@ -43,6 +48,14 @@ def of_system(experiment: Experiment, access: Access) -> list[str]:
         aimed = {part for one in step.target.split(",") for part in (one.strip(), _role(one.strip()))} & targets
         found += [f"it is about {name}, which {mine.title} does not have" for name in sorted(aimed)]
     return list(dict.fromkeys(found))
+
+
+def of_fence(experiment: Experiment, access: Access) -> list[str]:
+    """That it is about the fence, in modes that this cluster's is not in."""
+    wanted, found = experiment.needs.fence, access.inventory.data.get("fence", NO_FENCE)
+    if not wanted or found in wanted:
+        return []
+    return [f"it is about the fence ({' or '.join(wanted)}), and `fence` is {found} in the inventory"]
 
 
 def _processes(system: System) -> set[str]:

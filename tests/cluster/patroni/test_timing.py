@@ -64,6 +64,38 @@ def test_who_led_etcd_and_its_election_timeout_decide(election, led_etcd, wanted
     assert set(found.phases) == set(found.terms)
 
 
+FENCED = FAST | {"fence": "quorum", "fence_misses": 5, "fence_interval": 0.2, "synchronous_mode": "quorum"}
+
+
+@pytest.mark.parametrize(
+    ("given", "span", "terms"),
+    [
+        ({}, (900, 4_600), {"silence": (800, 1_200), "votes": (0, 500)}),
+        ({"fence": "power"}, (1_000, 5_600), {"power off": (100, 1_000)}),
+        ({"fence_misses": 3}, (500, 4_200), {"silence": (400, 800)}),
+        ({"fence_misses": 7, "fence_interval": 1}, (6_100, 11_400), {"silence": (6_000, 8_000)}),
+    ],
+)
+def test_with_a_fence_the_judges_decide_and_not_the_lease(given, span, terms):
+    found = predict(FENCED | given, [CUT], ETCD, "db1", "etcd1")
+    assert (found.low_ms, found.high_ms) == span
+    assert terms.items() <= found.terms.items()
+    assert "lease" not in found.terms and set(found.phases) == set(found.terms)
+
+
+def test_the_judges_count_on_while_etcd_elects():
+    together = Injection(CUT.t, "power_cut", "etcd1")
+    found = predict(FENCED | {"election": 1}, [CUT, together], ETCD, "db1", "etcd1")
+    assert found.terms["coordinator election"] == (0, 2_200)
+    slow = predict(FENCED | {"election": 5}, [CUT, together], ETCD, "db1", "etcd1")
+    assert slow.terms["coordinator election"] == (3_800, 14_200)
+
+
+@pytest.mark.parametrize("given", [{"fence": "off"}, {"synchronous_mode": "off"}, {"fence_misses": None}])
+def test_where_the_fence_would_not_act_the_lease_decides(given):
+    assert "lease" in predict(FENCED | given, [CUT], ETCD, "db1", None).terms
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
