@@ -49,6 +49,7 @@ LIKE_DEFAULT = (
     "units",
     "watchdog",
     "packages",
+    "exporter_packages",
     "deadlines",
 )
 CREDENTIAL = ("user", "secret", *sources.KINDS)

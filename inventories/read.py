@@ -11,6 +11,7 @@ import os
 import re
 import runpy
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import run
@@ -71,6 +72,11 @@ class Inventory:
     def data(self) -> dict[str, Any]:
         """The data of the first host, for settings that all hosts share."""
         return self.hosts[0].data
+
+
+def monitors(hosts: Iterable[Host]) -> tuple[Host, ...]:
+    """The hosts that monitor the cluster. If there is none, nothing of the monitoring is on any host."""
+    return tuple(host for host in hosts if "monitor" in host.roles and host.data["monitored"])
 
 
 def default_path() -> str:

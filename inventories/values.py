@@ -18,13 +18,16 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 ADDRESS = re.compile(r"[A-Za-z0-9:][A-Za-z0-9.:%_-]{0,252}")
 UNIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9:_.@\\-]{0,250}")
 FOLDER = re.compile(r"(/[A-Za-z0-9._-]+)+")
+DURATION = re.compile(r"[1-9][0-9]*[hdwy]")
 DEVICE = re.compile(r"/dev(/[A-Za-z0-9_-]+)+")
 WATCHDOG_MODES = ("automatic", "required", "off")
 MOST = 2**31 - 1
 TLS_KEYS = ("etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls", "mysql_tls")
 SQL_MODES = ("verify-full", "verify-ca", "disable")
 # Keys whose value may hold a password: a wrong one is not shown.
-HIDDEN = ("sudo", "credentials", "secrets", "ssh_password", "ssh_key_password", "sql_options", "power")
+HIDDEN = (
+    "sudo", "credentials", "secrets", "ssh_password", "ssh_key_password", "sql_options", "power", "monitor_receivers",
+)  # fmt: skip
 
 
 class Kind(NamedTuple):
@@ -88,6 +91,13 @@ def _watchdog(value: Any) -> bool:
         isinstance(value, Mapping)
         and value.get("mode", "off") in WATCHDOG_MODES
         and bool(DEVICE.fullmatch(str(value.get("device", "/dev/watchdog"))))
+    )
+
+
+def _receivers(value: Any) -> bool:
+    """`firedrill` is the name of our own."""
+    return isinstance(value, list | tuple) and all(
+        isinstance(one, Mapping) and _text(one.get("name")) and one["name"] not in ("", "firedrill") for one in value
     )
 
 
@@ -173,6 +183,13 @@ KINDS: dict[str, Kind] = {
     "certificates": _or_none(
         Kind('a dictionary such as {"ca": "ca.crt", "cert": "{host}-{role}.crt", "key": "{host}-{role}.key"}', _own)
     ),
+    "monitored": FLAG,
+    **dict.fromkeys(("scrape_seconds", "evaluation_seconds"), COUNT),
+    "monitor_group_wait": NUMBER,
+    "monitor_retention": _matching("a time as in Prometheus, such as 30d", DURATION),
+    "monitor_receivers": Kind("a list of receivers, each a dictionary with a `name` other than firedrill", _receivers),
+    "grafana_dashboards": _or_none(_matching("an absolute path of letters, digits, dots, dashes", FOLDER)),
+    "exporter_packages": _dict(_list(TEXT)),
     "patroni_settings": Kind("a dictionary", lambda value: isinstance(value, Mapping)),
     "data_disk": _or_none(Kind('a dictionary such as {"path": "/srv/data", "gib": 4}', _disk)),
 }  # fmt: skip

@@ -17,6 +17,9 @@ postgres = [_host("db1", "192.0.2.21"), _host("db2", "192.0.2.22"), _host("db3",
 proxy = [_host("lb1", "192.0.2.31"), _host("lb2", "192.0.2.32")]
 app = [_host("app1", "192.0.2.41"), _host("app2", "192.0.2.42")]
 
+# Prometheus and Alertmanager, which watch the others (docs/monitoring.md); a second host makes Alertmanager a cluster.
+# monitor = [_host("mon1", "192.0.2.51")], and `+ monitor` in `all`.
+
 all = (
     etcd + postgres + proxy + app,
     {

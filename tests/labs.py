@@ -29,6 +29,7 @@ LABS = (
     "foreign",
     "crowded",
     "library",
+    "monitor",
     "bare",
     "mysql",
     "faults",

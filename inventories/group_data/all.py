@@ -39,6 +39,17 @@ ports = {
     "http": 80,
     "haproxy_stats": 8404,
     "weather": 8000,
+    # Of the monitoring.
+    "prometheus": 9090,
+    "alertmanager": 9093,
+    "alertmanager_cluster": 9094,
+    "node_exporter": 9100,
+    "postgres_exporter": 9187,
+    "nginx_exporter": 9113,
+    "blackbox_exporter": 9115,
+    "haproxy_metrics": 8405,
+    # Of the controller, through SSH: where the runner listens for alerts.
+    "alert_webhook": 9099,
 }
 
 # Access to the cluster, and the names of its parts on a host, as deployed. For an existing cluster an inventory sets
@@ -180,8 +191,29 @@ packages = {
     "mysqld": [],  # from a package source of its own: deploy/mysql.py
     "proxy": ["haproxy", "keepalived", "curl", "nftables"],
     "app": ["nginx-light", "gunicorn", "python3-flask"],  # and the driver of its database: deploy/systems.py
-    "monitor": [],
+    "monitor": ["prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter"],
 }
+# In addition where the inventory has a group `monitor`.
+exporter_packages = {
+    "all": ["prometheus-node-exporter"],
+    "postgres": ["prometheus-postgres-exporter"],
+    "app": ["prometheus-nginx-exporter"],
+}
+
+# Monitoring: one or two hosts in the group `monitor`; without the group nothing of it is deployed. False: nothing is
+# deployed even so.
+monitored = True
+scrape_seconds = 5
+evaluation_seconds = 5
+# How long Prometheus keeps its samples, in its own notation.
+monitor_retention = "30d"
+# Receivers of your own, as in Alertmanager's configuration, in the form of Python data: [{"name": "pager",
+# "webhook_configs": [{"url": "https://..."}]}]. Each gets every alert, in one message per group of alerts that began
+# within `monitor_group_wait` seconds.
+monitor_receivers: list[dict[str, object]] = []
+monitor_group_wait = 10
+# The folder of a monitor host from which a Grafana of yours takes dashboards; None: none are written.
+grafana_dashboards: str | None = None
 
 # MySQL group replication. Seconds: a member that is silent for 5 s is suspected, and expelled after
 # `member_expel_timeout` more (with anything but 0 MySQL looks only every 15 s); a member that sees no majority for

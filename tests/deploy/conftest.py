@@ -10,6 +10,8 @@ from tests.labs import place
 STRANGER = """
 monitor = [_host("stranger", 91)]
 all = (all[0] + monitor, all[1])
+for _one in all[0]:
+    _one[1]["monitored"] = False
 """
 
 

@@ -1,0 +1,1 @@
+"""Prometheus and Alertmanager on the hosts of group `monitor`, and exporters on all: docs/monitoring.md."""
