@@ -33,12 +33,27 @@ Member: TypeAlias = etcd3.Member
 
 def cause(error: Exception, endpoint: Endpoint) -> str:
     """Why a call to a member failed: what does not fit about TLS, or etcd's or gRPC's words."""
-    call = error if isinstance(error, grpc.Call) else error.__context__  # the client replaces gRPC's errors
-    details = (call.details() if isinstance(call, grpc.Call) else str(error)) or ""
+    call = _call(error)
+    details = _details(error)
     if found := tls_errors.explained(details, endpoint):
         return found
     own = details if call is error else str(error)
     return f"{type(error).__name__}: {own}" if own else type(error).__name__
+
+
+def kept_out(error: Exception) -> bool:
+    """Whether the client could not verify the member, or was not let in: it has observed nothing of it."""
+    return tls_errors.keeps_out(_details(error))
+
+
+def _call(error: Exception) -> BaseException | None:
+    """The call that failed: the client replaces gRPC's errors."""
+    return error if isinstance(error, grpc.Call) else error.__context__
+
+
+def _details(error: Exception) -> str:
+    call = _call(error)
+    return (call.details() if isinstance(call, grpc.Call) else str(error)) or ""
 
 
 @contextmanager

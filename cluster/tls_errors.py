@@ -11,7 +11,7 @@ from firedrill.inventories.endpoint import Endpoint, Tls
 # A server that knows the client, and does not let it in.
 DENIED = re.compile(
     r"password authentication failed|Access denied for user|no pg_hba.conf entry"
-    r"|authentication failed, invalid user ID or password"
+    r"|authentication failed, invalid user ID or password|etcdserver: (permission denied|user name is empty)"
     r"|\b(401 Unauthorized|403 Forbidden)\b"
 )
 
@@ -90,7 +90,11 @@ def of_server(text: str, address: str, tls: Tls | None) -> str | None:
 
 def kept_out(error: Exception) -> bool:
     """Whether the client could not verify the server, or was not let in: it has then observed nothing of it."""
-    text = str(error)
+    return keeps_out(str(error))
+
+
+def keeps_out(text: str) -> bool:
+    """The same for the text of an error, not yet explained."""
     return bool(DENIED.search(text)) or any(flaw.pattern.search(text) for flaw in FLAWS)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from firedrill.cluster.group_replication import reports, view
 from firedrill.cluster.group_replication.reports import Poller, Report
-from firedrill.cluster.observer import Event, Observer, Write
+from firedrill.cluster.observer import UNOBSERVED, Event, Observer, Write
 from firedrill.cluster.on_change import HEARTBEAT_S, on_change
 from firedrill.inventories.access import Access
 
@@ -46,11 +46,16 @@ class Recorded:
         self._changed("cluster", members=sorted(row.name for row in known.rows), cannot_lead=[], modes=[])
 
     def _without_majority(self, found: Sequence[Report]) -> None:
-        """Servers that answer and see no majority are an observation: nobody leads. Without an answer there is none."""
+        """Servers that answer and see no majority are an observation: nobody leads. Without an answer there is none.
+
+        Of servers that keep us out nothing is known.
+        """
         if answered := [report.name for report in found if report.error is None]:
             self._alive({"endpoint": answered[0]})
             if 2 * len(answered) > len(found):
                 self._changed("leadership", holder=None, epoch=None)
+        elif kept_out := [f"{report.name}: {report.error}" for report in found if report.kept_out]:
+            self._write(UNOBSERVED, error="; ".join(kept_out))
         else:
             self._unreachable({"endpoint": "all servers", "error": view.no_majority(found)})
 

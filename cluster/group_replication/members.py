@@ -7,7 +7,7 @@ from typing import Any
 
 from firedrill.cluster.group_replication import reports, view
 from firedrill.cluster.group_replication.reports import Poller, Report
-from firedrill.cluster.observer import Event, Observer, Write, every_member_answers
+from firedrill.cluster.observer import UNOBSERVED, Event, Observer, Write, every_member_answers
 from firedrill.cluster.on_change import on_change
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host
@@ -31,7 +31,11 @@ async def _server(name: str, poller: Poller, write: Write) -> None:
     record = on_change(lambda state: write("member", host=name, **state))
     while True:
         await asyncio.sleep(reports.POLL_S)
-        record(state(poller.report))
+        report = poller.report
+        if report.kept_out:
+            write(UNOBSERVED, host=name, error=report.error)
+        else:
+            record(state(report))
 
 
 def state(report: Report) -> dict[str, Any]:

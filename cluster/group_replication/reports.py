@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import pymysql
 
-from firedrill.cluster import names
+from firedrill.cluster import names, tls_errors
 from firedrill.cluster.each import each
 from firedrill.cluster.group_replication import sql
 from firedrill.inventories.access import Access
@@ -42,7 +42,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """One server's view of the group. `view`: its id, None if it did not tell. `error`: why there is no report."""
+    """One server's view of the group. `view`: its id, None if it did not tell.
+
+    `error`: why there is no report; `kept_out`: since the client could not verify the server, or log in.
+    """
 
     name: str
     uuid: str = ""
@@ -50,6 +53,7 @@ class Report:
     view: str | None = None
     read_only: bool = True
     error: str | None = None
+    kept_out: bool = False
 
     @property
     def mine(self) -> Row:
@@ -97,6 +101,11 @@ def _row(access: Access, row: Sequence[Any]) -> Row:
     return Row(names.at(access, str(row[1])), str(row[0]), str(row[2]), str(row[3]), str(row[1]))
 
 
+def failed(host: Host, error: Exception) -> Report:
+    """No report, and why."""
+    return Report(host.name, error=sql.cause(error), kept_out=tls_errors.kept_out(error))
+
+
 def once(access: Access) -> list[Report]:
     """The reports of all servers of the inventory, asked in parallel."""
 
@@ -104,11 +113,11 @@ def once(access: Access) -> list[Report]:
         try:
             connection = sql.connect(access.mysql(host), DEADLINE_S)
         except (*sql.ERRORS, Problem) as error:
-            return Report(host.name, error=sql.cause(error))
+            return failed(host, error)
         try:
             return ask(access, connection, host)
         except sql.ERRORS as error:
-            return Report(host.name, error=sql.cause(error))
+            return failed(host, error)
         finally:
             close(connection)
 
@@ -156,7 +165,7 @@ class Poller:
                 connection = connection or sql.connect(self._access.mysql(self._host), DEADLINE_S)
                 self._keep(ask(self._access, connection, self._host))
             except (*sql.ERRORS, Problem) as error:
-                self._keep(Report(self._host.name, error=sql.cause(error)))
+                self._keep(failed(self._host, error))
                 if connection is not None:
                     close(connection)
                 connection = None

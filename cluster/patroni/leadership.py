@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 from firedrill.cluster import etcd, names
-from firedrill.cluster.observer import Event, Observer, Write
+from firedrill.cluster.observer import UNOBSERVED, Event, Observer, Write
 from firedrill.cluster.patroni import answers, mode, rest
 from firedrill.inventories.access import Access
 from firedrill.inventories.endpoint import Endpoint
@@ -46,9 +46,17 @@ def _watch(access: Access, write: Write, stop: threading.Event) -> None:
                     heartbeat.join()
         except etcd.ERRORS as error:
             if not stop.is_set():
-                # No member reachable is an observation, too; nobody observing would be a gap.
-                write("unreachable", endpoint=endpoint.place, error=etcd.cause(error, endpoint))
+                _failed(endpoint, error, write)
             stop.wait(PAUSE_S)
+
+
+def _failed(endpoint: Endpoint, error: Exception, write: Write) -> None:
+    """No member reachable is an observation, too. Of one that keeps us out nothing is known: that is a gap."""
+    cause = etcd.cause(error, endpoint)
+    if etcd.kept_out(error):
+        write(UNOBSERVED, error=f"{endpoint.place}: {cause}")
+    else:
+        write("unreachable", endpoint=endpoint.place, error=cause)
 
 
 def _heartbeat(client: etcd.Client, endpoint: Endpoint, watch: etcd.Watch, write: Write, stop: threading.Event) -> None:

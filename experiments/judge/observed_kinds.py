@@ -89,6 +89,7 @@ OBSERVED = {
             "error": ERROR,
         },
     ),
+    ("leadership", UNOBSERVED): NOT_OBSERVED,
     ("members", UNOBSERVED): NOT_OBSERVED,
     ("proxy", UNOBSERVED): NOT_OBSERVED,
     ("proxy", "server"): Kind(

@@ -1,5 +1,8 @@
 """Which report of a MySQL group is believed, and what follows from it: view, steady state, events, recovery, timing."""
 
+import asyncio
+import contextlib
+import ssl
 from dataclasses import replace
 
 import pymysql
@@ -123,6 +126,39 @@ def test_a_lost_majority_is_no_leader_and_silence_is_none_observed(access):
     assert [e["holder"] for e in events if e["kind"] == "leadership"] == ["db1", None]
     recorded.update([Report(name, error="refused") for name in NAMES])
     assert events[-1]["kind"] == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (pymysql.OperationalError(1045, "Access denied for user 'firedrill'@'x'"), "unobserved"),
+        (ssl.SSLCertVerificationError("certificate verify failed: certificate has expired"), "unobserved"),
+        (pymysql.OperationalError(2003, "Can't connect to MySQL server on 'x' (refused)"), None),
+    ],
+)
+@pytest.mark.parametrize("observer", [leadership, members])
+def test_of_servers_that_keep_the_observer_out_nothing_is_observed(access, monkeypatch, observer, error, kind):
+    events = []
+
+    def refused(*_):
+        raise error
+
+    async def observe():
+        task = asyncio.create_task(observer.OBSERVER.observe(access, write))
+        await asyncio.sleep(0.5)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    def write(kind, *, host=None, **fields):
+        if "no answer yet" not in fields["error"]:
+            events.append({"kind": kind, "host": host} | fields)
+
+    monkeypatch.setattr(sql, "connect", refused)
+    asyncio.run(observe())
+    assert {event["kind"] for event in events} == {kind or ("unreachable" if observer is leadership else "member")}
+    works, shown = observer.OBSERVER.check(access, events)
+    assert not works and sql.cause(error) in shown
 
 
 def test_a_member_is_recorded_as_it_reports_itself():
