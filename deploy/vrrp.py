@@ -1,7 +1,8 @@
 """Which VRRP advertisements reach keepalived: those of the other proxies, by address and by MAC address.
 
 VRRPv3 has no authentication. An nftables table of our own drops every other advertisement. A small unit loads it at
-boot, before keepalived starts. Some kernels have no nftables (user-mode Linux): there, the check by address remains.
+boot, before keepalived starts; nftables.service, which flushes all tables, loads it again. Some kernels have no
+nftables (user-mode Linux): there, the check by address remains.
 """
 
 import hashlib
@@ -80,6 +81,9 @@ def filtered() -> None:
         files=[
             HostFile(RULES, topology.render("vrrp.nft.j2", peers=peers, digest=digest)),
             HostFile(f"/etc/systemd/system/{UNIT}.service", topology.render(f"{UNIT}.service.j2")),
+            HostFile(
+                f"/etc/systemd/system/nftables.service.d/{UNIT}.conf", topology.render(f"{UNIT}.nftables.conf.j2")
+            ),
         ],
     )
     loaded(name="Load the filter of VRRP advertisements", digest=digest)
@@ -111,4 +115,5 @@ def loaded(digest: str):
     if found == digest and host.get_fact(services.UnitState, unit=UNIT).get("UnitFileState") == "enabled":
         host.noop("the filter is loaded")
         return
-    yield StringCommand(f"systemctl enable --quiet {UNIT} && systemctl restart {UNIT}")
+    # A reload replaces the table in one transaction; a restart would remove it for a moment.
+    yield StringCommand(f"systemctl enable --quiet {UNIT} && systemctl reload-or-restart {UNIT}")

@@ -1,11 +1,15 @@
 """The filter of VRRP advertisements: what a host reports, and a proxy that is not part of the run."""
 
+import re
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 from jinja2 import Environment, FileSystemLoader
 
 from firedrill import package
+from firedrill.deploy import vrrp
+from firedrill.deploy.operations import services
 from firedrill.deploy.vrrp import DIGEST, KnownMacs, LoadedRules, MacOf, Peer
 from firedrill.faults.state import OURS
 
@@ -46,6 +50,23 @@ def test_a_peer_whose_mac_address_is_unknown_is_checked_by_address():
 )
 def test_what_a_proxy_says_becomes_no_rule_of_another(said, mac):
     assert MacOf().process(said) == mac
+
+
+def test_another_filter_replaces_the_loaded_one_in_one_step(monkeypatch):
+    """The kernel exchanges the table in one transaction; a restart of the unit would delete it first."""
+    facts = {LoadedRules: "sha256_old", services.UnitState: {"UnitFileState": "enabled"}}
+    monkeypatch.setattr(vrrp, "host", SimpleNamespace(get_fact=lambda fact, **_: facts[fact]))
+    (command,) = vrrp.loaded._inner(digest="sha256_new")
+    assert "systemctl reload-or-restart firedrill-vrrp" in command.get_raw_value()
+    unit = package.file("templates/firedrill-vrrp.service.j2").read_text()
+    assert "ExecReload=/usr/sbin/nft -f /etc/keepalived/vrrp.nft\n" in unit
+
+
+def test_each_job_of_nftables_that_flushes_all_loads_ours_again():
+    text = package.file("templates/firedrill-vrrp.nftables.conf.j2").read_text()
+    assert re.findall(r"^(\w+)=-/usr/sbin/nft -f /etc/keepalived/vrrp.nft$", text, re.M) == [
+        "ExecStartPost", "ExecReload", "ExecStopPost"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["sha256_fd0123456789abcd", "sha256_0000000000000000"])

@@ -104,6 +104,13 @@ def test_a_forged_advertisement_does_not_move_the_address(sound):
     assert "drop" in on(sound, holder, "nft list table ip firedrill_vrrp")
 
 
+@pytest.mark.parametrize("verb", ["restart", "reload", "stop"])
+def test_whoever_flushes_the_firewall_does_not_remove_the_filter(sound, verb):
+    """nftables.service flushes all tables, ours too."""
+    on(sound, "lb1", f"systemctl start nftables && systemctl {verb} nftables")
+    assert "drop" in on(sound, "lb1", "nft list table ip firedrill_vrrp; systemctl stop nftables")
+
+
 @pytest.mark.parametrize("name", ["db1", "lb1", "app1", "etcd1"])
 def test_passwords_lie_on_no_command_line_and_in_no_readable_file(sound, name):
     shown = on(sound, name, "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '")
