@@ -84,8 +84,13 @@ def has(role: str) -> bool:
 
 @functools.cache
 def passwords() -> secrets.Secrets:
-    """The cluster's passwords, with the new ones of rotated secrets; the first deploy creates them."""
-    return secrets.coming(hosts()[0].data)
+    """The cluster's passwords, with the new ones of rotated secrets; the first deploy creates them, a plan does not."""
+    return secrets.coming(hosts()[0].data, keep=not is_plan())
+
+
+def is_plan() -> bool:
+    """Whether nothing is to be changed, neither on a host nor on this machine."""
+    return "--dry" in sys.argv
 
 
 def complete() -> bool:
@@ -101,7 +106,7 @@ def rotated() -> list[str]:
 @functools.cache
 def certificates() -> Certificates:
     """The cluster's certificates; a deploy makes what is missing and renews what ends soon."""
-    return load(hosts(), hosts()[0].data)
+    return load(hosts(), hosts()[0].data, keep=not is_plan())
 
 
 def profile() -> dict[str, Any]:

@@ -8,6 +8,7 @@ what the authority did not issue, and what ends within `renew_days`; everything 
 
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,16 +76,20 @@ def known(hosts: Sequence[Host], data: dict[str, Any]) -> Certificates:
     """Where the certificates of a cluster are; none is made."""
     if own := data["certificates"]:
         return Certificates(Path(own["ca"]).expanduser(), own["cert"], own["key"])
-    folder = _folder(data)
+    return _in(_folder(data))
+
+
+def _in(folder: Path) -> Certificates:
     pattern = str(folder).replace("{", "{{").replace("}", "}}") + "/{host}-{role}"
     return Certificates(folder / "ca.crt", f"{pattern}.crt", f"{pattern}.key")
 
 
-def load(hosts: Sequence[Host], data: dict[str, Any]) -> Certificates:
+def load(hosts: Sequence[Host], data: dict[str, Any], *, keep: bool = True) -> Certificates:
     """The certificates of a cluster; those that are missing or no longer good are made first.
 
-    Of the user's own none is made: one that is not good is refused. Nor is one issued with a key that others could
-    read or replace. Raises Problem, OSError.
+    With `keep` false they are made in a temporary folder, which goes when this process ends. Of the user's own none is
+    made: one that is not good is refused. Nor is one issued with a key that others could read or replace. Raises
+    Problem, OSError.
     """
     found = known(hosts, data)
     if data["certificates"]:
@@ -99,12 +104,31 @@ def load(hosts: Sequence[Host], data: dict[str, Any]) -> Certificates:
     for key in sorted(found.ca.parent.glob("*.key")):
         private.check(key, key.lstat())
     if not _all_good(found, hosts, left):
+        if not keep:
+            return _planned(found.ca.parent, hosts, data)
         folder = found.ca.parent
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(folder / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             _make_missing(found, hosts, data)
     return found
+
+
+_temporary: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def _planned(folder: Path, hosts: Sequence[Host], data: dict[str, Any]) -> Certificates:
+    """Links to what a folder has, and what is missing there: no key is copied, and nothing is written there."""
+    _temporary.append(tempfile.TemporaryDirectory(prefix="firedrill-"))
+    other = Path(_temporary[-1].name)
+    for file in [*folder.glob("*.crt"), *folder.glob("*.key")]:
+        (other / file.name).symlink_to(file.absolute())
+    try:
+        _make_missing(_in(other), hosts, data)
+    except InventoryProblem as problem:
+        cause, remedy = (text.replace(str(other), str(folder)) for text in (problem.cause, problem.remedy))
+        raise InventoryProblem(cause, remedy) from None
+    return _in(other)
 
 
 def wanted(hosts: Sequence[Host]) -> Iterator[tuple[str, str, Wanted]]:

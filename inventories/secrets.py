@@ -82,9 +82,9 @@ def _refuse_rotation(name: str, elsewhere: Mapping[str, Any]) -> None:
         raise Problem(f"the secret {name} is not in the secrets file", "change it where it is kept, then deploy")
 
 
-def coming(data: Mapping[str, Any]) -> Secrets:
+def coming(data: Mapping[str, Any], *, keep: bool = True) -> Secrets:
     """The passwords that a deploy gives to the services: like load, with the new ones of rotated secrets."""
-    found = load(data)
+    found = load(data, keep=keep)
     return Secrets({name: found.get(name + COMING, found[name]) for name in NAMES})
 
 
@@ -100,14 +100,16 @@ def carried(data: Mapping[str, Any], passwords: Secrets) -> None:
         private.write(path, json.dumps(content, indent=1))
 
 
-def load(data: Mapping[str, Any]) -> Secrets:
-    """The passwords of a cluster, from its group data. Missing ones are generated and written first.
+def load(data: Mapping[str, Any], *, keep: bool = True) -> Secrets:
+    """The passwords of a cluster, from its group data. Missing ones are generated, and written unless `keep` is false.
 
     Raises Problem and OSError.
     """
     path, elsewhere = _path(data), _elsewhere(data)
     found = _read(path).get(data["cluster"], {})
-    if any(name not in found for name in NAMES if name not in elsewhere):
+    if missing := [name for name in NAMES if name not in found | elsewhere]:
+        if not keep:
+            return Secrets(found | {name: random.token_urlsafe(18) for name in missing} | elsewhere)
         with locked(path):
             content = _read(path)
             found = content.setdefault(data["cluster"], {})

@@ -32,7 +32,7 @@ def preflight() -> None:
     as_root()
     _stop_at_the_first_failure()
     with _one_at_a_time:
-        refusal = _checked(locked=not _is_dry())
+        refusal = _checked(locked=not topology.is_plan())
     if refusal:
         raise Refused(refusal)
 
@@ -145,10 +145,6 @@ def check_reached() -> None:
     failed = {topology.plain(host.name) for host in state.failed_hosts}
     if found := unreachable(topology.hosts(), failed):
         raise Refused("\n".join(lines(found)))
-
-
-def _is_dry() -> bool:
-    return "--dry" in sys.argv
 
 
 def _stop_at_the_first_failure() -> None:

@@ -19,6 +19,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def secrets_file(folder):
+    """That of an earlier deploy."""
+    secrets.load({"secrets_file": str(folder / "secrets.json"), "cluster": "firedrill", "secrets": {}})
     return folder / "secrets.json"
 
 
@@ -137,8 +139,13 @@ def test_no_password_is_shown_with_all_commands(pyinfra, secrets_file):
         assert password not in shown, name
 
 
-def test_secrets_are_for_their_owner_alone(answer, secrets_file):
-    assert secrets_file.stat().st_mode & 0o777 == 0o600
+def test_a_plan_writes_nothing_on_this_machine(pyinfra, tmp_path):
+    """Neither passwords nor a CA; what it makes for itself goes with it."""
+    (tmp_path / "tmp").mkdir()
+    data = ("--data", f"secrets_file={tmp_path / 'state/secrets.json'}")
+    done = pyinfra("--dry", *data, "inventories/fake.py", ENTRY, TMPDIR=str(tmp_path / "tmp"))
+    assert done.returncode == 0, done.stderr
+    assert [str(path) for path in tmp_path.rglob("*")] == [str(tmp_path / "tmp")]
 
 
 def test_one_part_alone(pyinfra, secrets_file):

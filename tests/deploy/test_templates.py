@@ -11,7 +11,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from firedrill.inventories import authority
+from firedrill.inventories import authority, secrets
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -107,6 +107,7 @@ def test_advertisements_come_from_the_other_proxies_alone(files):
 @pytest.fixture(scope="module")
 def encrypted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("encrypted")
+    secrets.load({"secrets_file": str(folder / "secrets.json"), "cluster": "firedrill", "secrets": {}})
     return folder, collect("inventories/fake.py", "--data", f"secrets_file={folder / 'secrets.json'}")
 
 
@@ -244,8 +245,8 @@ def test_python_that_lands_on_hosts_compiles(files):
 
 def test_on_debian_12(tmp_path):
     """PostgreSQL 15 knows no builtin locale, Patroni 3.0 no quorum commit: it would take `quorum` for `off`."""
-    secrets = ("--data", f"secrets_file={tmp_path / 'secrets.json'}")
-    files = collect("inventories/fake.py", *secrets, "--data", "release=bookworm")
+    data = ("--data", f"secrets_file={tmp_path / 'secrets.json'}")
+    files = collect("inventories/fake.py", *data, "--data", "release=bookworm")
     text = content(files, "db1", "/etc/patroni/config.yml")
     assert "bin_dir: /usr/lib/postgresql/15/bin" in text and "data_dir: /var/lib/postgresql/15/firedrill" in text
     assert "builtin" not in text and "- locale: C.UTF-8\n" in text
