@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {
     "inventories": set(),
     "weather": set(),
+    "fence": set(),
     "lab": {"inventories"},
     "deploy": {"cluster", "inventories"},
     "cluster": {"inventories"},
