@@ -59,6 +59,7 @@ class Run:
     proxies: tuple[str, ...]
     tiers: tuple[Tier, ...]
     machine: Mapping[str, Any] = field(default_factory=dict)  # of the controller: `cores`, `load_1m`
+    quiet: bool = False  # whether the experiment injects no fault
     providers: Mapping[str, str] = field(default_factory=dict)  # by host: `nspawn`, `uml`; none for existing machines
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from firedrill.experiments.judge import address, outages, primaries, recorded, users
+from firedrill.experiments.judge.alerts import Alerts, alerts
 from firedrill.experiments.judge.basis import basis
 from firedrill.experiments.judge.facts import (
     AgentSample,
@@ -125,6 +126,7 @@ class Findings:
     errors: Errors
     tcp: Tcp | None
     fence: Fence | None
+    alerts: Alerts
     predicted: Prediction | None
     prediction_terms: Terms  # that add up to it
     coordinator_lost: bool | None  # whether the first faults hit the coordinator's leader
@@ -213,6 +215,7 @@ def find(rec: Recording) -> Findings:
         errors=users.errors(people),
         tcp=tcp(known, samples),
         fence=fence(known, agents, decisions),
+        alerts=alerts(known),
         predicted=predicted,
         prediction_terms=terms,
         coordinator_lost=coordinator_lost(known),

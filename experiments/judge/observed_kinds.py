@@ -19,6 +19,7 @@ from firedrill.experiments.judge.fields import (
     INTEGER,
     LENGTH,
     MOMENT,
+    NAMED_TEXTS,
     NUMBER,
     TEXT,
     TEXTS,
@@ -31,6 +32,10 @@ NOT_OBSERVED = Kind(
     "The observer could not verify the server, or was not let in. No sample: the judge takes the time for a gap.",
     {"host": Field(TEXT, "The host; null for an observer of the whole cluster."), "error": ERROR},
 )
+ALERT = Field(TEXT, "The alert's name.", True)
+LABELS = Field(NAMED_TEXTS, "Its labels.", True)
+PART = Field(one_of("rules", "notifier"), "What evaluates the rules, or what sends the notifications.", True)
+SINCE = Field(TEXT, "Since when, by the server's clock.")
 TABLE = Field(TEXT, "`probe` (the write probe's) or `forecast` (the users').", True)
 OBSERVED = {
     ("write_probe", "write"): Kind(
@@ -147,6 +152,51 @@ OBSERVED = {
             "boot": Field(TEXT, "Boot id; changes with each boot."),
             "error": ERROR,
         },
+    ),
+    ("alerts", UNOBSERVED): NOT_OBSERVED,
+    ("alerts", "poll"): Kind(
+        "A server of the monitoring was asked for its alerts; at least once a second.",
+        {
+            "host": HOST,
+            "part": PART,
+            "reachable": REACHABLE,
+            "active": Field(COUNT, "How many alerts it listed."),
+            "error": ERROR,
+        },
+    ),
+    ("alerts", "alert"): Kind(
+        "The state of an alert changed, or was observed for the first time.",
+        {
+            "host": HOST,
+            "part": PART,
+            "alert": ALERT,
+            "labels": LABELS,
+            "state": Field(
+                one_of("pending", "firing", "active", "suppressed", "ended"),
+                "Of `rules`: `pending` or `firing`; of `notifier`: `active` or `suppressed`; of both: `ended`.",
+                True,
+            ),
+            "since": SINCE,
+            "receivers": Field(TEXTS, "Whom the notifier sends it to."),
+        },
+    ),
+    ("alerts", "notification"): Kind(
+        "A notification about an alert was received.",
+        {
+            "host": HOST,
+            "alert": ALERT,
+            "labels": LABELS,
+            "status": Field(one_of("firing", "resolved"), "What it reports.", True),
+            "since": SINCE,
+            "receiver": Field(TEXT, "The receiver that it was sent to, by the notifier's name for it."),
+        },
+    ),
+    ("alerts", "receiver"): Kind(
+        "Whether notifications of a host can be received, shown by one that was sent there at `start` as a test.",
+        {"host": HOST, "start": START, "listening": Field(BOOLEAN, "Whether the test arrived.", True), "error": ERROR},
+    ),
+    ("alerts", "rejected"): Kind(
+        "A message arrived that is no notification; it is ignored.", {"host": HOST, "error": ERROR}
     ),
     ("clock", "step"): Kind(
         "The controller's wall clock was stepped. No time of the run depends on it.",

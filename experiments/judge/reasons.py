@@ -178,6 +178,11 @@ def never_ended(findings: Findings, outage: Outage) -> str | None:
     return f"the last success was {last:+.2f} s from the fault, observed until {end:+.2f} s"
 
 
+def alerts(findings: Findings) -> list[Reason]:
+    """Every expected alert."""
+    return [Reason(verdict, text) for verdict, text in findings.alerts.reasons]
+
+
 # -- the run ---------------------------------------------------------------------------------------------
 
 
@@ -220,7 +225,7 @@ def _fence(findings: Findings) -> Iterator[Reason]:
 
 def _faults(findings: Findings) -> Iterator[Reason]:
     """Every fault must be proven effective, and its host proven clean again: both are claims about us."""
-    if not findings.faults:
+    if not findings.faults and not findings.run.quiet:
         yield Reason("unknown", f"{findings.run.experiment}: no fault was injected, wanted one or more.")
     for fault in findings.faults:
         yield from _fault(fault)

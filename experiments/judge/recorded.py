@@ -68,6 +68,7 @@ def run(rec: Recording) -> Run:
         tiers=tuple(Tier(tier["title"], tuple(tier["hosts"])) for tier in event["tiers"]),
         machine=event.get("machine") or {},
         providers=texts(event.get("providers")),
+        quiet=event.get("quiet") is True,
     )
 
 

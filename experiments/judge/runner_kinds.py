@@ -6,6 +6,7 @@ from firedrill.experiments.judge.common_fields import CANNOT_LEAD, EPOCH, ERROR,
 from firedrill.experiments.judge.facts import FaultPhase
 from firedrill.experiments.judge.fields import (
     BOOLEAN,
+    COUNT,
     ID,
     INTEGER,
     LENGTH,
@@ -76,6 +77,24 @@ RUNNER = {
                 "The expectations, each about one figure. `if_coordinator_lost` is wanted instead where the first "
                 "faults hit the leader of the coordination service, too.",
                 True,
+            ),
+            "quiet": Field(BOOLEAN, "True for an experiment that injects no fault."),
+            "delivery": Field(
+                one_of("received", "listed"),
+                "What proves that an alert was delivered: a notification was `received` here, or the notifier `listed` "
+                "it as active. Null without a monitoring.",
+            ),
+            "alerts": Field(
+                objects(
+                    name=NAME,
+                    within_ms=Field(LENGTH, "", True),
+                    step=Field(COUNT, "", True),
+                    host=Field(TEXT, ""),
+                    optional=Field(BOOLEAN, ""),
+                    resolved_within_ms=Field(LENGTH, ""),
+                ),
+                "The alerts that are expected after the first fault of a step (counted from 1; 0: of the run). `host`: "
+                "whom the alert is about; `hit` is the host of the fault.",
             ),
         },
     ),

@@ -166,6 +166,21 @@ class Expectation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alert:
+    """An alert that was expected, or that fired after the fault. Times are from the fault; null: not observed."""
+
+    name: str = field(metadata={"text": "Its name."})
+    host: str | None = _of("The host that it is about.")
+    asked: Literal["expected", "optional", "not expected"] = field(metadata={"text": "Whether it was expected."})
+    verdict: Judged | None = _of("Whether it was delivered in time; null unless it was expected.")
+    within_ms: float | None = _of("The longest time until its delivery that is expected.")
+    pending_ms: float | None = _of("When its condition was first seen to hold.")
+    fired_ms: float | None = _of("When it fired.")
+    delivered_ms: float | None = _of("When it was delivered.")
+    resolved_ms: float | None = _of("When its resolution was delivered.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The verdict on a run, and every figure that it is based on."""
 
@@ -221,7 +236,10 @@ class Verdict:
     steady_before: bool | None = _of("Whether the cluster was in its steady state before the faults.")
     steady_after: bool | None = _of("Whether the cluster was in its steady state after them.")
     expectations: tuple[Expectation, ...] = _list("Every expectation, judged.")
-    alerts: tuple[Any, ...] = _list("Alerts that were delivered; none are recorded yet.")
+    alerts: tuple[Alert, ...] = _list("Every expected alert, judged, and every other that fired.")
+    alerts_unexpected: int | None = _of("Alerts that fired and were not expected; null without a monitoring.")
+    alerts_delivered: int | None = _of("Alerts that were delivered, each with other labels.")
+    alerts_suppressed: int | None = _of("Alerts that were not sent because of others (inhibited) or a silence.")
     seed: int | None = _of("The seed of all random choices.")
     versions: Mapping[str, str] | None = _of("Versions of the software on the hosts.")
     notes: tuple[str, ...] = _list(

@@ -61,8 +61,13 @@ def _dataclass(kind: Any, value: Any, place: str) -> Any:
 def _member(args: tuple[Any, ...], value: Any, place: str) -> Any:
     """The member of a union that a value is of."""
     for kind in args:
-        simple = kind in SIMPLE
-        if _is(kind, value) if simple else not isinstance(value, str | int | float | bool | None):
+        if get_origin(kind) is Literal:
+            holds = value in get_args(kind)
+        elif kind in SIMPLE:
+            holds = _is(kind, value)
+        else:
+            holds = not isinstance(value, str | int | float | bool | None)
+        if holds:
             return kind
     wanted = " or ".join(SIMPLE.get(kind, "an object") for kind in args)
     return _checked(False, value, place, wanted)

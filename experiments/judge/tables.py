@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from firedrill.experiments.judge import schema, shape
 from firedrill.experiments.judge.contract import ENVELOPE, EVENTS
@@ -90,7 +90,7 @@ def _name(kind: Any) -> str:
         return f"list of {_name(args[0])}"
     if origin is Mapping or str(origin).endswith("Mapping'>"):
         return f"object of {_name(args[1])}"
-    assert origin is UnionType, kind
+    assert origin in (Union, UnionType), kind
     return " or ".join(_name(member) for member in args)
 
 

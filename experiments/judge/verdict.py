@@ -31,10 +31,12 @@ def judge(findings: Findings) -> Verdict:
     never = {name: text for name, outage in outages.items() if (text := reasons.never_ended(findings, outage))}
     figures = measured(findings)
     known = {name: value for name, value in figures.to_json().items() if name not in NO_FIGURES}
-    proven = bool(findings.faults) and all(fault.proven for fault in findings.faults)
+    proven = bool(findings.faults or findings.run.quiet) and all(fault.proven for fault in findings.faults)
     lasted = not any(fault.doubt for fault in findings.faults)
     judged, held = reasons.expectations(findings, reasons.Measured(known, never, proven, lasted=lasted))
-    verdict, why = reasons.why([*reasons.ended_early(findings), *held, *reasons.other_reasons(findings)])
+    verdict, why = reasons.why(
+        [*reasons.ended_early(findings), *held, *reasons.alerts(findings), *reasons.other_reasons(findings)]
+    )
     return replace(figures, verdict=verdict, why=why, expectations=judged)
 
 
@@ -87,6 +89,10 @@ def measured(findings: Findings) -> Verdict:
         back_after_heal_ms=recovery.back_after_heal_ms,
         diverged=findings.diverged,
         diverged_timelines=findings.forks,
+        alerts=findings.alerts.rows,
+        alerts_unexpected=findings.alerts.unexpected,
+        alerts_delivered=findings.alerts.delivered,
+        alerts_suppressed=findings.alerts.suppressed,
         steady_before=before.ok if before else None,
         steady_after=after.ok if after else None,
         seed=findings.run.seed,
