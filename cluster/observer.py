@@ -65,3 +65,20 @@ class Observer:
         if kept_out:
             return False, "; ".join(f"{host}: {error}" if host else error for host, error in kept_out.items())
         return self.found(access, samples) if self.found else (bool(samples), f"{len(samples)} events")
+
+
+def every_database(access: Access) -> tuple[Host, ...]:
+    """For observers that report on the databases of the inventory."""
+    return access.inventory.databases
+
+
+def members(observe: Callable[[Access, Write], Coroutine[Any, Any, None]]) -> Observer:
+    """The row `members` of a system: what each database reports of itself."""
+    return Observer(
+        name="members",
+        interval_ms=1000,
+        hosts=every_database,
+        observe=observe,
+        needed_for="who was primary when: every verdict",
+        found=lambda access, events: every_member_answers(every_database(access), events),
+    )

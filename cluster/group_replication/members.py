@@ -2,28 +2,23 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
 from typing import Any
 
+from firedrill.cluster import observer
 from firedrill.cluster.group_replication import reports, view
 from firedrill.cluster.group_replication.reports import Poller, Report
-from firedrill.cluster.observer import UNOBSERVED, Event, Observer, Write, every_member_answers
+from firedrill.cluster.observer import UNOBSERVED, Write
 from firedrill.cluster.on_change import on_change
 from firedrill.inventories.access import Access
-from firedrill.inventories.read import Host
 
 UNREACHABLE = dict.fromkeys(("role", "state", "epoch", "lag", "pending_restart"))
-
-
-def databases(access: Access) -> tuple[Host, ...]:
-    return access.inventory.databases
 
 
 async def observe(access: Access, write: Write) -> None:
     """Record until cancelled."""
     with contextlib.ExitStack() as stack:
         async with asyncio.TaskGroup() as group:
-            for host in databases(access):
+            for host in observer.every_database(access):
                 group.create_task(_server(host.name, stack.enter_context(Poller(access, host)), write))
 
 
@@ -54,16 +49,4 @@ def state(report: Report) -> dict[str, Any]:
     }
 
 
-def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
-    """Every server must be reachable."""
-    return every_member_answers(databases(access), events)
-
-
-OBSERVER = Observer(
-    name="members",
-    interval_ms=1000,
-    hosts=databases,
-    observe=observe,
-    needed_for="who was primary when: every verdict",
-    found=found,
-)
+OBSERVER = observer.members(observe)

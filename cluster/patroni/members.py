@@ -1,13 +1,12 @@
 """The observer `members`: what each node's Patroni reports about itself, every 250 ms."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import httpx
 
-from firedrill.cluster import tls_errors
-from firedrill.cluster.observer import UNOBSERVED, Event, Observer, Write, every_member_answers
+from firedrill.cluster import observer, tls_errors
+from firedrill.cluster.observer import UNOBSERVED, Write
 from firedrill.cluster.on_change import on_change
 from firedrill.cluster.patroni import answers, rest
 from firedrill.cluster.tls_errors import KeptOut
@@ -21,14 +20,10 @@ DEADLINE_S = 2.0  # of a whole answer: each part of it has TIMEOUT_S
 UNREACHABLE = dict.fromkeys(("role", "state", "epoch", "lag", "pending_restart"))
 
 
-def databases(access: Access) -> tuple[Host, ...]:
-    return access.inventory.role("postgres")
-
-
 async def observe(access: Access, write: Write) -> None:
     """Ask every node until cancelled."""
     async with asyncio.TaskGroup() as group:
-        for host in databases(access):
+        for host in observer.every_database(access):
             group.create_task(_node(host, access.patroni(host), write))
 
 
@@ -74,16 +69,4 @@ def _lag(xlog: object) -> int | None:
     return None if received is None or replayed is None else answers.integer(max(0, received - replayed))
 
 
-def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
-    """Every node must be reachable."""
-    return every_member_answers(databases(access), events)
-
-
-OBSERVER = Observer(
-    name="members",
-    interval_ms=1000,
-    hosts=databases,
-    observe=observe,
-    needed_for="who was primary when: every verdict",
-    found=found,
-)
+OBSERVER = observer.members(observe)
