@@ -203,15 +203,16 @@ def suite_(
     junit: Path | None,
     as_json: bool,
 ) -> int:
-    """Run all experiments unattended; continue after one that fails.
+    """Run all experiments that are about this kind of cluster, unattended; continue after one that fails.
 
     Exit codes: 0 all passed, 1 one failed, 2 one could not be run, 3 inconclusive.
     """
     if only and quick:
         raise click.UsageError("--only and --quick exclude each other.")
-    chosen = only or ([EXPERIMENTS[name] for name in QUICK] if quick else of_a_suite())
-    wanted = [_aborted_when(abort_when, it) for it in chosen]
     there = get()
+    usual = [EXPERIMENTS[name] for name in QUICK] if quick else of_a_suite()
+    chosen = only or [it for it in usual if not needs.of_system(it, there)]
+    wanted = [_aborted_when(abort_when, it) for it in chosen]
     _end_in_good_order()
     folder = folders.of_suite(reports)
     with only_one(there.inventory):

@@ -185,7 +185,8 @@ class Experiment:
     `settings` are the cluster's own settings, set before the load starts and restored afterwards; a Bound becomes whole
     seconds, by the timings from before. With `one_proxy` clients use the first proxy, as if there were no floating
     address. `observers` are those that it needs in addition to the usual ones. `abort_when` ends it early. `backend` is
-    the one that was asked for, which carries out all its faults.
+    the one that was asked for, which carries out all its faults. `only_on` and `not_on` give, by the name of a database
+    system, the reason why it makes sense there alone, or not there.
     """
 
     name: str
@@ -202,6 +203,8 @@ class Experiment:
     observers: tuple[str, ...] = ()
     abort_when: AbortWhen | None = None
     backend: str | None = None
+    only_on: Mapping[str, str] = field(default_factory=dict)
+    not_on: Mapping[str, str] = field(default_factory=dict)
 
     def settings_of(self, profile: Mapping[str, Any]) -> dict[str, Any]:
         """The settings for a cluster with these timings."""

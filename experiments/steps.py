@@ -170,6 +170,18 @@ class Reinitialize:
 
 
 @dataclass(frozen=True)
+class Recover:
+    """Do what takes an operator before the cluster works again, such as forming a lost quorum."""
+
+    def __str__(self) -> str:
+        return "recover the cluster as an operator does"
+
+    def carry_out(self, run: StepContext) -> None:
+        for line in run.system.recover(run.access) or ["nothing to recover by hand"]:
+            run.note(line)
+
+
+@dataclass(frozen=True)
 class Level:
     """A period that is measured separately: one point of a curve, such as "5 % loss"."""
 
@@ -222,6 +234,7 @@ STEPS: dict[str, type[Step]] = {
         Switchover,
         WriteLog,
         Reinitialize,
+        Recover,
         Level,
         UntilCaughtUp,
     )

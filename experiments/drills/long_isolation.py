@@ -54,6 +54,7 @@ SLOT = Experiment(
     cost_s=60,
     load=_LOG,
     needs=Needs(databases=3),
+    not_on={"group_replication": "it is about WAL and slots: see long_absence_binlog"},
 )
 
 REWIND = Experiment(
@@ -83,6 +84,7 @@ REWIND = Experiment(
     cost_s=75,
     load=_LOG,
     needs=Needs(power=("power_on", "power_off")),
+    not_on={"group_replication": "it is about pg_rewind: see long_absence_binlog"},
 )
 
 COPY = Experiment(

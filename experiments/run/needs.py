@@ -33,8 +33,12 @@ def not_here(experiment: Experiment, access: Access) -> list[str]:
 
 
 def of_system(experiment: Experiment, access: Access) -> list[str]:
-    """The processes, targets and faults that another kind of cluster has, and this one has not."""
+    """Why it makes no sense on this kind of cluster: its own reason; processes, targets, faults of another kind."""
     mine = system_of(access.inventory)
+    if experiment.only_on and mine.name not in experiment.only_on:
+        return list(experiment.only_on.values())
+    if mine.name in experiment.not_on:
+        return [experiment.not_on[mine.name]]
     others = [system for system in SYSTEMS.values() if system is not mine]
     processes = {name for system in others for name in _processes(system)} - _processes(mine)
     targets = {name for system in others for name in _targets(system)} - _targets(mine)
@@ -45,7 +49,8 @@ def of_system(experiment: Experiment, access: Access) -> list[str]:
             found.append(f"it is about the process {process}, which {mine.title} does not have")
         if wanted and mine.name not in wanted:
             found.append(f"its fault {lookup.name_of(step.fault)} is for {', '.join(wanted)}")
-        aimed = {part for one in step.target.split(",") for part in (one.strip(), _role(one.strip()))} & targets
+        named = f"{step.target},{getattr(step.fault, 'peers', '')}"
+        aimed = {part for one in named.split(",") for part in (one.strip(), _role(one.strip()))} & targets
         found += [f"it is about {name}, which {mine.title} does not have" for name in sorted(aimed)]
     return list(dict.fromkeys(found))
 

@@ -34,8 +34,8 @@ def lacking(access, **given):
     return needs.missing(replace(EXPERIMENT, needs=Needs(**given)), access)
 
 
-def test_the_full_lab_has_the_hosts_for_every_drill(lab):
-    for it in EXPERIMENTS.values():
+def test_the_full_lab_has_the_hosts_for_every_drill_of_its_system(lab):
+    for it in (it for it in EXPERIMENTS.values() if not needs.of_system(it, lab)):
         assert needs.missing(replace(it, needs=replace(it.needs, kernel=(), data_mount=False)), lab) == [], it.name
 
 
@@ -49,6 +49,51 @@ ABOUT_ANOTHER_SYSTEM = {
     "patroni_frozen": "it is about the process patroni, which MySQL group replication does not have",
     "etcd_two_down": "etcd_quorum_loss is for patroni",
 }
+
+
+def test_every_drill_is_about_one_system_at_least(lab, group):
+    for it in EXPERIMENTS.values():
+        assert not (needs.of_system(it, lab) and needs.of_system(it, group)), it.name
+
+
+@pytest.mark.parametrize(
+    ("name", "on_group"),
+    [
+        ("mysqld_killed", True),
+        ("mysqld_frozen", True),
+        ("group_majority_lost", True),
+        ("consistency_after", True),
+        ("long_absence_clone", True),
+        ("reference_run", True),
+        ("leader_poweroff", True),
+        ("host_frozen_then_resumed", True),
+        ("split_brain_leader_isolated", True),
+        ("split_brain_clients_follow", True),
+        ("proxy_killed", True),
+        ("app_killed", True),
+        ("rolling_reboot", True),
+        ("lossy_network", True),
+        ("proxy_cut_from_patroni", False),
+        ("split_brain_all_ways", False),
+        ("last_node_standing", False),
+        ("last_node_strict", False),
+        ("leader_power_cut_twice", False),
+        ("leader_power_cut_async", False),
+        ("long_isolation_slot", False),
+        ("short_freezes", False),
+    ],
+)
+def test_which_drills_a_group_takes(group, name, on_group):
+    assert (needs.of_system(EXPERIMENTS[name], group) == []) is on_group
+
+
+def test_a_drill_of_a_group_says_so_on_another_cluster(lab):
+    assert needs.of_system(EXPERIMENTS["group_majority_lost"], lab) == [
+        "it is about a group that has lost its majority"
+    ]
+    assert needs.of_system(EXPERIMENTS["mysqld_killed"], lab) == [
+        "it is about the process mysql, which PostgreSQL with Patroni does not have"
+    ]
 
 
 @pytest.mark.parametrize("name", ABOUT_ANOTHER_SYSTEM)
@@ -135,7 +180,7 @@ def test_every_drill_has_a_question_a_hypothesis_and_expectations():
 
 
 def test_a_system_without_a_coordinator_needs_no_hosts_for_it(lab, monkeypatch):
-    own = SimpleNamespace(coordinator_role=None, database_role="postgres", services={}, targets={})
+    own = SimpleNamespace(name="own", coordinator_role=None, database_role="postgres", services={}, targets={})
     monkeypatch.setattr(needs, "system_of", lambda inventory: own)
     assert lacking(lab, coordinators=9) == []
     assert lacking(lab, databases=9) == ["it needs 9 hosts with the role postgres, the inventory has 3"]
