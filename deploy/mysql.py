@@ -10,10 +10,10 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
-from firedrill.cluster.group_replication.sql import literal
 from firedrill.deploy import tls, topology
 from firedrill.deploy.operations import files, packages, services, waits
 from firedrill.deploy.operations.files import HostFile
+from firedrill.inventories.mysql_literal import literal
 
 RELEASE, PACKAGES = "sid", ["mysql-server"]
 SOURCES = {

@@ -10,9 +10,9 @@ from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
 from firedrill import package
-from firedrill.cluster.group_replication.sql import literal
 from firedrill.deploy import topology
 from firedrill.inventories.access import DATABASE, PROBE_USER
+from firedrill.inventories.mysql_literal import literal
 
 MYSQL = "mysql --defaults-file=/dev/null --protocol=socket --batch --skip-column-names"
 # The account of each user, and the name of its password.

@@ -10,6 +10,7 @@ from firedrill.cluster.group_replication import operations, reports, sql
 from firedrill.cluster.group_replication.reports import OFFLINE, ONLINE, Report
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
+from firedrill.inventories.mysql_literal import literal
 
 FORCE_S = 120.0
 LOCAL = "SELECT @@group_replication_local_address"
@@ -42,7 +43,7 @@ def _force(access: Access, stuck: Sequence[Report]) -> list[str]:
     _run(
         access,
         names[0],
-        f"SET GLOBAL group_replication_force_members = {sql.literal(addresses)}",
+        f"SET GLOBAL group_replication_force_members = {literal(addresses)}",
         "SET GLOBAL group_replication_force_members = ''",
     )
     return [f"{names[0]}: forced the membership to {', '.join(names)}"]

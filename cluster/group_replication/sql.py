@@ -64,9 +64,3 @@ def cause(error: BaseException) -> str:
     if isinstance(error, pymysql.MySQLError) and len(error.args) > 1:
         return f"{error.args[0]}: {str(error.args[1]).strip().splitlines()[0]}"
     return (str(error) or type(error).__name__).strip().splitlines()[0]
-
-
-def literal(text: str) -> str:
-    """A text as a literal of a statement that takes no values."""
-    escaped = text.replace("\\", "\\\\").replace("'", "''")
-    return f"'{escaped}'"

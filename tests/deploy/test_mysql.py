@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from firedrill.cluster.group_replication.sql import literal
 from firedrill.deploy import mysql_check, systems, wanted
 from firedrill.deploy.on_host import check, group
+from firedrill.inventories.mysql_literal import literal
 from firedrill.inventories.read import ROLES, Host, defaults
 from firedrill.weather import clients
 from tests.deploy.test_templates import collect, content
