@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from firedrill.inventories import certificates, profiles, secrets, sources, sudo
+from firedrill.inventories import certificates, monitoring, profiles, secrets, sources, sudo
 from firedrill.inventories.endpoint import Endpoint, SqlArguments, Tls, url
 from firedrill.inventories.errors import FORBIDDEN, FULL, InventoryProblem
-from firedrill.inventories.read import Host, Inventory
+from firedrill.inventories.monitoring import Monitoring
+from firedrill.inventories.read import Host, Inventory, monitors
 
 DATABASE = "weather"
 PROBE_USER = "firedrill"
@@ -248,6 +249,28 @@ class Access:
         """Patroni's REST API on one host, with the credentials that changes take."""
         return replace(self.patroni(host), auth=self.credential("patroni_rest"))
 
+    # -- monitoring --------------------------------------------------------------------------------------
+
+    @property
+    def monitoring(self) -> Monitoring | None:
+        """The monitoring that watches the cluster: the deployed one, or the inventory's; None if there is none."""
+        hosts = monitors(self.inventory.hosts)
+        if self.data["monitoring"] or self.foreign:
+            return monitoring.given(self.inventory)
+        return self._own_monitoring(hosts) if hosts else None
+
+    def _own_monitoring(self, hosts: tuple[Host, ...]) -> Monitoring:
+        auth, tls = (PROBE_USER, self._secret("monitor")), self._own_tls(shows_certificate=False)
+        scheme = "https" if tls else "http"
+        prometheus, alertmanagers = (
+            {host.name: Endpoint(url(scheme, host.address, host.data["ports"][port]), tls, auth) for host in hosts}
+            for port in ("prometheus", "alertmanager")
+        )
+        return Monitoring(prometheus, alertmanagers, hosts, self._secret("monitor_webhook"))
+
+    def _secret(self, name: str) -> str:
+        return self._password(f"the secret {name}", {"secret": name})
+
     # -- credentials -------------------------------------------------------------------------------------
 
     def credential(self, name: str) -> tuple[str, str] | None:
@@ -279,6 +302,8 @@ class Access:
         for ask in asked:
             with contextlib.suppress(InventoryProblem):
                 found.add(ask())
+        with contextlib.suppress(InventoryProblem):
+            found |= self.monitoring.passwords if self.monitoring else set()
         return found - {""}
 
 

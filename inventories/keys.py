@@ -4,12 +4,12 @@ Users of pyinfra keep their own keys in the same data, so a top-level key is ref
 """
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from firedrill.inventories import secrets, sources, values
-from firedrill.inventories.errors import InventoryProblem
+from firedrill.inventories import monitoring_values, secrets, sources, values
+from firedrill.inventories.values import refuse_unknown
 
 # How similar a key must be to a known one to be taken for a typo of it (difflib's ratio): `patroni_tsl` has 0.91.
 TYPO = 0.8
@@ -62,25 +62,18 @@ def check(path: Path, host: str, data: Mapping[str, Any], defaults: Mapping[str,
     known = defaults.keys() | set(OPTIONAL)
     values.check(where, data)
     typos = [key for key in data if key not in known and difflib.get_close_matches(key, known, 1, TYPO)]
-    _refuse_unknown(where, typos, known)
+    refuse_unknown(where, typos, known)
     entries = ENTRIES | {key: tuple(defaults[key]) for key in LIKE_DEFAULT}
     for key, names in entries.items():
-        _refuse_unknown(f"{key} of {where}", data.get(key) or {}, names)
+        refuse_unknown(f"{key} of {where}", data.get(key) or {}, names)
     for name, credential in data["credentials"].items():
-        _refuse_unknown(f"credentials[{name!r}] of {where}", credential or {}, CREDENTIAL)
+        refuse_unknown(f"credentials[{name!r}] of {where}", credential or {}, CREDENTIAL)
     if isinstance(data.get("sudo"), Mapping):
-        _refuse_unknown(f"sudo of {where}", data["sudo"], SUDO)
-    _refuse_unknown(f"secrets of {where}", data["secrets"], (*secrets.NAMES, secrets.ALL))
+        refuse_unknown(f"sudo of {where}", data["sudo"], SUDO)
+    refuse_unknown(f"secrets of {where}", data["secrets"], (*secrets.NAMES, secrets.ALL))
     for name, entry in data["secrets"].items():
-        _refuse_unknown(f"secrets[{name!r}] of {where}", entry, sources.KINDS)
+        refuse_unknown(f"secrets[{name!r}] of {where}", entry, sources.KINDS)
     for name, profile in data["profiles"].items():
-        _refuse_unknown(f"profiles[{name!r}] of {where}", profile, defaults["profiles"]["default"])
+        refuse_unknown(f"profiles[{name!r}] of {where}", profile, defaults["profiles"]["default"])
     values.check_profile(where, data)
-
-
-def _refuse_unknown(where: str, found: Collection[str], known: Collection[str]) -> None:
-    for key in found:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, 1)
-            remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-            raise InventoryProblem(f"{where} has the unknown key {key!r}", remedy)
+    monitoring_values.check(where, data)

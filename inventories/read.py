@@ -18,7 +18,7 @@ from subprocess import run
 from typing import Any
 
 from firedrill import package
-from firedrill.inventories import keys
+from firedrill.inventories import keys, monitoring_values
 from firedrill.inventories.errors import InventoryProblem
 
 ROLES = ("etcd", "postgres", "mysqld", "proxy", "app", "monitor")
@@ -198,6 +198,7 @@ def check(path: Path, hosts: tuple[Host, ...]) -> None:
             raise InventoryProblem(f"{host.name} in {path} has no role", f"add it to one of {', '.join(ROLES)}")
         keys.check(path, host.name, host.data, known)
     _check_addresses(path, hosts)
+    monitoring_values.check_group(str(path), hosts[0].data, has_hosts=bool(monitors(hosts)))
     for role in MAJORITIES:
         members = [host.name for host in hosts if role in host.roles]
         if members and len(members) % 2 == 0:

@@ -4,9 +4,10 @@
 line break in a command.
 """
 
+import difflib
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from string import Formatter
 from typing import Any, NamedTuple
 
@@ -209,6 +210,15 @@ def check_profile(where: str, data: Mapping[str, Any]) -> None:
         raise InventoryProblem(
             f"{where} has the unknown profile {data['profile']!r}", f"known are {', '.join(data['profiles'])}"
         )
+
+
+def refuse_unknown(where: str, found: Collection[str], known: Collection[str]) -> None:
+    """Refuse a name that is not known. Raises InventoryProblem with the one that is meant, or all that are known."""
+    for key in found:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+            raise InventoryProblem(f"{where} has the unknown key {key!r}", remedy)
 
 
 def _short(value: Any) -> str:

@@ -73,6 +73,9 @@ patroni_tls = None
 haproxy_stats_tls = None
 http_tls = None
 mysql_tls = None
+# A monitoring that others made: {"prometheus": {"url": ..., "user": ..., "password_file": ..., "ca": ...},
+# "alertmanagers": [{...}]}. None: the one that runs on the hosts of the group `monitor`, if there are any.
+monitoring: dict[str, object] | None = None
 haproxy_stats_path = "/stats;csv"
 haproxy_backends = {"postgres_write": "postgres_write", "postgres_read": "postgres_read"}
 units = {"patroni": "patroni", "etcd": "etcd", "haproxy": "haproxy", "keepalived": "keepalived", "app": "weather",
