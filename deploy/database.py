@@ -95,7 +95,7 @@ class Fingerprint(FactBase[list[str]]):
 
 def _is_planned_first(found: list[str]) -> bool:
     """Of a plan for hosts without a running PostgreSQL, the host that stands for the leader."""
-    return not found and not state.is_executing and topology.me() == topology.members("postgres")[0]
+    return not found and not state.is_executing and topology.me() == topology.first("postgres")
 
 
 @operation()

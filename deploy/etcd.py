@@ -11,11 +11,13 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
-from firedrill.deploy import tls, topology
+from firedrill.deploy import on_host, tls, topology
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
 from firedrill.inventories.access import PROBE_USER
 from firedrill.inventories.certificates import MEMBER
+from firedrill.inventories.errors import InventoryProblem
+from firedrill.inventories.printable import printable
 
 USERS = "/usr/local/sbin/firedrill-etcd-users"
 USERS_FILE = "/etc/firedrill/etcd-users.json"
@@ -47,7 +49,7 @@ def etcd() -> None:
         service="etcd",
         url=_url(),
     )
-    if topology.data()["tls"] and topology.me() == topology.members("etcd")[0]:
+    if topology.data()["tls"] and topology.me() == topology.first("etcd"):
         _users()
 
 
@@ -107,9 +109,33 @@ def users() -> dict[str, dict[str, str]]:
 
 def superseded_users() -> None:
     """Remove the users whose passwords nobody uses any more, at the end of a deploy to all hosts."""
-    first = topology.members("etcd")[0]
-    if topology.data()["tls"] and topology.me() == first and topology.complete():
+    if topology.data()["tls"] and topology.me() == topology.first("etcd") and topology.complete():
         current_only(name="Remove the superseded users of etcd")
+
+
+def refuse_foreign_users() -> None:
+    """Look for users of etcd that Firedrill did not make, before any change. Raises InventoryProblem."""
+    if not topology.has("etcd") or not topology.data()["tls"]:
+        return
+    if found := host.get_fact(ForeignUsers):
+        raise InventoryProblem(
+            f"etcd on {topology.me().name} has users that Firedrill did not make, and that can change Patroni's "
+            f"settings, and so run commands on the databases: {printable('; '.join(found))}",
+            f"find out who made them; remove them (`etcdctl --user root user delete {printable(found[0].split()[0])}`,"
+            " docs/security.md)",
+        )
+
+
+class ForeignUsers(FactBase[list[str]]):
+    """The users of etcd that are not ours and may write what Patroni reads, with what they may do."""
+
+    default = list
+
+    def command(self) -> str:
+        return f"if [ -e {USERS_FILE} ]; then {on_host.command(PROGRAM, '--foreign')} 2>/dev/null; fi; true"
+
+    def process(self, output: list[str]) -> list[str]:
+        return output
 
 
 class Superseded(FactBase[list[str]]):

@@ -58,7 +58,7 @@ def group() -> None:
     """Form the group if it is new, and wait for its primary."""
     if not topology.has("mysqld"):
         return
-    if topology.me() == topology.members("mysqld")[0]:
+    if topology.me() == topology.first("mysqld"):
         formed(name="Form the group if no server was ever in one")
     _wait("Wait for the primary of the group", "group_primary", "leader")
 

@@ -44,7 +44,7 @@ def leader() -> None:
     if not topology.has("postgres"):
         return
     _wait("Wait for the leader", "leader", url=_url())
-    if topology.me() == topology.members("postgres")[0]:
+    if topology.me() == topology.first("postgres"):
         wanted = settings.dynamic(topology.profile())
         settings.settings(name="Apply the cluster-wide settings", wanted=wanted)
 

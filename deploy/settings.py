@@ -135,7 +135,7 @@ def refuse_foreign() -> None:
     if not topology.has("postgres"):
         return
     others = refuse_unsafe(host.get_fact(DynamicSettings), dynamic(topology.profile()))
-    if others and topology.me() == topology.members("postgres")[0]:
+    if others and topology.me() == topology.first("postgres"):
         logger.info(f"cluster-wide settings of others, kept: {', '.join(others)}")
 
 

@@ -8,7 +8,7 @@ from firedrill.cluster.patroni import timing
 from firedrill.cluster.system import Prediction
 from firedrill.deploy import mysql, mysql_check, mysql_database, patroni, settings, topology
 from firedrill.deploy.database import changed_passwords, database
-from firedrill.deploy.etcd import etcd, superseded_users
+from firedrill.deploy.etcd import etcd, refuse_foreign_users, superseded_users
 from firedrill.inventories.errors import InventoryProblem
 
 DEFAULT = "patroni"
@@ -45,6 +45,12 @@ class Deployed:
     predict: Callable[..., Prediction | None] | None = None
 
 
+def refuse_foreign() -> None:
+    """Of Patroni: settings that run commands, and users who could write them. Raises InventoryProblem."""
+    settings.refuse_foreign()
+    refuse_foreign_users()
+
+
 SYSTEMS = {
     "patroni": Deployed(
         role="postgres",
@@ -58,7 +64,7 @@ SYSTEMS = {
         databases=patroni.patroni,
         leader=patroni.leader,
         schema=database,
-        refuse_foreign=settings.refuse_foreign,
+        refuse_foreign=refuse_foreign,
         replicas=patroni.replicas,
         retire=superseded_users,
         predict=timing.predict,

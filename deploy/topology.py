@@ -66,6 +66,12 @@ def members(role: str) -> tuple[Host, ...]:
     return tuple(one for one in hosts() if role in one.roles)
 
 
+def first(role: str) -> Host | None:
+    """The first host with this role that takes part in this run: it does what is done once."""
+    here = {plain(item.name) for item in state.activated_hosts}
+    return next((one for one in members(role) if one.name in here), None)
+
+
 def me() -> Host:
     """The current host."""
     name = plain(host.name)

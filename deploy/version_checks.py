@@ -15,7 +15,7 @@ def check_versions() -> list[str]:
         return []
     check_same({name: found for name, found in versions.known().items() if name in databases})
     durability = versions.durability()
-    if topology.me().name != databases[0]:
+    if topology.me() != topology.first("postgres"):
         return []
     return [text for text in (durability.notice, of_old_patroni(here)) if text]
 

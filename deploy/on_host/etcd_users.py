@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """firedrill-etcd-users: etcd's users, and that nobody else may do anything. Run by Firedrill's deploy.
 
-    firedrill-etcd-users [--check | --superseded | --remove-superseded]
+    firedrill-etcd-users [--check | --foreign | --superseded | --remove-superseded]
 
 Reads /etc/firedrill/etcd-users.json. With --check it only reports: exit 1 names the first difference. A user or role
-that is not in the file is kept. A user who has a role of one in the file had an older password: after a change of it
-both users exist until --remove-superseded; --superseded lists such users. What was applied last is kept in a second
-file, for a later change of root's password.
+that is not in the file is kept, but a user who can write what Patroni reads: --foreign lists those, and while there are
+any, nothing is changed. A user who has a role of one in the file had an older password: after a change of it both users
+exist until --remove-superseded; --superseded lists such users. What was applied last is kept in a second file, for a
+later change of root's password.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import ssl
 import sys
 from urllib.parse import urlsplit
@@ -130,6 +132,47 @@ def superseded(spec):
     return etcd, [name for name in others if ours & set(etcd.call("user/get", name=name).get("roles", []))]
 
 
+def decoded(text):
+    return base64.b64decode(text or "")
+
+
+def writes(found, prefix):
+    """Whether a permission allows to write a key with this prefix."""
+    if "WRITE" not in found["permType"]:
+        return False
+    first, last = prefix.encode(), prefix[:-1].encode() + bytes([ord(prefix[-1]) + 1])
+    key, end = decoded(found["key"]), decoded(found["range_end"])
+    if not end:
+        return first <= key < last
+    return key < last and (end == b"\0" or end > first)
+
+
+def strangers(etcd, users):
+    """The users that are not in the file and can write what Patroni reads, with the role that lets them."""
+    for name in etcd.call("user/list").get("users", []):
+        for role in [] if name in users else etcd.call("user/get", name=name).get("roles", []):
+            if role == ROOT or (not is_older(name, role, users) and may_write(etcd, role, users)):
+                yield f"{name} (role {role})"
+
+
+def is_older(name, role, users):
+    """Whether it is a user of ours with another password, such as patroni-0123abcd, who goes at the end."""
+    ours = {user["role"] for user in users.values()}
+    return role in ours and re.fullmatch(re.escape(role) + "(-[0-9a-f]{8})?", name)
+
+
+def may_write(etcd, role, users):
+    prefixes = {user["prefix"] for user in users.values() if "prefix" in user}
+    return any(writes(one, prefix) for one in permissions_of(etcd, role) for prefix in prefixes)
+
+
+def list_foreign(spec):
+    etcd = Etcd(spec["url"])
+    log_in(etcd, spec["users"])
+    for found in strangers(etcd, spec["users"]):
+        print(found)
+
+
 def list_superseded(spec):
     for name in superseded(spec)[1]:
         print(name)
@@ -157,13 +200,16 @@ def check(spec):
         return "authentication is not enabled"
     for name in other_passwords(spec["url"], users):
         return f"user {name} has another password"
-    return next((what for what, _ in differences(etcd, users)), None)
+    found = [f"user {one} is not ours" for one in strangers(etcd, users)]
+    return next(iter([*found, *(what for what, _ in differences(etcd, users))]), None)
 
 
 def apply(spec):
     """Make etcd's users and roles as wanted, and enable authentication."""
     etcd, users = Etcd(spec["url"]), spec["users"]
     enabled = log_in(etcd, users)
+    if found := list(strangers(etcd, users)):
+        raise Refused(f"users that Firedrill did not make can write Patroni's settings: {'; '.join(found)}")
     for what, calls in list(differences(etcd, users)):
         print(what)
         for path, body in calls:
@@ -205,7 +251,7 @@ def read(path):
 def main():
     parser = argparse.ArgumentParser(prog="firedrill-etcd-users", description=__doc__.splitlines()[0])
     options = parser.add_mutually_exclusive_group()
-    for task in (check, list_superseded, remove_superseded):
+    for task in (check, list_foreign, list_superseded, remove_superseded):
         flag = "--" + task.__name__.removeprefix("list_").replace("_", "-")
         options.add_argument(flag, action="store_const", const=task, dest="task", default=apply)
     try:

@@ -1,11 +1,7 @@
 """Ask all hosts, once for each deploy: one round trip per host, all at the same time."""
 
-import functools
 import json
-import shlex
 import time
-import zlib
-from base64 import b64encode
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,13 +21,7 @@ from firedrill.deploy.preflight.seen import Seen
 from firedrill.inventories.read import MAJORITIES, Host
 
 PROGRAM = Path(str(on_host.__file__)).parent / "survey.py"
-START = "import base64, sys, zlib; exec(zlib.decompress(base64.b64decode(sys.argv.pop(1))))"
 NO_PYTHON = '{"python": false}'
-
-
-@functools.cache
-def _packed() -> str:
-    return b64encode(zlib.compress(PROGRAM.read_bytes(), 9)).decode()
 
 
 class Survey(FactBase[dict[str, Any]]):
@@ -40,7 +30,7 @@ class Survey(FactBase[dict[str, Any]]):
     default = dict
 
     def command(self, asked: str) -> str:
-        run = shlex.join(["python3", "-c", START, _packed(), asked])
+        run = on_host.command(PROGRAM, asked)
         return f"if command -v python3 >/dev/null; then {run} 2>&1 || true; else echo '{NO_PYTHON}'; fi"
 
     def process(self, output: list[str]) -> dict[str, Any]:

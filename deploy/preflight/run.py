@@ -85,11 +85,12 @@ def findings(*, leased: bool) -> list[Finding]:
 
 def of_versions() -> list[Finding]:
     """What the versions of the databases' packages rule out."""
-    databases = [one.name for one in topology.members("postgres")][:1]
-    first = [one for one in state.inventory.get_active_hosts() if topology.plain(one.name) in databases]
+    first = topology.first("postgres")
     try:
         notices = []
-        for target in first:
+        for target in [
+            one for one in state.inventory.get_active_hosts() if first and topology.plain(one.name) == first.name
+        ]:
             with ctx_host.use(target):
                 notices += check_versions()
     except Problem as problem:

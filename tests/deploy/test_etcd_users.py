@@ -156,15 +156,61 @@ def test_all_passwords_change_in_one_deploy(etcd):
 def test_a_user_of_before_lives_until_the_end_of_the_deploy_that_brings_another(etcd, capsys):
     run()
     etcd.users["backup"], etcd.granted["backup"], etcd.roles["backup"] = "b", ["backup"], {}
-    users = {"patroni-2" if name == "patroni" else name: user for name, user in USERS.items()}
+    users = {"patroni-0123abcd" if name == "patroni" else name: user for name, user in USERS.items()}
     assert run(users) is None
-    assert {"patroni", "patroni-2"} <= etcd.users.keys() and etcd.granted["patroni-2"] == ["patroni"]
+    assert {"patroni", "patroni-0123abcd"} <= etcd.users.keys() and etcd.granted["patroni-0123abcd"] == ["patroni"]
     spec = {"url": "", "users": users}
     etcd_users.list_superseded(spec)
     assert capsys.readouterr().out.splitlines()[-1:] == ["patroni"]
     etcd_users.remove_superseded(spec)
-    assert etcd.users.keys() == {"root", "patroni-2", "firedrill", "backup"}
+    assert etcd.users.keys() == {"root", "patroni-0123abcd", "firedrill", "backup"}
     assert etcd_users.check(spec) is None
+
+
+def added(store, name, role, *permissions):
+    store.users[name], store.granted[name] = "x", [role]
+    store.roles.setdefault(role, {}).update({(one["key"], one["range_end"]): one for one in permissions})
+
+
+def may(access, key, end=""):
+    encoded = [etcd_users.encoded(text) for text in (key, end)]
+    return {"permType": access, "key": encoded[0], "range_end": encoded[1]}
+
+
+@pytest.mark.parametrize(
+    ("role", "permissions", "foreign"),
+    [
+        ("root", [], True),
+        ("patroni", [], True),
+        ("ops", [may("READWRITE", "/service/demo/config")], True),
+        ("ops", [may("WRITE", "/", "0")], True),
+        ("ops", [may("WRITE", "/service/demo/x", "\0")], True),
+        ("ops", [may("READ", "/", "0")], False),
+        ("ops", [may("READWRITE", "/service/demo0", "/z")], False),
+        ("ops", [may("READWRITE", "/service/demo")], False),
+        ("firedrill", [], False),
+    ],
+)
+def test_a_user_of_others_who_could_change_patronis_settings_is_named(etcd, capsys, role, permissions, foreign):
+    run()
+    added(etcd, "mallory", role, *permissions)
+    spec = {"url": "", "users": USERS}
+    capsys.readouterr()
+    etcd_users.list_foreign(spec)
+    assert capsys.readouterr().out.splitlines() == ([f"mallory (role {role})"] if foreign else [])
+    if foreign:
+        assert etcd_users.check(spec) == f"user mallory (role {role}) is not ours"
+        with pytest.raises(Refused, match=r"can write Patroni's settings: mallory"):
+            run(USERS | {"new": USERS["firedrill"]})
+        assert "new" not in etcd.users, "nothing is changed"
+
+
+def test_who_waits_for_a_first_deploy_is_named_too(etcd):
+    """Before authentication is enabled, anybody can make a user."""
+    added(etcd, "mallory", "root")
+    with pytest.raises(Refused, match="mallory"):
+        run()
+    assert not etcd.enabled
 
 
 def test_users_of_others_are_kept(etcd):

@@ -156,6 +156,17 @@ def test_one_part_alone(pyinfra, secrets_file):
     assert not steps(plan, "db1")
 
 
+def test_what_is_done_once_is_done_on_the_first_host_that_takes_part(pyinfra, secrets_file):
+    """With --limit it may not be the first of the inventory: etcd would never ask for a password."""
+    data = ("--data", f"secrets_file={secrets_file}")
+    done = pyinfra(
+        "--dry", "--json", "--limit", "@fake/etcd2", "--limit", "@fake/etcd3", *data, "inventories/fake.py", ENTRY
+    )
+    assert steps(json.loads(done.stdout)["plan"], "etcd2")[-2:] == WANTED["etcd1"][-2:]
+    done = pyinfra("--dry", "--json", "--limit", "@fake/db2", *data, "inventories/fake.py", ENTRY)
+    assert "Create the database on the leader" in steps(json.loads(done.stdout)["plan"], "db2")
+
+
 def test_a_deploy_to_some_hosts_locks_nobody_out(pyinfra, secrets_file, answer):
     """Patroni on the other hosts may log in to etcd with the older password: its user stays."""
     data = ("--data", f"secrets_file={secrets_file}")

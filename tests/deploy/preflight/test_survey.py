@@ -13,7 +13,7 @@ import jinja2
 import pytest
 
 from firedrill import package
-from firedrill.deploy import wanted
+from firedrill.deploy import on_host, wanted
 from firedrill.deploy.on_host import lease, survey
 from firedrill.deploy.preflight import look
 from firedrill.inventories import drill_lock, profiles, secrets
@@ -55,8 +55,9 @@ def test_it_is_asked_only_for_what_the_roles_need(hosts):
 
 
 def test_it_travels_packed():
-    assert zlib.decompress(base64.b64decode(look._packed())) == look.PROGRAM.read_bytes()
-    assert len(look._packed()) < 8000
+    word = on_host.packed(look.PROGRAM)
+    assert zlib.decompress(base64.b64decode(word)) == look.PROGRAM.read_bytes()
+    assert len(word) < 8000
 
 
 @pytest.mark.parametrize("tls", [True, False])
