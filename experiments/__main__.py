@@ -1,7 +1,6 @@
 """The `experiments` command: list, show, run and judge drills, one or many."""
 
 import json
-import os
 import random
 import signal
 import sys
@@ -14,14 +13,14 @@ from typing import Any, TypeVar
 import click
 
 from firedrill.experiments import printing
-from firedrill.experiments.catalogue import EXPERIMENTS, QUICK
+from firedrill.experiments.catalogue import COUNTERPARTS, EXPERIMENTS, QUICK
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.judge.summary import Summary, summarise
 from firedrill.experiments.judge.verdict import judge as verdict_of
 from firedrill.experiments.lookup import known, of_a_suite
 from firedrill.experiments.model import AbortWhen, Experiment
-from firedrill.experiments.parameters import Abort, ExperimentName, ExperimentNames
-from firedrill.experiments.report import again, suite_page
+from firedrill.experiments.parameters import Abort, ExperimentName, ExperimentNames, creatable
+from firedrill.experiments.report import again, side_by_side, suite_page
 from firedrill.experiments.report import suite as suites
 from firedrill.experiments.report.journal import journal as journal_of
 from firedrill.experiments.report.junit import write as write_junit
@@ -54,17 +53,7 @@ abort_option = click.option(
     metavar="PERCENT",
     help="Stop and heal once more requests than this fail: `5%` within 10 s, or `5%/30s`.",
 )
-
-
-def _creatable(context: click.Context, option: click.Parameter, file: Path | None) -> Path | None:
-    """Refuse a file that cannot be created, before a suite has run for an hour."""
-    folder = next((parent for parent in file.absolute().parents if parent.exists()), None) if file else None
-    if folder and not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise click.BadParameter(f"{file} cannot be created: {folder} is not a writable folder", context, option)
-    return file
-
-
-junit_option = click.option("--junit", type=FILE, callback=_creatable, help="Write JUnit XML to this file, too.")
+junit_option = click.option("--junit", type=FILE, callback=creatable, help="Write JUnit XML to this file, too.")
 
 
 @group(access)
@@ -297,6 +286,21 @@ def report(
         click.echo(f"{found.verdict}: {', '.join(f'{n} {name}' for name, n in found.counts.items())}")
         click.echo(place / "suite.html")
     return 0
+
+
+@cli.command()
+@click.argument("first", metavar="SUITE", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("second", metavar="SUITE", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--to", type=FOLDER, default="reports/compare", show_default=True, help="Folder of the page.")
+@as_json_option
+def compare(first: Path, second: Path, to: Path, as_json: bool) -> None:
+    """Compare two suites, also of different database systems, fault by fault: compare.html, compare.md.
+
+    A SUITE is the folder of a suite, or of a single run.
+    """
+    suites_ = suites.load([first]), suites.load([second])
+    page = side_by_side.write(*suites_, COUNTERPARTS, to)
+    click.echo(json.dumps(side_by_side.to_json(*suites_, COUNTERPARTS), indent=1) if as_json else page)
 
 
 @cli.command()

@@ -69,6 +69,14 @@ EXPERIMENTS = {
     )
 }
 
+# The same fault on two systems under two names, for the comparison of their suites.
+COUNTERPARTS = {
+    "postgres_killed": "mysqld_killed",
+    "short_freezes": "mysqld_short_freezes",
+    "long_isolation_slot": "long_absence_binlog",
+    "long_isolation_copy": "long_absence_clone",
+}
+
 # Not part of a suite: it takes away what protects acknowledged writes, and falls short on every cluster.
 BY_NAME_ONLY = ("leader_power_cut_async",)
 

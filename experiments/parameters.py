@@ -1,6 +1,8 @@
 """Experiments and their stop condition as parameters of a command, with shell completion of experiments' names."""
 
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -61,3 +63,11 @@ def _completions(incomplete: str, before: str) -> list[CompletionItem]:
     if "/" in incomplete or incomplete.startswith("."):
         return [CompletionItem(incomplete, type="file")]
     return [CompletionItem(before + name) for name in names() if name.startswith(incomplete)]
+
+
+def creatable(context: click.Context, option: click.Parameter, file: Path | None) -> Path | None:
+    """Refuse a file that cannot be created, before a suite has run for an hour."""
+    folder = next((parent for parent in file.absolute().parents if parent.exists()), None) if file else None
+    if folder and not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise click.BadParameter(f"{file} cannot be created: {folder} is not a writable folder", context, option)
+    return file
