@@ -5,7 +5,7 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
-from firedrill.deploy import settings, topology, versions, wanted
+from firedrill.deploy import gate, settings, topology, versions, wanted
 from firedrill.deploy.operations import files, packages
 from firedrill.deploy.operations.files import HostFile
 from firedrill.deploy.operations.waits import COMMAND
@@ -16,6 +16,7 @@ OURS = "/^# BEGIN Firedrill/,/^# END Firedrill/"
 
 def base() -> None:
     """Host names, files that must exist before the packages, and the packages of all roles in one apt run."""
+    gate.through()
     named(name="Name all hosts in /etc/hosts", block=topology.render("hosts.j2", hosts=topology.hosts()))
     files.write(name="Write the files that must exist before the packages", files=_early_files())
     packages.installed(

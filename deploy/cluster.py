@@ -1,26 +1,23 @@
 """The order of a deploy: `pyinfra -y inventories/lab.py deploy/cluster.py`.
 
-From any folder: `pyinfra INVENTORY firedrill.deploy.cluster.deploy`; one part, as root, without preflight and lock:
+From any folder: `pyinfra INVENTORY firedrill.deploy.cluster.deploy`; one part, through the same gate (preflight, lock):
 `firedrill.deploy.etcd.etcd`.
 What is specific to a database system is a row in systems.py. Only a coordinator (etcd) must be ready before the rest
 is started: the databases bootstrap while the proxies and the app are set up.
 """
 
-from firedrill.deploy import systems
+from firedrill.deploy import gate, systems
 from firedrill.deploy.base import base
 from firedrill.deploy.haproxy import answering, haproxy
 from firedrill.deploy.operations.waits import milestone
-from firedrill.deploy.preflight.run import preflight
-from firedrill.deploy.refused import refusing
 from firedrill.deploy.secrets import rotated
 from firedrill.deploy.weather import serving, weather
 
 
 def deploy() -> None:
     """Everything, in order."""
-    preflight()
+    gate.through()
     system = systems.current()
-    refusing(system.refuse_foreign)
 
     base()
     system.coordinator()

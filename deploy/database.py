@@ -14,7 +14,7 @@ from pyinfra import host, state
 from pyinfra.api import FactBase, QuoteString, StringCommand, operation
 
 from firedrill import package
-from firedrill.deploy import topology
+from firedrill.deploy import gate, topology
 from firedrill.inventories.access import DATABASE, PROBE_USER
 
 ITERATIONS = 4096
@@ -33,6 +33,7 @@ MADE = "select shobj_description(oid, 'pg_database') from pg_database where datn
 
 def database() -> None:
     """Create the users, the database and the tables."""
+    gate.through()
     if not topology.has("postgres"):
         return
     created(name="Create the database on the leader", script=script())
@@ -43,6 +44,7 @@ def changed_passwords() -> None:
 
     Otherwise no standby could connect between the reload of its configuration and the end of the deploy.
     """
+    gate.through()
     if topology.has("postgres"):
         created(name="Change the passwords of an existing database", script=script(), existing=True)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
-from firedrill.deploy import on_host, tls, topology
+from firedrill.deploy import gate, on_host, tls, topology
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
 from firedrill.inventories.access import PROBE_USER
@@ -26,6 +26,7 @@ PROGRAM = Path(__file__).parent / "on_host" / "etcd_users.py"
 
 def etcd() -> None:
     """Configure the member, start it, wait for the quorum, and ask everybody for a password."""
+    gate.through()
     if not topology.has("etcd"):
         return
     # Read at each handshake: a renewed certificate restarts nothing.
@@ -109,6 +110,7 @@ def users() -> dict[str, dict[str, str]]:
 
 def superseded_users() -> None:
     """Remove the users whose passwords nobody uses any more, at the end of a deploy to all hosts."""
+    gate.through()
     if topology.data()["tls"] and topology.me() == topology.first("etcd") and topology.complete():
         current_only(name="Remove the superseded users of etcd")
 

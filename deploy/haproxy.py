@@ -8,7 +8,7 @@ import bcrypt
 from pyinfra import host
 from pyinfra.api import FactBase
 
-from firedrill.deploy import systems, tls, topology, vrrp
+from firedrill.deploy import gate, systems, tls, topology, vrrp
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
 from firedrill.inventories.access import PROBE_USER
@@ -21,6 +21,7 @@ TO_BCRYPT = bytes.maketrans(f"{LETTERS}+/".encode(), f"./{LETTERS}".encode())
 
 def haproxy() -> None:
     """Configure and start HAProxy, and keepalived if the inventory has a floating address."""
+    gate.through()
     if not topology.has("proxy"):
         return
     data = topology.data()
@@ -68,6 +69,7 @@ def _keepalived() -> None:
 
 def answering() -> None:
     """Wait until each proxy reaches the databases, and the floating address answers."""
+    gate.through()
     if not topology.has("proxy"):
         return
     ports, deadline, me = topology.data()["ports"], topology.data()["deadlines"]["proxy"], topology.me()

@@ -10,7 +10,7 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
-from firedrill.deploy import tls, topology
+from firedrill.deploy import gate, tls, topology
 from firedrill.deploy.operations import files, packages, services, waits
 from firedrill.deploy.operations.files import HostFile
 from firedrill.inventories.mysql_literal import literal
@@ -27,6 +27,7 @@ PROGRAM = Path(__file__).parent / "on_host" / "group.py"
 
 def mysql() -> None:
     """Install MySQL, initialize its data folder, start it and the keeper."""
+    gate.through()
     if not topology.has("mysqld"):
         return
     files.write(
@@ -56,6 +57,7 @@ def mysql() -> None:
 
 def group() -> None:
     """Form the group if it is new, and wait for its primary."""
+    gate.through()
     if not topology.has("mysqld"):
         return
     if topology.me() == topology.first("mysqld"):
@@ -65,6 +67,7 @@ def group() -> None:
 
 def members() -> None:
     """Wait until every server is a member."""
+    gate.through()
     if topology.has("mysqld"):
         _wait("Wait until the server is online in the group", "group_member", "streaming")
 

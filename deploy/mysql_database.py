@@ -10,7 +10,7 @@ from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
 from firedrill import package
-from firedrill.deploy import topology
+from firedrill.deploy import gate, topology
 from firedrill.inventories.access import DATABASE, PROBE_USER
 from firedrill.inventories.mysql_literal import literal
 
@@ -26,6 +26,7 @@ SELECT attribute->>'$.script' FROM information_schema.user_attributes WHERE user
 
 def database() -> None:
     """Create the users, the database and the tables."""
+    gate.through()
     if topology.has("mysqld"):
         created(name="Create the database on the primary", script=script())
 

@@ -9,7 +9,7 @@ from typing import Any
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
-from firedrill.deploy import settings, tls, topology, versions, watchdog
+from firedrill.deploy import gate, settings, tls, topology, versions, watchdog
 from firedrill.deploy.etcd import patroni_user
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
@@ -22,6 +22,7 @@ UNIT = "/etc/systemd/system/patroni.service.d/firedrill.conf"
 
 def patroni() -> None:
     """Configure and start Patroni. It bootstraps while the deploy continues."""
+    gate.through()
     if not topology.has("postgres"):
         return
     version = str(versions.here().postgres)
@@ -41,6 +42,7 @@ def patroni() -> None:
 
 def leader() -> None:
     """Wait for the leader, and update the cluster-wide settings."""
+    gate.through()
     if not topology.has("postgres"):
         return
     _wait("Wait for the leader", "leader", url=_url())
@@ -51,6 +53,7 @@ def leader() -> None:
 
 def replicas() -> None:
     """Wait for every replica, and for a sync standby if the profile needs one."""
+    gate.through()
     if not topology.has("postgres"):
         return
     urls = {one.name: _url(one) for one in topology.members("postgres")}

@@ -6,12 +6,13 @@ Not in a deploy of some hosts alone (--limit): the others still have the old one
 from pyinfra import host
 from pyinfra.api import FunctionCommand, operation
 
-from firedrill.deploy import topology
+from firedrill.deploy import gate, topology
 from firedrill.inventories import secrets
 
 
 def rotated() -> None:
     """Record on this machine that all services have the new passwords."""
+    gate.through()
     if topology.me() == topology.hosts()[0] and topology.complete():
         in_use(name="Take the rotated secrets into use", waiting=topology.rotated())
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pyinfra import host, inventory
 from pyinfra.api import FactBase, StringCommand, operation
 
-from firedrill.deploy import topology
+from firedrill.deploy import gate, topology
 from firedrill.deploy.operations import files, services
 from firedrill.deploy.operations.files import HostFile
 
@@ -73,6 +73,7 @@ class LoadedRules(FactBase[str]):
 
 def filtered() -> None:
     """Let only the advertisements of the other proxies through."""
+    gate.through()
     peers = _peers()
     blank = topology.render("vrrp.nft.j2", peers=peers, digest="")
     digest = DIGEST + hashlib.sha256(blank.encode()).hexdigest()[:16]

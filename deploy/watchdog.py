@@ -6,7 +6,7 @@ A host without a device gets the kernel's softdog if its kernel has that module.
 from pyinfra import host
 from pyinfra.api import FactBase, QuoteString, StringCommand, operation
 
-from firedrill.deploy import topology
+from firedrill.deploy import gate, topology
 from firedrill.inventories.errors import InventoryProblem
 
 # The devices that softdog creates on a host without another one.
@@ -52,6 +52,7 @@ def refuse_missing(name: str, device: str, found: set[str]) -> None:
 
 def watchdog() -> None:
     """Load softdog where it is the only watchdog."""
+    gate.through()
     if topology.has("postgres") and topology.data()["watchdog"]["mode"] != "off":
         loaded(name="Load a watchdog where the host has none", device=topology.data()["watchdog"]["device"])
 

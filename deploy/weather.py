@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from firedrill import package
-from firedrill.deploy import systems, tls, topology
+from firedrill.deploy import gate, systems, tls, topology
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
 
@@ -17,6 +17,7 @@ HOME = Path("/opt/weather")
 
 def weather() -> None:
     """Install the app and start it. It answers requests while its database is not available."""
+    gate.through()
     if not topology.has("app"):
         return
     app = files.write(name="Write the weather app and its configuration", files=_app_files(), units=["weather"])
@@ -31,6 +32,7 @@ def weather() -> None:
 
 def serving() -> None:
     """Wait until the app reads and writes."""
+    gate.through()
     if not topology.has("app"):
         return
     scheme = "https" if topology.data()["tls"] else "http"

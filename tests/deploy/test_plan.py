@@ -2,12 +2,27 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from firedrill.inventories import authority, secrets
 
+# Prints the parts of a deploy that do not begin with the gate.
+PARTS = """
+import inspect
+from firedrill.deploy import base, haproxy, secrets, systems, vrrp, watchdog, weather
+parts = {base.base, haproxy.haproxy, haproxy.answering, weather.weather, weather.serving, secrets.rotated}
+parts |= {vrrp.filtered, watchdog.watchdog}
+for row in systems.SYSTEMS.values():
+    steps = ("coordinator", "passwords", "databases", "leader", "schema", "replicas", "retire")
+    parts |= {getattr(row, name) for name in steps} - {systems.nothing}
+for part in parts:
+    if "\\n    gate.through()\\n" not in inspect.getsource(part).split("    if ")[0]:
+        print(part.__module__, part.__name__)
+"""
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "deploy/cluster.py"
 
@@ -154,6 +169,19 @@ def test_one_part_alone(pyinfra, secrets_file):
     plan = json.loads(done.stdout)["plan"]
     assert steps(plan, "etcd1") == WANTED["etcd1"]
     assert not steps(plan, "db1")
+
+
+@pytest.mark.parametrize("part", ["deploy.etcd.etcd", "deploy.weather.weather", "deploy.vrrp.filtered"])
+def test_one_part_alone_goes_through_preflight_too(pyinfra, secrets_file, part):
+    data = ("--data", f"secrets_file={secrets_file}", "--data", "etcd_election_ms=9000")
+    done = pyinfra("--dry", *data, "inventories/fake.py", part)
+    assert done.returncode == 2 and "deploy: ✗ settings  an election of etcd takes up to 18000 ms" in done.stderr
+
+
+def test_every_part_goes_through_the_gate():
+    """In a process of its own: pyinfra patches the one that imports it."""
+    done = subprocess.run([sys.executable, "-c", PARTS], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == []
 
 
 def test_what_is_done_once_is_done_on_the_first_host_that_takes_part(pyinfra, secrets_file):
