@@ -85,6 +85,9 @@ def servers(access: Access) -> Iterator[tuple[str, Endpoint]]:
         yield f"MySQL on {host.name}", access.mysql(host)
     for host in role("proxy"):
         yield f"HAProxy on {host.name}", access.haproxy_stats(host)
+    if known := access.monitoring:
+        yield from ((f"Prometheus on {name}", endpoint) for name, endpoint in known.prometheus.items())
+        yield from ((f"Alertmanager on {name}", endpoint) for name, endpoint in known.alertmanagers.items())
     if access.has_app:
         for endpoint in access.http:
             yield f"the app at {endpoint.place}", endpoint

@@ -255,7 +255,7 @@ class Access:
     def monitoring(self) -> Monitoring | None:
         """The monitoring that watches the cluster: the deployed one, or the inventory's; None if there is none."""
         hosts = monitors(self.inventory.hosts)
-        if self.data["monitoring"] or self.foreign:
+        if self.data.get("monitoring") or self.foreign:
             return monitoring.given(self.inventory)
         return self._own_monitoring(hosts) if hosts else None
 

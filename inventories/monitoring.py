@@ -42,7 +42,7 @@ class Monitoring:
 
 def given(inventory: Inventory) -> Monitoring | None:
     """The one in the inventory's key `monitoring`; None without it. Raises InventoryProblem."""
-    known = inventory.data["monitoring"]
+    known = inventory.data.get("monitoring")
     if not known:
         return None
     where = f"`monitoring` in {inventory.path}"

@@ -6,18 +6,21 @@ from typing import Any
 from firedrill.cluster.observer import Observer
 from firedrill.cluster.systems import system_of
 from firedrill.experiments.model import Load
-from firedrill.experiments.observe import address, node_probe, proxy, tcp, write_probe
+from firedrill.experiments.observe import address, alerts, node_probe, proxy, tcp, write_probe
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import InventoryProblem, Problem
 
 PROBES = (write_probe.OBSERVER, node_probe.OBSERVER)
 OTHERS = (proxy.OBSERVER, address.OBSERVER, tcp.OBSERVER)
+ALERTS = alerts.OBSERVER  # of a cluster that has a monitoring
 USERS = Observer(name="users", interval_ms=1000, observe=None, needed_for="the read outage, errors of users")
 
 
 def all_of(access: Access) -> dict[str, Observer]:
     """Every observer of this cluster's kind, by name; the users are none of them."""
-    return {row.name: row for row in (*PROBES, *system_of(access.inventory).observers, *OTHERS)}
+    of_monitoring = (ALERTS,) if access.monitoring else ()
+    rows = (*PROBES, *system_of(access.inventory).observers, *OTHERS, *of_monitoring)
+    return {row.name: row for row in rows}
 
 
 def left_out(access: Access) -> list[str]:
