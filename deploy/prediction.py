@@ -17,7 +17,8 @@ def lines() -> list[str]:
     if system.predict is None or not databases:
         return []
     shared = [one.name for one in databases if "etcd" in one.roles]
-    timings = profiles.settings(hosts[0].data) | {"election": hosts[0].data["etcd_election_ms"] / 1000}
+    data = hosts[0].data
+    timings = profiles.settings(data) | profiles.fence(data) | {"election": data["etcd_election_ms"] / 1000}
     leader = (shared or [databases[0].name])[0]
     cases = {"a power cut of the leader": "elsewhere"} | (
         {"the same, if the leader of etcd is on its host": leader} if shared else {}

@@ -9,6 +9,10 @@ from firedrill.experiments.drills import (
     durability,
     etcd_down,
     etcd_slow_disk,
+    fence_agents,
+    fence_false_alarms,
+    fence_live_primary,
+    fence_power,
     group_majority_lost,
     host_frozen_then_resumed,
     leader_down_again,
@@ -65,6 +69,10 @@ EXPERIMENTS = {
         *consistency_levels.EXPERIMENTS,
         *long_absence.EXPERIMENTS,
         reference_run.EXPERIMENT,
+        *fence_agents.EXPERIMENTS,
+        *fence_power.EXPERIMENTS,
+        *fence_live_primary.EXPERIMENTS,
+        *fence_false_alarms.EXPERIMENTS,
         durability.ASYNCHRONOUS,
     )
 }
@@ -77,8 +85,14 @@ COUNTERPARTS = {
     "long_isolation_copy": "long_absence_clone",
 }
 
-# Not part of a suite: it takes away what protects acknowledged writes, and falls short on every cluster.
-BY_NAME_ONLY = ("leader_power_cut_async",)
+# Not part of a suite. The first two take away what protects acknowledged writes, and fall short on every cluster; the
+# others take ten and five minutes.
+BY_NAME_ONLY = (
+    "leader_power_cut_async",
+    "fence_without_refusal",
+    "fence_false_alarms",
+    "fence_false_alarms_slow",
+)
 
 # The most informative ones, for every change: about seven minutes.
 QUICK = [

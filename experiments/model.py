@@ -7,10 +7,9 @@ from typing import Any, Protocol
 
 from firedrill.cluster.system import System
 from firedrill.faults.protocol import Fault
+from firedrill.inventories import profiles
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
-
-NO_FENCE = "off"
 
 
 class Bound:
@@ -42,7 +41,7 @@ class Bound:
 
 def fenced(profile: Mapping[str, Any]) -> bool:
     """Whether a cluster with this profile fences a leader whose host is silent, rather than wait for its lease."""
-    return profile.get("fence", NO_FENCE) != NO_FENCE
+    return profile.get("fence", profiles.NO_FENCE) != profiles.NO_FENCE
 
 
 class StepContext(Protocol):

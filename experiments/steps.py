@@ -63,7 +63,7 @@ class Inject:
     """Inject a fault on a target. It heals by itself after `limit_s`, by default the fault's own limit.
 
     In addition to the targets of faults/targets.py, `initial_leader` and `initial_replica:2` name the hosts that had
-    that role when the run began.
+    that role when the run began. `text` describes a fault whose options are too long to be read.
     """
 
     fault: Fault
@@ -71,9 +71,12 @@ class Inject:
     limit_s: float | None = None
     max_hosts: int = 2
     allow_quorum_loss: bool = False
+    text: str = ""
 
     def __str__(self) -> str:
-        return f"inject {_named(self.fault)} on {self.target}" + (f" for {self.limit_s:g} s" if self.limit_s else "")
+        return f"inject {self.text or _named(self.fault)} on {self.target}" + (
+            f" for {self.limit_s:g} s" if self.limit_s else ""
+        )
 
     def carry_out(self, run: StepContext) -> None:
         run.inject(

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from firedrill.cluster import clock, ssh
+from firedrill.cluster import clock, fence, ssh
 from firedrill.cluster.ssh import Connection
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.printable import printable
@@ -156,11 +156,14 @@ def _shown_by_iptables(lines: list[str]) -> set[str]:
 
 
 def _nftables(lines: list[str], shown: set[str]) -> Iterator[str]:
-    """The rules in the other tables, without the elements of sets: fail2ban and others change them all the time."""
+    """The rules in the other tables, without the elements of sets: fail2ban and others change them all the time.
+
+    Without those of the fence, too: whom a host refuses comes and goes with the leader, whatever a fault does.
+    """
     foreign, elements = True, False
     for line in lines:
         if line.startswith("table "):
-            foreign = line not in shown and not OURS.search(line)
+            foreign = line not in shown and line != fence.TABLE and not OURS.search(line)
         elements = elements or line.lstrip().startswith("elements = {")
         if foreign and line and not elements and not line.startswith("#"):
             yield line

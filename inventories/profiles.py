@@ -15,6 +15,7 @@ from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.releases import QUORUM_COMMIT, Version
 
 LEVELS = ("off", "on", "strict", "quorum")
+NO_FENCE = "off"
 # Under quorum commit a promoted standby waits for the other half of the quorum. With two databases that is the dead
 # leader, until Patroni removes it.
 QUORUM_DATABASES = 3
@@ -33,6 +34,21 @@ def settings(data: Mapping[str, Any]) -> dict[str, Any]:
     chosen: dict[str, Any] = data["profiles"][data["profile"]] | data.get("timings", {})
     given = {"synchronous_mode": data["durability"]} if data["durability"] else {}
     return chosen | given | {"synchronous_node_count": data["synchronous_nodes"]}
+
+
+def fence(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The mode and the timings of the fence, as the profile of a run records them: seconds.
+
+    `fence_silence`: how long it hears nothing before it may act.
+    """
+    if data["fence"] == NO_FENCE:
+        return {"fence": NO_FENCE}
+    return {
+        "fence": data["fence"],
+        "fence_misses": data["fence_misses"],
+        "fence_interval": data["fence_interval_ms"] / 1000,
+        "fence_silence": data["fence_misses"] * data["fence_interval_ms"] / 1000,
+    }
 
 
 def durability(data: Mapping[str, Any], databases: int, patroni: Version | None = None) -> Durability:

@@ -102,6 +102,13 @@ def _receivers(value: Any) -> bool:
     )
 
 
+def _fence_power(value: Any) -> bool:
+    """Nothing, or both commands: what is off is asked, not concluded from an exit code."""
+    if not isinstance(value, Mapping) or value.keys() not in (set(), {"status", "off"}):
+        return False
+    return all(COMMAND.holds(one) for one in value.values())
+
+
 def _network(value: Any) -> bool:
     try:
         return isinstance(value, str) and bool(ipaddress.ip_network(value))
@@ -161,6 +168,12 @@ KINDS: dict[str, Kind] = {
     "cluster": CLUSTER,
     "durability": _or_none(_one_of(*profiles.LEVELS)),
     "synchronous_nodes": COUNT,
+    "fence": _one_of("off", "quorum", "power"),
+    "fence_misses": Kind("a whole number from 2 to 50", lambda value: _whole(value, 2, 50)),
+    "fence_interval_ms": Kind("a whole number from 50 to 5000", lambda value: _whole(value, 50, 5000)),
+    "fence_power": Kind(f"a dictionary, `status` and `off` being {COMMAND.name}", _fence_power),
+    "fence_power_seconds": COUNT,
+    "fence_unsafe_without_refusal": FLAG,
     "release": _or_none(_one_of(*releases.RELEASES)),
     "postgres_version": _or_none(_matching("a major version such as '17'", re.compile(r"[1-9][0-9]"))),
     "ssh_hostname": ADDRESSED,

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from firedrill.cluster.patroni import rest
+from firedrill.inventories import profiles
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 
@@ -15,10 +16,11 @@ LOOPS = 2
 def in_effect(access: Access) -> dict[str, Any]:
     """The inventory's profile, overridden by Patroni's dynamic configuration if a node answers.
 
-    Patroni omits what was never set, and reports `true` for a synchronous mode that is `on`. The watchdog's mode is in
-    the inventory alone.
+    Patroni omits what was never set, and reports `true` for a synchronous mode that is `on`. The watchdog's mode and
+    the fence are in the inventory alone.
     """
-    found = access.profile | {"watchdog": access.inventory.role("postgres")[0].data["watchdog"]["mode"]}
+    data = access.inventory.role("postgres")[0].data
+    found = access.profile | {"watchdog": data["watchdog"]["mode"]} | profiles.fence(data)
     try:
         dynamic = rest.dynamic_configuration(access)
     except (Problem, ValueError):

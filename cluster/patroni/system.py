@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from firedrill.cluster import front
+from firedrill.cluster import fence_watch, front
 from firedrill.cluster.dialect import Dialect
 from firedrill.cluster.observer import Observer
 from firedrill.cluster.patroni import (
@@ -48,7 +48,7 @@ class Patroni:
         ("monitor", "Monitor"),
     )
     dialect: Dialect = PostgresDialect()
-    observers: tuple[Observer, ...] = (leadership.OBSERVER, members.OBSERVER)
+    observers: tuple[Observer, ...] = (leadership.OBSERVER, members.OBSERVER, fence_watch.OBSERVER)
     services: Mapping[str, tuple[str, ...]] = processes.SERVICES
     packages: tuple[str, ...] = processes.PACKAGES
     targets: Mapping[str, Callable[[Access], list[str]]] = {

@@ -13,6 +13,13 @@ SAFE = (
 ONE_HOLDER = Expect("never two holders of the floating address", "dual_holder_ms", "==", 0)
 # Of Bound(ttl=1, seconds=4), where the host also led the coordinator: see cluster/patroni/timing.py.
 TTL_AND_ELECTION = Bound(ttl=1, election=3, seconds=3)
+# With a fence: its probes without an answer, and then votes, refusal, promotion and proxies.
+FENCED_S = Bound(fence_silence=1, seconds=4)
+FENCED = Expect("writes return within 4 s of the fence's last probe", "rto_ms", "<=", FENCED_S)
+FENCED_LOAD = Expect(
+    "95 % of the load is back within 10 s of the fence's last probe", "phases.recover95_ms", "<=",
+    Bound(fence_silence=1, seconds=10),
+)  # fmt: skip
 STAYS = Expect("the leader stays", "leader_changes", "==", 0)
 
 

@@ -1,6 +1,6 @@
 """The leader's host is paused, as by a hypervisor, and resumed after another leader was elected."""
 
-from firedrill.experiments.drills.common import SAFE, TTL_AND_ELECTION
+from firedrill.experiments.drills.common import FENCED, SAFE, TTL_AND_ELECTION
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 from firedrill.faults.power.pause import Pause
@@ -24,7 +24,7 @@ EXPERIMENT = Experiment(
         Wait(2),
     ),
     expectations=(
-        Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4), TTL_AND_ELECTION),
+        Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4), TTL_AND_ELECTION, FENCED),
         Expect("one failover, and none back", "leader_changes", "==", 1),
         Expect("the old leader rejoins within 40 s of resuming", "rejoin_ms", "<=", Bound(seconds=40)),
         *SAFE,

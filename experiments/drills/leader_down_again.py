@@ -1,6 +1,6 @@
 """One leader after the other loses power, down to the last node; the leader and etcd's leader together."""
 
-from firedrill.experiments.drills.common import SAFE, STAYS, TTL_AND_ELECTION, until_back
+from firedrill.experiments.drills.common import FENCED, FENCED_LOAD, SAFE, STAYS, TTL_AND_ELECTION, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 from firedrill.faults.power.power_cut import PowerCut
@@ -109,12 +109,13 @@ WITH_ETCD = Experiment(
     ),
     steps=until_back(Inject(PowerCut(), "leader,etcd_leader"), jitter="loop_wait", writes_s=90),
     expectations=(
-        Expect("writes return within ttl + 3 elections + 3 s", "rto_ms", "<=", TTL_AND_ELECTION),
+        Expect("writes return within ttl + 3 elections + 3 s", "rto_ms", "<=", TTL_AND_ELECTION, if_fenced=FENCED),
         Expect(
             "95 % of the load is back within ttl + 3 elections + 9 s",
             "phases.recover95_ms",
             "<=",
             Bound(ttl=1, election=3, seconds=9),
+            if_fenced=FENCED_LOAD,
         ),
         *SAFE,
     ),

@@ -1,6 +1,6 @@
 """The leader loses power while clients write."""
 
-from firedrill.experiments.drills.common import SAFE, TTL_AND_ELECTION
+from firedrill.experiments.drills.common import FENCED, FENCED_LOAD, SAFE, TTL_AND_ELECTION
 from firedrill.experiments.model import Bound, Expect, Experiment
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 from firedrill.faults.power.power_cut import PowerCut
@@ -24,13 +24,14 @@ EXPERIMENT = Experiment(
         Wait(2),
     ),
     expectations=(
-        Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4), TTL_AND_ELECTION),
+        Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4), TTL_AND_ELECTION, FENCED),
         Expect(
             "95 % of the load is back within ttl + 10 s",
             "phases.recover95_ms",
             "<=",
             Bound(ttl=1, seconds=10),
             Bound(ttl=1, election=3, seconds=9),
+            FENCED_LOAD,
         ),
         *SAFE,
     ),

@@ -41,6 +41,7 @@ TIMINGS = dict.fromkeys(
         "fall",
         "election",
         "fence_interval",
+        "fence_silence",
     ),
     Field(LENGTH, "Seconds."),
 )

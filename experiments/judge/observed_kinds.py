@@ -226,10 +226,11 @@ OBSERVED = {
         {
             "host": HOST,
             "what": Field(
-                one_of("vote", "veto", "lock", "decline", "power", "block", "release", "unblock"),
+                one_of("vote", "veto", "lock", "decline", "power", "block", "release", "lift", "unblock"),
                 "`vote`: it takes the other host for dead; `veto`: it sees it alive; `lock`: it may act on the votes; "
                 "`decline`: it does not act; `power`: it confirmed that the host is off; `block`: it refuses the "
-                "host; `release`: it ended the host's leadership; `unblock`: it refuses it no longer.",
+                "host; `release`: it ended the host's leadership; `lift`: it ended the refusal; `unblock`: it "
+                "refuses the host no longer.",
                 True,
             ),
             "about": Field(TEXT, "The other host."),

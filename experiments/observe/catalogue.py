@@ -35,9 +35,10 @@ def left_out(access: Access) -> list[str]:
 
 
 def usual(access: Access) -> list[Observer]:
-    """The observers of every run on this cluster."""
+    """The observers of every run on this cluster; without those of what it does not have, such as a fence."""
     without = left_out(access)
-    return [row for row in all_of(access).values() if not row.on_request and row.name not in without]
+    rows = [row for row in all_of(access).values() if not row.on_request and row.name not in without]
+    return [row for row in rows if row.names(access) != []]
 
 
 def of_run(access: Access, load: Load, requested: Iterable[str]) -> list[Observer]:

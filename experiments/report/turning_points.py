@@ -30,6 +30,7 @@ DECISIONS = {
     "power": "{} confirmed that {} is off",
     "block": "{} refuses {}",
     "release": "{} ended the leadership of {}",
+    "lift": "{} ended the refusal of {}",
     "unblock": "{} no longer refuses {}",
 }
 MAIN_DECISIONS = ("decline", "release")

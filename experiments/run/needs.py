@@ -5,13 +5,14 @@ from dataclasses import replace
 from firedrill.cluster import ssh
 from firedrill.cluster.system import System
 from firedrill.cluster.systems import SYSTEMS, system_of
-from firedrill.experiments.model import NO_FENCE, Bound, Experiment, Needs
+from firedrill.experiments.model import Bound, Experiment, Needs
 from firedrill.experiments.steps import Inject
 from firedrill.faults import capability, lookup
 from firedrill.faults.connections import connected
 from firedrill.faults.protocol import Fault, Refused, Target
 from firedrill.faults.resource import storage
 from firedrill.faults.targets import resolve
+from firedrill.inventories import profiles
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 
@@ -57,7 +58,7 @@ def of_system(experiment: Experiment, access: Access) -> list[str]:
 
 def of_fence(experiment: Experiment, access: Access) -> list[str]:
     """That it is about the fence, in modes that this cluster's is not in."""
-    wanted, found = experiment.needs.fence, access.inventory.data.get("fence", NO_FENCE)
+    wanted, found = experiment.needs.fence, access.data["fence"]
     if not wanted or found in wanted:
         return []
     return [f"it is about the fence ({' or '.join(wanted)}), and `fence` is {found} in the inventory"]
@@ -104,9 +105,11 @@ def _refusal(fault: Fault, target: Target) -> str:
 
 def _of_timings(experiment: Experiment, access: Access) -> list[str]:
     """An existing cluster's proxies have timings that only the inventory can tell."""
+    if of_fence(experiment, access):
+        return []
     bounds = [*(expect.wanted for expect in experiment.expectations), *experiment.settings.values()]
     wanted = dict.fromkeys(name for bound in bounds if isinstance(bound, Bound) for name in bound.factors)
-    lacking = [name for name in wanted if name not in access.profile]
+    lacking = [name for name in wanted if name not in access.profile | profiles.fence(access.data)]
     known = system_of(access.inventory).settings(access) if lacking else {}
     return [f"it needs the timing `{name}`: set it in `timings`" for name in lacking if name not in known]
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from firedrill.cluster import front
+from firedrill.cluster import fence, front
 from firedrill.cluster.system import Epoch, View
 from firedrill.cluster.systems import system_of
 from firedrill.inventories.access import Access
@@ -34,12 +34,13 @@ class State:
 def look(access: Access) -> State:
     """Leader, healthy replicas on its timeline, sync standby, healthy coordinator, every proxy's write port.
 
-    No two proxies hold the floating address.
+    No two proxies hold the floating address, every agent of the fence works, and no host refuses another one.
     """
     system = system_of(access.inventory)
     view = system.view(access)
     leader = view.leader
     detail = view.error or system.missing(access, view) or system.coordinator_error(access) or _front_error(access)
+    detail = detail or fence.missing(access)
     return State(leader.name if leader else None, view.sync_standbys, leader.epoch if leader else None, detail, view)
 
 

@@ -186,6 +186,17 @@ durability: str | None = None
 # How many standbys confirm a commit.
 synchronous_nodes = 1
 
+# Fenced failover, docs/fencing.md: "off", "quorum", or "power", which needs `fence_power`: the programs `status` and
+# `off` on the etcd hosts, each with its arguments; {name} and {address} of a database host are filled in.
+fence = "off"
+# A host is silent after so many samples without an answer, one each interval.
+fence_misses = 5
+fence_interval_ms = 200
+fence_power: dict[str, list[str]] = {}
+fence_power_seconds = 10
+# For drills: acknowledged writes can be lost. Refused without `chaos_allowed`.
+fence_unsafe_without_refusal = False
+
 # Debian packages by role.
 packages = {
     "all": ["python3", "ca-certificates"],

@@ -38,6 +38,13 @@ def test_durations_are_values():
     assert len({Bound(4, ttl=1, loop_wait=1), Bound(4, loop_wait=1, ttl=1)}) == 1
 
 
+@pytest.mark.parametrize(("fence", "wanted"), [({}, 24_000), ({"fence": "off"}, 24_000), ({"fence": "power"}, 5_000)])
+def test_a_cluster_with_a_fence_is_expected_to_be_faster(fence, wanted):
+    (outage, *_) = EXPERIMENTS["leader_power_cut"].expectations
+    event = outage.event(PROFILE | {"election": 1, "fence_silence": 1} | fence)
+    assert (event["wanted"], "if_coordinator_lost" in event) == (wanted, wanted == 24_000)
+
+
 def test_every_kind_of_step_is_a_row_a_frozen_value_and_explained():
     defined = {kind for kind in vars(steps).values() if isinstance(kind, type) and hasattr(kind, "carry_out")}
     defined -= {steps.Step}

@@ -36,6 +36,14 @@ def test_a_run_has_the_usual_ones_those_requested_and_users_if_there_is_a_load(l
     assert names(catalogue.of_run(lab, Load(), ("tcp",))) == [*USUAL, "tcp", "users"]
 
 
+def test_a_cluster_with_a_fence_has_one_of_it_on_every_host_with_an_agent(lab):
+    fenced = with_hosts(lab, fence="quorum")
+    (row,) = [row for row in catalogue.usual(fenced) if row.name == "fence"]
+    agents = [host.name for host in lab.inventory.hosts if "app" not in host.roles and "monitor" not in host.roles]
+    assert row.names(fenced) == agents
+    assert "fence" not in catalogue.left_out(lab)
+
+
 def test_an_unknown_one_cannot_be_requested(lab):
     with pytest.raises(Problem, match="unknown observer 'udp'"):
         catalogue.of_run(lab, Load(), ("udp",))

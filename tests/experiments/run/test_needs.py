@@ -36,7 +36,8 @@ def lacking(access, **given):
 
 def test_the_full_lab_has_the_hosts_for_every_drill_of_its_system(lab):
     for it in (it for it in EXPERIMENTS.values() if not needs.of_system(it, lab)):
-        assert needs.missing(replace(it, needs=replace(it.needs, kernel=(), data_mount=False)), lab) == [], it.name
+        fenced = with_fence(lab, (it.needs.fence or ("off",))[-1])
+        assert needs.missing(replace(it, needs=replace(it.needs, kernel=(), data_mount=False)), fenced) == [], it.name
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,20 @@ def test_a_drill_of_a_group_says_so_on_another_cluster(lab):
 @pytest.mark.parametrize("name", ABOUT_ANOTHER_SYSTEM)
 def test_an_experiment_about_another_system_says_so(group, name):
     assert any(ABOUT_ANOTHER_SYSTEM[name] in why or "etcd" in why for why in needs.missing(EXPERIMENTS[name], group))
+
+
+def with_fence(access, mode):
+    hosts = tuple(replace(host, data=host.data | {"fence": mode}) for host in access.inventory.hosts)
+    return replace(access, inventory=replace(access.inventory, hosts=hosts))
+
+
+@pytest.mark.parametrize(("mode", "runs"), [("off", ()), ("quorum", ("quorum",)), ("power", ("quorum", "power"))])
+def test_a_drill_of_the_fence_says_which_mode_it_is_about(lab, mode, runs):
+    about = {"quorum": "fence_judge_down", "power": "fence_power_hangs"}
+    for kind, name in about.items():
+        reasons = needs.not_here(EXPERIMENTS[name], with_fence(lab, mode))
+        assert (reasons == []) == (kind in runs), (name, reasons)
+        assert all(f"and `fence` is {mode} in the inventory" in reason for reason in reasons)
 
 
 def test_an_experiment_about_any_cluster_runs_on_a_group(group):
