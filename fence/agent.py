@@ -90,7 +90,7 @@ class Agent:
     def run(self) -> NoReturn:
         """Work until the process ends."""
         self._report.event("started", f"as {', '.join(self._config.roles)} in mode {self._config.mode}")
-        if self._config.without_refusal or self._config.die_after:
+        if self._config.drilled or self._config.without_refusal:
             self._report.event("unsafe", "a drill has changed this agent: do not use it for real data")
         self._speaker.able = self._able()
         for thread in (self._prober, self._speaker, threading.Thread(target=self._watch, name="watch", daemon=True)):
@@ -190,5 +190,5 @@ class Agent:
             "observed": heard.state,
             "misses": heard.misses,
             "refusing": self._enforcer.refusing if self._enforcer else None,
-            "unsafe": bool(self._config.without_refusal or self._config.die_after),
+            "unsafe": self._config.drilled or self._config.without_refusal,
         }

@@ -11,7 +11,7 @@ from firedrill.fence.decision import JUDGE, PROXY, WITNESS
 FILE = Path("/etc/firedrill/fence.json")
 # For drills alone, gone with the next boot: entries of UNSAFE that replace those of the configuration.
 DRILL = Path("/run/firedrill/fence/drill.json")
-UNSAFE = ("without_refusal", "die_after")
+UNSAFE = ("without_refusal", "die_after", "power")
 MODES = ("quorum", "power")
 MOMENTS = ("", "refused", "powered_off", "released")
 
@@ -43,6 +43,7 @@ class Config:
     chaos_allowed: bool = False
     without_refusal: bool = False
     die_after: str = ""
+    drilled: bool = False  # whether a drill has changed it
 
     @property
     def is_judge(self) -> bool:
@@ -68,7 +69,7 @@ def load(file: Path = FILE, drill: Path = DRILL) -> Config:
             raise Invalid(f"{drill} exists, and the inventory does not set chaos_allowed: delete it")
         if unknown := sorted(extra.keys() - set(UNSAFE)):
             raise Invalid(f"{drill} has the unknown key {unknown[0]!r}: known are {', '.join(UNSAFE)}")
-        found |= extra
+        found |= extra | {"drilled": True}
     return _checked(file, found)
 
 

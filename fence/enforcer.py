@@ -41,6 +41,8 @@ class Enforcer:
 
     def follow(self, snapshot: Snapshot, store: Store, lease: str | None) -> None:
         """Do what the key `refusal` says. Raises Failed if the rules cannot be changed."""
+        if self._config.without_refusal:  # a drill
+            return
         wanted = self._wanted(snapshot)
         if wanted is None:
             self._nobody(store)
