@@ -4,17 +4,18 @@ import json
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import click
 
 from firedrill import package
+from firedrill.deploy.preflight import reach
 from firedrill.deploy.preflight.finding import REPORT, Finding, as_json, lines
 from firedrill.deploy.preflight.settings import check
 from firedrill.inventories.command import console_script
 from firedrill.inventories.errors import USAGE, Problem
 from firedrill.inventories.read import Inventory, read
 
+NONE_LEFT = "No hosts remaining"  # pyinfra ends, before it runs a deploy
 DEPLOY = "firedrill.deploy.preflight.run.only_look"
 
 
@@ -38,21 +39,23 @@ def _findings(inventory: Inventory) -> list[Finding]:
     settings = check(inventory.hosts)
     if any(one.refused for one in settings):
         return settings
-    return [Finding(**one) for one in _asked(inventory.path)["findings"]]
+    return _asked(inventory)
 
 
-def _asked(path: Path) -> dict[str, Any]:
+def _asked(inventory: Inventory) -> list[Finding]:
     """What the hosts say, asked by pyinfra in a process of its own. Raises Problem."""
+    path = inventory.path
     with tempfile.TemporaryDirectory(prefix="firedrill-") as folder:
         report = Path(folder) / "report.json"
         command = package.command("pyinfra", "-y", "--dry", str(path), DEPLOY)
         environment = package.environment(**{REPORT: str(report)})
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        if not report.exists() and NONE_LEFT in done.stderr:
+            return reach.none_left(inventory.hosts, path, reach.causes(done.stderr))
         if not report.exists():
             last = (done.stderr.strip() or "no answer").splitlines()[-1].strip()
             raise Problem(f"the hosts of {path} cannot be asked ({last})", "correct the inventory, or start the hosts")
-        found: dict[str, Any] = json.loads(report.read_text())
-        return found
+        return [Finding(**one) for one in json.loads(report.read_text())["findings"]]
 
 
 main = console_script(cli, "preflight")

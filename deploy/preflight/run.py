@@ -17,7 +17,7 @@ from pyinfra.context import ctx_host
 
 from firedrill.deploy import prediction, systems, topology
 from firedrill.deploy.as_root import as_root
-from firedrill.deploy.preflight import lock, look, settings
+from firedrill.deploy.preflight import lock, look, reach, settings
 from firedrill.deploy.preflight.finding import REPORT, SETTINGS, Finding, as_json, lines, of_problem
 from firedrill.deploy.refused import Refused
 from firedrill.deploy.version_checks import check_versions
@@ -127,18 +127,7 @@ def _had(check: str, ask: Callable[[], Any]) -> list[Finding]:
 
 def unreachable(hosts: Sequence[Host], failed: Collection[str]) -> list[Finding]:
     """pyinfra itself continues without a host that it cannot connect to, and exits 0."""
-    return [_unreachable(host) for host in hosts if host.name in failed]
-
-
-def _unreachable(host: Host) -> Finding:
-    command = host.data.get("power", {}).get("power_on", "")
-    start = command.format(name=host.name, address=host.address, inventory=topology.path())
-    return Finding(
-        host.name,
-        "reachable",
-        f"{host.address} cannot be reached over SSH",
-        f"start it{f' (`{start}`)' if start else ''}, or leave it out with --exclude {host.name}",
-    )
+    return [reach.unreachable(host, topology.path()) for host in hosts if host.name in failed]
 
 
 def check_reached() -> None:
