@@ -8,6 +8,7 @@ is started: the databases bootstrap while the proxies and the app are set up.
 
 from firedrill.deploy import gate, systems
 from firedrill.deploy.base import base
+from firedrill.deploy.fence import fence, fencing_works
 from firedrill.deploy.haproxy import answering, haproxy
 from firedrill.deploy.operations.waits import milestone
 from firedrill.deploy.secrets import rotated
@@ -36,7 +37,10 @@ def deploy() -> None:
 
     answering()
     serving()
+    fence()
     milestone(name="All services answer")
+
+    fencing_works()
 
     system.retire()
     rotated()

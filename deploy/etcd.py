@@ -7,6 +7,7 @@ With TLS nobody does anything without a certificate and a password: `patroni` wr
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
@@ -14,13 +15,16 @@ from pyinfra.api import FactBase, StringCommand, operation
 from firedrill.deploy import gate, on_host, tls, topology
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
-from firedrill.inventories.access import PROBE_USER
+from firedrill.inventories import fencing
+from firedrill.inventories.access import PROBE_USER, patroni_prefix
 from firedrill.inventories.certificates import MEMBER
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.printable import printable
 
 USERS = "/usr/local/sbin/firedrill-etcd-users"
 USERS_FILE = "/etc/firedrill/etcd-users.json"
+FENCE_USERS = {"judge": "fence", "witness": "fence-witness", "proxy": "fence-proxy"}
+FENCE_SECRETS = {part: f"etcd_fence_{part}" for part in FENCE_USERS}
 PROGRAM = Path(__file__).parent / "on_host" / "etcd_users.py"
 
 
@@ -72,7 +76,7 @@ def _users() -> None:
         name="Write the users of etcd",
         files=[
             HostFile(USERS, PROGRAM.read_text(), mode=0o755),
-            HostFile(USERS_FILE, json.dumps({"url": _url(), "users": users()}), mode=0o600),
+            HostFile(USERS_FILE, json.dumps({"url": _url(), "users": users(), "retired": retired()}), mode=0o600),
         ],
     )
     users_only(name="Let only the users of etcd do anything")
@@ -87,25 +91,57 @@ def patroni_user() -> str:
     return f"patroni-{hashlib.sha256(topology.passwords()['etcd_patroni'].encode()).hexdigest()[:8]}"
 
 
-def users() -> dict[str, dict[str, str]]:
+def users() -> dict[str, dict[str, Any]]:
     """The users of etcd, with what they may do."""
     data, passwords = topology.data(), topology.passwords()
-    prefix = f"/{data['patroni_namespace'].strip('/')}/{data['cluster']}/".replace("//", "/")
+    prefix = patroni_prefix(data)
     return {
         "root": {"role": "root", "password": passwords["etcd_root"]},
         patroni_user(): {
             "role": "patroni",
             "password": passwords["etcd_patroni"],
-            "prefix": prefix,
-            "access": "READWRITE",
+            "grants": [{"prefix": prefix, "access": "READWRITE"}],
         },
         PROBE_USER: {
             "role": PROBE_USER,
             "password": passwords["etcd_firedrill"],
-            "prefix": prefix,
-            "access": "READ",
+            "grants": [{"prefix": prefix, "access": "READ"}, *_of_fence("READ")],
         },
+        **(_fence_users(prefix) if fencing.enabled(topology.hosts()) else {}),
     }
+
+
+def _of_fence(access: str, *below: str) -> list[dict[str, str]]:
+    """Access to the agents' keys, or to those below some folders; none without agents."""
+    if not fencing.enabled(topology.hosts()):
+        return []
+    prefix = fencing.prefix(topology.data())
+    return [{"prefix": prefix + folder, "access": access} for folder in below or ("",)]
+
+
+def _fence_users(patroni: str) -> dict[str, dict[str, Any]]:
+    """The users of the agents: a judge may delete the leader key, a witness only say something, a proxy less."""
+    observes, reads = {"prefix": patroni, "access": "READ"}, _of_fence("READ")
+    released = [{"key": patroni + name, "access": "WRITE"} for name in ("leader", "sync")]
+    grants = {
+        "judge": [observes, *released, *_of_fence("READWRITE")],
+        "witness": [observes, *reads, *_of_fence("WRITE", "seen/", "acks/")],
+        "proxy": [*reads, *_of_fence("WRITE", "proxies/", "proxy-acks/")],
+    }
+    return {
+        name: {"role": name, "password": topology.passwords()[FENCE_SECRETS[part]], "grants": grants[part]}
+        for part, name in FENCE_USERS.items()
+    }
+
+
+def fence_login(part: str) -> dict[str, str]:
+    """The user and password of an agent with this part."""
+    return {"user": FENCE_USERS[part], "password": topology.passwords()[FENCE_SECRETS[part]]}
+
+
+def retired() -> list[str]:
+    """The users, each with a role of its own name, that a deploy with other settings may have created."""
+    return [] if fencing.enabled(topology.hosts()) else list(FENCE_USERS.values())
 
 
 def superseded_users() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from firedrill.deploy import systems
-from firedrill.inventories import releases
+from firedrill.inventories import fencing, releases
 from firedrill.inventories.read import Host
 
 ETCD, POSTGRES, MYSQL = "/var/lib/etcd", "/var/lib/postgresql", "/var/lib/mysql"
@@ -31,8 +31,15 @@ def packages(host: Host, postgres: int | str) -> list[str]:
     """The Debian packages of a host's roles and of its system, for that major version of PostgreSQL."""
     wanted: Mapping[str, Sequence[str]] = host.data["packages"]
     names = [name for role in ("all", *host.roles) for name in wanted[role]]
+    if fences(host):
+        names.append("nftables")
     names += systems.of(host.data).app_packages if "app" in host.roles else ()
     return sorted({name.format(postgres_version=postgres) for name in names})
+
+
+def fences(host: Host) -> bool:
+    """Whether the host gets an agent that refuses an old leader, with nftables."""
+    return fencing.enabled([host]) and fencing.enforces(host)
 
 
 def folder(host: Host, role: str, postgres: int | str) -> str:
@@ -68,4 +75,6 @@ def of(host: Host) -> dict[str, Any]:
             wanted["watchdog"] = data["watchdog"]["device"]
     if "proxy" in host.roles and data.get("vip"):
         wanted |= {"address": host.address, "floating": data["vip"]}
+    if fences(host):
+        wanted["refuses"] = True
     return wanted

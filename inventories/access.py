@@ -5,7 +5,7 @@ One place, so that TLS, other ports or an existing cluster are one change here a
 
 import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -239,7 +239,7 @@ class Access:
     @property
     def patroni_prefix(self) -> str:
         """The prefix of Patroni's keys in etcd, with the final slash."""
-        return f"/{self.data['patroni_namespace'].strip('/')}/{self.data['cluster']}/".replace("//", "/")
+        return patroni_prefix(self.data)
 
     def patroni(self, host: Host) -> Endpoint:
         """Patroni's REST API on one host, for requests that change nothing."""
@@ -305,6 +305,11 @@ class Access:
         with contextlib.suppress(InventoryProblem):
             found |= self.monitoring.passwords if self.monitoring else set()
         return found - {""}
+
+
+def patroni_prefix(data: Mapping[str, Any]) -> str:
+    """The prefix of Patroni's keys in etcd, with the final slash."""
+    return f"/{data['patroni_namespace'].strip('/')}/{data['cluster']}/".replace("//", "/")
 
 
 def access(inventory: Inventory) -> Access:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firedrill.inventories import authority, private
+from firedrill.inventories import authority, fencing, private
 from firedrill.inventories.authority import CLIENT, SERVER, Issued, Wanted
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.read import Host
@@ -142,6 +142,8 @@ def wanted(hosts: Sequence[Host]) -> Iterator[tuple[str, str, Wanted]]:
             if role in USES:
                 names = {host.name, host.address, *LOCAL, *more.get(role, ())}
                 yield host.name, role, authority.for_names(names, USES[role])
+        if fencing.enabled(hosts) and fencing.parts(host):
+            yield host.name, fencing.CERTIFICATE, authority.for_names((), frozenset({CLIENT}))
 
 
 def _folder(data: dict[str, Any]) -> Path:

@@ -17,6 +17,7 @@ from firedrill.inventories.errors import InventoryProblem, Problem
 NAMES = (
     "superuser", "replication", "rewind", "weather", "firedrill", "patroni_rest",
     "etcd_root", "etcd_patroni", "etcd_firedrill", "haproxy_stats", "group_admin",
+    "etcd_fence_judge", "etcd_fence_witness", "etcd_fence_proxy",
     "monitor", "monitor_webhook",
 )  # fmt: skip
 # In `secrets` of an inventory: the source of all secrets that are not named there.

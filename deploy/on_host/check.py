@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import http.client
 import json
+import os
 import re
 import socket
 import ssl
@@ -187,6 +188,15 @@ def app(url):
         raise NotYet(f"{url}: the database does not answer for {' and '.join(missing)}s")
 
 
+def fence():
+    """the fence agent works: it reaches etcd, and can do its part"""
+    environment = dict(os.environ, PYTHONPATH="/usr/local/lib/firedrill", PYTHONDONTWRITEBYTECODE="1")
+    command = ["/usr/bin/python3", "-m", "firedrill.fence", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise NotYet((done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1])
+
+
 CHECKS = {
     "quorum": quorum,
     "leader": leader,
@@ -197,6 +207,7 @@ CHECKS = {
     "group_primary": group_primary,
     "group_member": group_member,
     "app": app,
+    "fence": fence,
 }
 
 

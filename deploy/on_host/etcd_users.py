@@ -71,10 +71,10 @@ def encoded(text):
     return base64.b64encode(text.encode()).decode()
 
 
-def permission(prefix, access):
-    """What a role with access to all keys of a prefix has."""
-    end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-    return {"permType": access, "key": encoded(prefix), "range_end": encoded(end)}
+def permission(access, prefix="", key=""):
+    """What a role with access to all keys of a prefix has, or to one key."""
+    end = prefix[:-1] + chr(ord(prefix[-1]) + 1) if prefix else ""
+    return {"permType": access, "key": encoded(key or prefix), "range_end": encoded(end)}
 
 
 def permissions_of(etcd, role):
@@ -83,13 +83,22 @@ def permissions_of(etcd, role):
     return [{"permType": "READ", "key": "", "range_end": ""} | one for one in found]
 
 
+def grants(user):
+    """What a user may do. The file of an older deploy has one prefix and its access instead."""
+    older = [{"prefix": user["prefix"], "access": user["access"]}] if "prefix" in user else []
+    return user.get("grants", older)
+
+
 def wanted_permissions(user):
-    return [permission(user["prefix"], user["access"])] if "prefix" in user else []
+    return [permission(**grant) for grant in grants(user)]
 
 
-def differences(etcd, users):
-    """What etcd has otherwise than wanted, as (what, how to change it)."""
+def differences(etcd, users, retired=()):
+    """What etcd has otherwise than wanted, as (what, how to change it). Each retired user has a role of its name."""
     known, roles = etcd.call("user/list").get("users", []), etcd.call("role/list").get("roles", [])
+    for name in retired:
+        if name in known and etcd.call("user/get", name=name).get("roles", []) == [name]:
+            yield f"user {name} is no longer used", [("user/delete", {"name": name}), ("role/delete", {"role": name})]
     for name, user in users.items():
         role = user["role"]
         if role not in roles:
@@ -147,10 +156,12 @@ def writes(found, prefix):
     return key < last and (end == b"\0" or end > first)
 
 
-def strangers(etcd, users):
+def strangers(etcd, users, retired=()):
     """The users that are not in the file and can write what Patroni reads, with the role that lets them."""
     for name in etcd.call("user/list").get("users", []):
         for role in [] if name in users else etcd.call("user/get", name=name).get("roles", []):
+            if role == name and name in retired:
+                continue
             if role == ROOT or (not is_older(name, role, users) and may_write(etcd, role, users)):
                 yield f"{name} (role {role})"
 
@@ -162,14 +173,14 @@ def is_older(name, role, users):
 
 
 def may_write(etcd, role, users):
-    prefixes = {user["prefix"] for user in users.values() if "prefix" in user}
+    prefixes = {grant["prefix"] for user in users.values() for grant in grants(user) if "prefix" in grant}
     return any(writes(one, prefix) for one in permissions_of(etcd, role) for prefix in prefixes)
 
 
 def list_foreign(spec):
     etcd = Etcd(spec["url"])
     log_in(etcd, spec["users"])
-    for found in strangers(etcd, spec["users"]):
+    for found in strangers(etcd, spec["users"], spec.get("retired", ())):
         print(found)
 
 
@@ -195,22 +206,22 @@ def other_passwords(url, users):
 
 def check(spec):
     """The first difference; None if there is none."""
-    etcd, users = Etcd(spec["url"]), spec["users"]
+    etcd, users, retired = Etcd(spec["url"]), spec["users"], spec.get("retired", ())
     if not etcd.log_in(ROOT, users[ROOT]["password"]):
         return "authentication is not enabled"
     for name in other_passwords(spec["url"], users):
         return f"user {name} has another password"
-    found = [f"user {one} is not ours" for one in strangers(etcd, users)]
-    return next(iter([*found, *(what for what, _ in differences(etcd, users))]), None)
+    found = [f"user {one} is not ours" for one in strangers(etcd, users, retired)]
+    return next(iter([*found, *(what for what, _ in differences(etcd, users, retired))]), None)
 
 
 def apply(spec):
     """Make etcd's users and roles as wanted, and enable authentication."""
-    etcd, users = Etcd(spec["url"]), spec["users"]
+    etcd, users, retired = Etcd(spec["url"]), spec["users"], spec.get("retired", ())
     enabled = log_in(etcd, users)
-    if found := list(strangers(etcd, users)):
+    if found := list(strangers(etcd, users, retired)):
         raise Refused(f"users that Firedrill did not make can write Patroni's settings: {'; '.join(found)}")
-    for what, calls in list(differences(etcd, users)):
+    for what, calls in list(differences(etcd, users, retired)):
         print(what)
         for path, body in calls:
             etcd.call(path, **body)

@@ -350,6 +350,8 @@ def survey(wanted):
     if wanted.get("floating"):
         found["address"] = address(wanted["address"], wanted["floating"])
         found["nftables"] = nftables()
+    if wanted.get("refuses"):
+        found["refuses"] = nftables()
     return found
 
 

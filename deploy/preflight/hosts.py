@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from firedrill.deploy.preflight import data, floating, releases, system
+from firedrill.deploy.preflight import data, fence, floating, releases, system
 from firedrill.deploy.preflight.finding import Finding
 from firedrill.deploy.preflight.seen import Findings, Seen
 
@@ -26,6 +26,7 @@ CHECKS: tuple[Callable[[Sequence[Seen]], Findings], ...] = (
     data.another_ca,
     floating.floating,
     floating.advertisements,
+    fence.nftables,
 )
 
 

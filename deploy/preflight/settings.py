@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from firedrill.deploy import systems
+from firedrill.deploy.preflight import fence
 from firedrill.deploy.preflight.finding import SETTINGS, Finding
 from firedrill.inventories import profiles
 from firedrill.inventories.read import Host
@@ -211,7 +212,9 @@ def watchdog(hosts: Sequence[Host]) -> Findings:
         )
 
 
-CHECKS: tuple[Callable[[Sequence[Host]], Findings], ...] = (addresses, roles, existing, floating)
+CHECKS: tuple[Callable[[Sequence[Host]], Findings], ...] = (
+    addresses, roles, existing, floating, fence.settings,
+)  # fmt: skip
 OF_PATRONI: tuple[Callable[[Sequence[Host]], Findings], ...] = (
     floors, etcd, synchronous, replication, lost_standby, proxies, watchdog,
 )  # fmt: skip

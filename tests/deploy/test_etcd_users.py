@@ -9,8 +9,8 @@ from firedrill.deploy.on_host.etcd_users import Refused
 
 USERS = {
     "root": {"role": "root", "password": "r"},
-    "patroni": {"role": "patroni", "password": "p", "prefix": "/service/demo/", "access": "READWRITE"},
-    "firedrill": {"role": "firedrill", "password": "f", "prefix": "/service/demo/", "access": "READ"},
+    "patroni": {"role": "patroni", "password": "p", "grants": [{"prefix": "/service/demo/", "access": "READWRITE"}]},
+    "firedrill": {"role": "firedrill", "password": "f", "grants": [{"prefix": "/service/demo/", "access": "READ"}]},
 }
 
 
@@ -62,6 +62,9 @@ class Model:
     def user_delete(self, name):
         del self.store.users[name], self.store.granted[name]
 
+    def role_delete(self, role):
+        del self.store.roles[role]
+
     def user_changepw(self, name, password):
         self.store.users[name] = password
 
@@ -111,7 +114,7 @@ def test_the_first_deploy_creates_all_and_asks_for_passwords(etcd):
 
 
 def test_a_permission_covers_the_prefix_and_no_more():
-    assert etcd_users.permission("/a/", "READ") == {
+    assert etcd_users.permission("READ", prefix="/a/") == {
         "permType": "READ",
         "key": etcd_users.encoded("/a/"),
         "range_end": etcd_users.encoded("/a0"),
@@ -226,3 +229,20 @@ def test_without_the_password_of_root_it_says_so(etcd, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["firedrill-etcd-users"])
     assert etcd_users.main() == 1
     assert capsys.readouterr().err.startswith("etcd: authenticate: authentication failed")
+
+
+def test_retired_users_and_their_roles_are_removed(etcd):
+    fence = {"role": "fence", "password": "x", "grants": [{"key": "/service/demo/leader", "access": "WRITE"}]}
+    assert run(USERS | {"fence": fence}) is None
+    assert [*etcd.roles["fence"].values()] == [etcd_users.permission("WRITE", key="/service/demo/leader")]
+    spec = {"url": "", "users": USERS, "retired": ["fence", "fence-proxy"]}
+    assert etcd_users.check(spec) == "user fence is no longer used"
+    etcd_users.apply(spec)
+    assert "fence" not in etcd.users and "fence" not in etcd.roles and etcd_users.check(spec) is None
+
+
+def test_a_user_of_others_with_the_name_of_a_retired_one_is_kept(etcd):
+    run()
+    etcd.users["fence"], etcd.granted["fence"], etcd.roles["own"] = "b", ["own"], {}
+    etcd_users.apply({"url": "", "users": USERS, "retired": ["fence"]})
+    assert "fence" in etcd.users and "own" in etcd.roles
