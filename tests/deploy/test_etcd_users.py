@@ -246,3 +246,19 @@ def test_a_user_of_others_with_the_name_of_a_retired_one_is_kept(etcd):
     etcd.users["fence"], etcd.granted["fence"], etcd.roles["own"] = "b", ["own"], {}
     etcd_users.apply({"url": "", "users": USERS, "retired": ["fence"]})
     assert "fence" in etcd.users and "own" in etcd.roles
+
+
+def test_a_retired_user_ends_no_deploy(etcd):
+    """It may write two of Patroni's keys, and is no longer in the file."""
+    run(
+        USERS
+        | {"fence": {"role": "fence", "password": "x", "grants": [{"key": "/service/demo/leader", "access": "WRITE"}]}}
+    )
+    spec = {"url": "", "users": USERS}
+    assert etcd_users.check(spec) == "user fence (role fence) is not ours"
+    assert etcd_users.check(spec | {"retired": ["fence"]}) == "user fence is no longer used"
+
+
+def test_the_file_of_an_older_deploy_is_understood():
+    older = {"role": "patroni", "password": "p", "prefix": "/service/demo/", "access": "READWRITE"}
+    assert etcd_users.wanted_permissions(older) == etcd_users.wanted_permissions(USERS["patroni"])

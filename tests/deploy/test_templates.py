@@ -176,9 +176,9 @@ def test_the_users_of_etcd_are_written_on_one_member(encrypted):
     text, mode, user, _ = files["etcd1"][path]
     assert (mode, user) == (0o600, "root") and path not in files["etcd2"]
     users = json.loads(text)["users"]
-    may = {one["role"]: (one.get("prefix"), one.get("access")) for one in users.values()}
-    prefix = "/service/firedrill/"
-    assert may == {"root": (None, None), "patroni": (prefix, "READWRITE"), "firedrill": (prefix, "READ")}
+    may = {one["role"]: one.get("grants") for one in users.values()}
+    writes, reads = ([{"prefix": "/service/firedrill/", "access": access}] for access in ("READWRITE", "READ"))
+    assert may == {"root": None, "patroni": writes, "firedrill": reads}
     assert len({one["password"] for one in users.values()}) == 3
     (patroni,) = (name for name in users if name.startswith("patroni-"))
     assert f"  username: {patroni}\n" in content(files, "db1", "/etc/patroni/config.yml"), "one for each password"

@@ -24,6 +24,7 @@ def cluster(folder, **more):
         "secrets_file": str(folder / "state" / "secrets.json"),
         "vip": VIP,
         "certificates": None,
+        "fence": "off",
         "certificate_days": 365,
         "renew_days": 30,
     } | more
