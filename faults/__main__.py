@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from firedrill.cluster import fence
 from firedrill.faults import active, deadman, engine, healing, lookup, overdue, show
 from firedrill.faults.doctor import check_up, firewalls
 from firedrill.faults.ledger import Entry
@@ -167,12 +168,16 @@ def doctor(get: Get, as_json: bool) -> None:
     """Test what each host supports, and show which faults it can take, or why not."""
     ways = get()
     found, tools = check_up(ways), firewalls(ways)
+    agents = fence.agents(ways)
     if as_json:
         reasons = {host: {name: answer.reason for name, answer in row.items()} for host, row in found.items()}
         given = {host: {name: row[name].given for name in row if row[name].given} for host, row in found.items()}
-        click.echo(json.dumps({"faults": reasons, "with": given, "firewall": tools}, indent=1))
+        shown: dict[str, Any] = {"faults": reasons, "with": given, "firewall": tools}
+        shown |= {"fence": {host: agent and vars(agent) for host, agent in agents.items()}} if agents else {}
+        click.echo(json.dumps(shown, indent=1))
     else:
         show.doctor(found, tools)
+        show.fence(agents)
 
 
 @cli.command()

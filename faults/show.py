@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from firedrill.cluster.fence import Agent, problems
 from firedrill.faults.doctor import Answer
 from firedrill.faults.protocol import Fault
 from firedrill.inventories.printable import printable
@@ -61,6 +62,16 @@ def doctor(found: dict[str, dict[str, Answer]], tools: dict[str, str | None]) ->
     console.print(table)
     for tool in sorted(filter(None, set(tools.values()))):
         console.print(f"firewall faults by {tool}: {_names([host for host in tools if tools[host] == tool], tools)}")
+
+
+def fence(agents: dict[str, Agent | None]) -> None:
+    """The agents of the fence: what is wrong with them, or that all work. Nothing on a cluster without one."""
+    if not agents:
+        return
+    console, wrong = Console(markup=False), problems(agents)
+    console.print(
+        "\n".join(map(printable, wrong)) or f"the fence: all {len(agents)} agents work, and no host is refused"
+    )
 
 
 def _grouped(answers: dict[str, Any], everyone: Iterable[str], between: str) -> str:

@@ -30,6 +30,7 @@ LABS = (
     "crowded",
     "library",
     "monitor",
+    "fence",
     "bare",
     "mysql",
     "faults",

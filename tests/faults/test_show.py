@@ -2,6 +2,7 @@
 
 import pytest
 
+from firedrill.cluster.fence import Agent
 from firedrill.faults import show
 from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.doctor import Answer
@@ -49,3 +50,17 @@ def test_what_a_host_wrote_controls_neither_the_table_nor_the_terminal(monkeypat
     shown = capsys.readouterr().out
     assert "[/]" in shown and "\\x1b[2Jdb1" in shown and "unknown: [red]x\\x07" in shown
     assert "\x1b" not in shown and "\x07" not in shown
+
+
+def test_the_doctor_shows_dead_agents_of_the_fence_and_blocks_that_were_left(narrow, capsys):
+    show.fence({"etcd1": Agent("its last status is 9 s old"), "db2": Agent(None, refusing="db1"), "db3": Agent(None)})
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "the fence's agent on etcd1 does not work: its last status is 9 s old" in shown
+    assert "db2 still refuses db1" in shown and "db3" not in shown
+
+
+def test_the_doctor_says_that_the_fence_works_and_nothing_where_there_is_none(narrow, capsys):
+    show.fence({"etcd1": Agent(None), "db1": Agent(None)})
+    assert capsys.readouterr().out == "the fence: all 2 agents work, and no host is refused\n"
+    show.fence({})
+    assert capsys.readouterr().out == ""

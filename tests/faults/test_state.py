@@ -138,3 +138,9 @@ def test_a_step_of_our_own_clock_is_none_of_the_host(monkeypatch, host_s, ours_s
 def test_a_record_of_another_boot_is_compared_by_the_wall_clock(monkeypatch):
     assert state.clock_moved(["0.0", "100.0", "one boot"], ["0.1", "90000.0", "another"]) == pytest.approx(0.1)
     assert state.clock_moved(["0.0"], ["0.1", "90000.0", "another"]) == pytest.approx(0.1), "of an older version"
+
+
+def test_rules_of_the_fence_come_and_go_and_are_no_difference():
+    table = ["table ip firedrill_fence {", "\tset refused {", "\t\ttype ipv4_addr", "\t}", "}"]
+    other = ["table ip theirs {", "\tchain c {", "\t}", "}"]
+    assert list(state._nftables([*table, *other], set())) == other

@@ -8,13 +8,18 @@ from firedrill.inventories.read import read
 from tests.experiments.cluster.helpers import WHOLE_SECONDS
 from tests.labs import USER, place
 
+LIKE = {
+    "cluster": {"data": USER},
+    "fence": {"data": {"fence": "quorum"}, "only": ("etcd1", "etcd2", "etcd3", "db1", "db2", "db3", "lb1", "lb2")},
+}
+
 
 @pytest.fixture(scope="module")
 def deployed(request, like_lab, lab_up, deploy):
     """The inventory file of the lab that the module is marked with."""
     (name,) = request.node.get_closest_marker("lab").args
     # A deploy, a drill with its observers and logs, and all else as an ordinary user, too.
-    with lab_up(like_lab(*place(name), data=USER if name == "cluster" else {})) as file:
+    with lab_up(like_lab(*place(name), **LIKE.get(name, {}))) as file:
         deploy(file)
         yield file
 
