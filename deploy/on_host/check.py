@@ -162,7 +162,8 @@ def group():
 
 def group_listed(found):
     states = {name: row.get("error") or f"{row['state']} {row['role']}".strip() for name, row in found.items()}
-    return ", ".join(f"{name} {state}" for name, state in states.items())
+    causes = {row["why"] for row in found.values() if row.get("why")}
+    return "; ".join([", ".join(f"{name} {state}" for name, state in states.items()), *causes])
 
 
 def group_primary():

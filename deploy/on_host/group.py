@@ -11,7 +11,9 @@ servers that both formed one would be two groups.
 """
 
 import argparse
+import datetime
 import json
+import re
 import subprocess
 import sys
 import time
@@ -26,6 +28,30 @@ PEERS_S = 60
 # A member that left with an error joins again by itself, for a while.
 ERROR_S = 45
 ONLINE, OFFLINE, ERROR = "ONLINE", "OFFLINE", "ERROR"
+LOG = Path("/var/log/mysql/error.log")
+LOG_BYTES = 1 << 18
+RECENT_S = 180
+# What MySQL logs when a server cannot become a member: what it means, and what to do.
+CAUSES = (
+    (
+        "more executed transactions than those present in the group",
+        "its data has transactions that the group lacks: it is another group's, or was written to while alone: "
+        "move its data folder away and deploy again, and it joins with a copy of the group's data",
+    ),
+    (
+        r"Access denied for user 'replicator'",
+        "a member refuses the password for recovery: deploy again, to all hosts (/etc/firedrill/mysql/recovery.cnf)",
+    ),
+    (
+        r"certificate verify failed|unable to get (local )?issuer|SSL connection error",
+        "its certificate and the CA of another member do not match: deploy again, to all hosts",
+    ),
+    (
+        "source purged required binary logs|purged binary logs",
+        "no member has the binary logs any more that it lacks: it has to clone all data "
+        "(`group_replication_clone_threshold = 1`, then START GROUP_REPLICATION)",
+    ),
+)
 LOOK = """
 SELECT COALESCE((SELECT member_state FROM performance_schema.replication_group_members
                  WHERE member_id = @@server_uuid), 'OFFLINE'),
@@ -70,10 +96,32 @@ def settings():
     return json.loads(SETTINGS.read_text())
 
 
+def why(now=None):
+    """What the server's log says of the last minutes about why it is no member; None if it says nothing known."""
+    try:
+        with LOG.open("rb") as file:
+            file.seek(max(0, LOG.stat().st_size - LOG_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return None
+    since = (now or datetime.datetime.now(datetime.UTC)) - datetime.timedelta(seconds=RECENT_S)
+    for line in reversed(lines):
+        if line[:19] < since.strftime("%Y-%m-%dT%H:%M:%S"):
+            return None
+        for pattern, meaning in CAUSES:
+            if re.search(pattern, line):
+                return meaning
+    return None
+
+
 def everyone():
-    """What each server of the group reports, this one as `me`; an error where it does not answer."""
+    """What each server of the group reports, this one as `me`; an error where it does not answer.
+
+    Of this one, if it is no member, also `why`.
+    """
     known = settings()
-    found = {"me": _try()}
+    mine = _try()
+    found = {"me": mine | ({} if mine.get("state") == ONLINE else {"why": why()})}
     return found | {name: _try(address, known["port"]) for name, address in known["peers"].items()}
 
 
@@ -121,7 +169,7 @@ def keep():
                 join()
                 print("joined the group", flush=True)
         except Failed as error:
-            print(f"not in the group yet: {error}", flush=True)
+            print(f"not in the group yet: {why() or error}", flush=True)
         time.sleep(POLL_S)
 
 

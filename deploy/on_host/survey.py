@@ -223,12 +223,17 @@ def postgres(folder, version):
 
 
 def mysql(folder):
-    """Whether the data folder of the server to be has anything, and the packaged one around it tables of users."""
+    """Whether the data folder of the server to be has anything, and the packaged one around it tables of users.
+
+    `uuid` is the server's own id: members of a group know each other by it.
+    """
+    uuid = re.search(r"^server-uuid=([0-9a-f-]{36})$", text(folder + "/auto.cnf"), re.M)
     tables = glob.glob(os.path.dirname(folder) + "/*/*.ibd")
     own = re.compile(r"/(mysql|sys|performance_schema)/[^/]*$|/mysql\.ibd$")
     return {
         "exists": os.path.isdir(folder) and bool(os.listdir(folder)),
         "packaged": any(not own.search(path) for path in tables),
+        "uuid": uuid.group(1) if uuid else None,
     }
 
 

@@ -147,6 +147,22 @@ def tables_of_mysql(all_seen: Sequence[Seen]) -> Findings:
             )
 
 
+def server_uuids(all_seen: Sequence[Seen]) -> Findings:
+    """A copied data folder: two servers with one id cannot be in a group."""
+    first: dict[str, Seen] = {}
+    for seen in all_seen:
+        uuid = seen.found.get("mysqld", {}).get("uuid")
+        other = first.setdefault(uuid, seen) if uuid else seen
+        if other is not seen:
+            folder = wanted.folder(seen.host, "mysqld", "")
+            yield finding(
+                seen,
+                "foreign data",
+                f"its MySQL has the server_uuid {uuid}, as has that of {other.host.name}: its data is a copy",
+                f"move {folder} away: the server then joins with a copy of the group's data",
+            )
+
+
 def _folder(seen: Seen, role: str) -> str:
     return wanted.folder(seen.host, role, seen.found.get("postgres", {}).get("version", ""))
 

@@ -21,6 +21,7 @@ CHECKS: tuple[Callable[[Sequence[Seen]], Findings], ...] = (
     data.fsync,
     data.foreign_data,
     data.tables_of_mysql,
+    data.server_uuids,
     data.system_identifiers,
     data.encryption,
     data.another_ca,

@@ -1,6 +1,7 @@
 """The deploy of a MySQL group: its plan, its files, HAProxy's check, and the keeper that forms and joins the group."""
 
 import contextlib
+import datetime
 import inspect
 import json
 import socket
@@ -193,6 +194,38 @@ def test_an_operator_forms_it_again_after_a_total_outage_only(servers):
     found["2"] = MEMBER
     with pytest.raises(group.Failed, match="another server is in a group"):
         group.bootstrap()
+
+
+REPL = "[ERROR] [MY-010584] [Repl] Replica I/O for channel 'group_replication_recovery': "
+LOGGED = {
+    "[ERROR] [MY-011526] [Repl] Plugin group_replication reported: 'This member has more executed transactions than "
+    "those present in the group. Local transactions: a:1-9 > Group transactions: b:1-5'": "move its data folder away",
+    f"{REPL}Error connecting to source 'replicator@192.0.2.22:3306'. Message: Access denied for user "
+    "'replicator'@'192.0.2.21' (using password: YES), Error_code: MY-001045": "refuses the password for recovery",
+    f"{REPL}Message: SSL connection error: error:0A000086:SSL routines::certificate verify failed": "do not match",
+    f"{REPL}Got fatal error 1236 from source when reading data from binary log: 'Cannot replicate because the source "
+    "purged required binary logs.'": "clone all data",
+}
+
+
+@pytest.mark.parametrize("line", LOGGED)
+def test_why_a_server_is_no_member_is_named_with_the_remedy(servers, monkeypatch, tmp_path, line):
+    log = tmp_path / "error.log"
+    monkeypatch.setattr(group, "LOG", log)
+    now = datetime.datetime(2026, 11, 27, 3, 0, tzinfo=datetime.UTC)
+    log.write_text(f"2026-11-27T02:59:40.123456Z 7 {line}\n2026-11-27T02:59:41.000000Z 0 [System] [MY-1] stopped\n")
+    assert LOGGED[line] in group.why(now)
+    assert group.why(now + datetime.timedelta(hours=1)) is None, "what is over says nothing about now"
+    monkeypatch.setattr(group, "RECENT_S", 10**9)
+    shown = group.everyone()
+    assert LOGGED[line] in check.group_listed(shown)
+    servers[0][None] = MEMBER
+    assert "why" not in group.everyone()["me"]
+
+
+def test_a_server_without_a_log_is_no_member_for_unknown_reasons(servers, monkeypatch, tmp_path):
+    monkeypatch.setattr(group, "LOG", tmp_path / "nothing")
+    assert check.group_listed(group.everyone()) == "me OFFLINE, db2 OFFLINE, db3 OFFLINE"
 
 
 def test_a_member_without_a_majority_is_no_group(servers):

@@ -50,7 +50,7 @@ def seen(hosts):
             answer["postgres"] = {"exists": False, "system": None, "version": "17", "main": False}
             answer["disks"]["/var/lib/postgresql"] = {"free": 8 << 30, "read_only": False}
         if "mysqld" in host.roles:
-            answer["mysqld"] = {"exists": False, "packaged": False}
+            answer["mysqld"] = {"exists": False, "packaged": False, "uuid": None}
             answer["disks"]["/var/lib/mysql"] = {"free": 8 << 30, "read_only": False}
         if "proxy" in host.roles:
             answer["address"] = {"interface": "eth0", "network": f"{host.address}/24", "holds": False, "answers": None}

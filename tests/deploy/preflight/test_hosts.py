@@ -123,6 +123,18 @@ def test_a_member_that_is_no_copy_of_the_others(seen):
     assert found.cause == "its PostgreSQL has the system identifier 8, db1, db3 has 7"
 
 
+def test_two_mysql_servers_with_one_id_are_a_copy(seen):
+    for name in ("db1", "db4"):
+        seen[name] = replace(seen[name], host=replace(seen[name].host, roles=("mysqld",)))
+        seen[name].found["mysqld"] = {"exists": False, "packaged": False, "uuid": "u-1"}
+    found = [one for one in hosts.check(list(seen.values())) if "server_uuid" in one.cause]
+    assert [(one.host, one.cause) for one in found] == [
+        ("db4", "its MySQL has the server_uuid u-1, as has that of db1: its data is a copy")
+    ]
+    seen["db4"].found["mysqld"]["uuid"] = "u-2"
+    assert not any("server_uuid" in one.cause for one in hosts.check(list(seen.values())))
+
+
 def test_a_running_cluster_keeps_its_encryption(seen):
     deployed(seen)
     for name in ("etcd1", "etcd2", "etcd3"):

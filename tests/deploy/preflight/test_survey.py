@@ -120,7 +120,15 @@ def test_what_users_created_in_a_data_directory(tmp_path, path, used):
 def test_the_data_of_mysql(tmp_path, path, exists, packaged):
     (tmp_path / path).parent.mkdir(exist_ok=True, parents=True)
     (tmp_path / path).touch()
-    assert survey.mysql(str(tmp_path / "demo")) == {"exists": exists, "packaged": packaged}
+    assert survey.mysql(str(tmp_path / "demo")) == {"exists": exists, "packaged": packaged, "uuid": None}
+
+
+def test_the_id_of_a_mysql_server(tmp_path):
+    uuid = "db5baf0e-e9f5-11f1-b342-a6025e81d890"
+    (tmp_path / "auto.cnf").write_text(f"[auto]\nserver-uuid={uuid}\n")
+    assert survey.mysql(str(tmp_path))["uuid"] == uuid
+    (tmp_path / "auto.cnf").write_text("[auto]\nserver-uuid=../../etc\n")
+    assert survey.mysql(str(tmp_path))["uuid"] is None
 
 
 def test_the_cluster_of_a_mysql_server_is_that_of_its_data_folder(tmp_path, monkeypatch):
