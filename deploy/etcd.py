@@ -15,7 +15,7 @@ from pyinfra.api import FactBase, StringCommand, operation
 from firedrill.deploy import gate, on_host, tls, topology
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
-from firedrill.inventories import fencing
+from firedrill.inventories import certificates, fencing
 from firedrill.inventories.access import PROBE_USER, patroni_prefix
 from firedrill.inventories.certificates import MEMBER
 from firedrill.inventories.errors import InventoryProblem
@@ -34,8 +34,8 @@ def etcd() -> None:
     if not topology.has("etcd"):
         return
     # Read at each handshake: a renewed certificate restarts nothing.
-    if certificates := tls.pair("etcd", owner="etcd"):
-        files.write(name="Write the certificate of etcd", files=certificates)
+    if pair := tls.pair("etcd", owner="etcd"):
+        files.write(name="Write the certificate of etcd", files=pair)
     configured = files.write(name="Write the etcd configuration", files=_files(), units=["etcd"])
     # A first start waits for the other members, so all start at the same time. Later restarts go one by one (each
     # ends when the member is back): a changed setting must not cost the quorum.
@@ -63,8 +63,12 @@ def _url() -> str:
 
 
 def _files() -> list[HostFile]:
-    ca = topology.certificates().ca.read_bytes() if topology.data()["tls"] else b""
-    settings = topology.render("etcd.env.j2", member_name=MEMBER, ca_digest=hashlib.sha256(ca).hexdigest()[:16])
+    ca, member_name = b"", ""
+    if topology.data()["tls"]:
+        ca = topology.certificates().ca.read_bytes()
+        member_name = MEMBER if certificates.members_are_named(topology.certificates(), topology.hosts()) else ""
+    digest = hashlib.sha256(ca).hexdigest()[:16]
+    settings = topology.render("etcd.env.j2", member_name=member_name, ca_digest=digest)
     return [
         HostFile("/etc/default/etcd", settings),
         HostFile("/etc/systemd/system/etcd.service.d/firedrill.conf", topology.render("etcd.service.conf.j2")),

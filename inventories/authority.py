@@ -145,6 +145,13 @@ def names_of(cert: x509.Certificate) -> frozenset[str]:
     return frozenset(addresses) | frozenset(found.get_values_for_type(x509.DNSName))
 
 
+def common_name_of_client(cert: x509.Certificate) -> str | None:
+    """The common name of a certificate that a client can show; None if it has none."""
+    uses = _uses_of(cert)
+    names = cert.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names and (uses is None or CLIENT in uses) else None
+
+
 def _uses_of(cert: x509.Certificate) -> frozenset[x509.ObjectIdentifier] | None:
     """None: for any use."""
     try:

@@ -8,11 +8,14 @@ what the authority did not issue, and what ends within `renew_days`; everything 
 
 import fcntl
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from cryptography import x509
 
 from firedrill.inventories import authority, fencing, private
 from firedrill.inventories.authority import CLIENT, SERVER, Issued, Wanted
@@ -34,6 +37,8 @@ CONTROLLER = "controller"
 LOCAL = ("localhost", "127.0.0.1")
 # A name that only the certificates of etcd members have: the others take nobody else for a member.
 MEMBER = "member.etcd.firedrill"
+# etcd takes the common name of a client's certificate for a user's, who then needs no password.
+ETCD_USERS = re.compile(r"root|firedrill|patroni(-[0-9a-f]{8})?|fence(-witness|-proxy)?")
 OTHERS = 0o077
 
 
@@ -129,6 +134,16 @@ def _planned(folder: Path, hosts: Sequence[Host], data: dict[str, Any]) -> Certi
         cause, remedy = (text.replace(str(other), str(folder)) for text in (problem.cause, problem.remedy))
         raise InventoryProblem(cause, remedy) from None
     return _in(other)
+
+
+def members_are_named(found: Certificates, hosts: Sequence[Host]) -> bool:
+    """Whether the certificates of etcd, and no other ones, have the name of a member: etcd can then tell them apart."""
+    named = {name: MEMBER in authority.names_of(_first(pair)) for name, pair, _ in _pairs(found, hosts)}
+    return all(has == name.startswith("etcd ") for name, has in named.items())
+
+
+def _first(pair: Pair) -> x509.Certificate:
+    return authority.certificates(pair.cert.read_bytes())[0]
 
 
 def wanted(hosts: Sequence[Host]) -> Iterator[tuple[str, str, Wanted]]:
@@ -265,10 +280,20 @@ def _refuse_flawed(found: Certificates, hosts: Sequence[Host]) -> None:
                     f"the certificate {pair.cert} of {name} cannot be used: {flaw}",
                     f"replace it and its key {pair.key}; the CA is {found.ca}",
                 )
+            _refuse_user(pair.cert, name)
     except OSError as error:
         raise InventoryProblem(
             f"{error.filename}: {error.strerror}", "the key `certificates` of the inventory names this file"
         ) from None
+
+
+def _refuse_user(file: Path, name: str) -> None:
+    common = authority.common_name_of_client(authority.certificates(file.read_bytes())[0])
+    if common and ETCD_USERS.fullmatch(common):
+        raise InventoryProblem(
+            f"the certificate {file} of {name} has the common name {common!r}, with which it is this user of etcd",
+            "issue it again without a common name",
+        )
 
 
 def _refuse_open(key: Path) -> None:

@@ -21,7 +21,7 @@ from firedrill.deploy.preflight import lock, look, reach, settings
 from firedrill.deploy.preflight.finding import REPORT, SETTINGS, Finding, as_json, lines, of_problem
 from firedrill.deploy.refused import Refused
 from firedrill.deploy.version_checks import check_versions
-from firedrill.inventories import read
+from firedrill.inventories import certificates, read
 from firedrill.inventories.errors import Problem, of_system
 from firedrill.inventories.printable import printable
 from firedrill.inventories.read import Host
@@ -103,7 +103,26 @@ def secrets() -> list[Finding]:
     wanted: dict[str, Callable[[], Any]] = {"secrets": _ask_for_secrets}
     if topology.hosts()[0].data["tls"]:
         wanted["certificates"] = topology.certificates
-    return [problem for check, ask in wanted.items() for problem in _had(check, ask)]
+    found = [problem for check, ask in wanted.items() for problem in _had(check, ask)]
+    return found or of_members()
+
+
+def of_members() -> list[Finding]:
+    """Certificates of the user that do not tell members of etcd apart."""
+    hosts = topology.hosts()
+    if not (hosts[0].data["tls"] and hosts[0].data["certificates"] and topology.members("etcd")):
+        return []
+    if certificates.members_are_named(topology.certificates(), hosts):
+        return []
+    return [
+        Finding(
+            SETTINGS,
+            "certificates",
+            "etcd takes every client certificate of your CA for that of a member",
+            f"issue those of etcd, and no others, with the SAN {certificates.MEMBER}",
+            refused=False,
+        )
+    ]
 
 
 def _ask_for_secrets() -> None:

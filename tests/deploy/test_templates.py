@@ -6,12 +6,14 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import bcrypt
 import pytest
 
-from firedrill.inventories import authority, secrets
+from firedrill.inventories import authority, certificates, secrets
+from firedrill.inventories.read import read
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -164,6 +166,41 @@ def test_with_tls_no_service_of_etcd_is_plain_text(encrypted):
     assert settings["ETCD_TRUSTED_CA_FILE"] == settings["ETCD_PEER_TRUSTED_CA_FILE"] == "/etc/firedrill/tls/ca.crt"
     assert settings["ETCD_PEER_CERT_ALLOWED_HOSTNAME"] in authority.names_of(certificate(files, "etcd1", "etcd"))
     assert settings["ETCD_PEER_CERT_ALLOWED_HOSTNAME"] not in authority.names_of(certificate(files, "db1", "postgres"))
+
+
+def issued(folder, *, named):
+    """Certificates of a CA of the user for all hosts of the fake inventory; `named`: those of etcd as members'."""
+    ca = authority.new_ca("mine")
+    hosts = [
+        replace(one, data=one.data | {"certificates": not named}) for one in read(ROOT / "inventories/fake.py").hosts
+    ]
+    controller = "controller", "client", authority.for_names((), frozenset({authority.CLIENT}))
+    for host, role, purpose in [controller, *certificates.wanted(hosts)]:
+        made = authority.issue(ca, role, purpose, 10)
+        for end, pem in (("crt", made.cert), ("key", made.key)):
+            file = folder / f"{host.removeprefix('@fake/')}-{role}.{end}"
+            file.write_bytes(pem)
+            file.chmod(0o600)
+    (folder / "ca.crt").write_bytes(ca.cert)
+    return {"ca": f"{folder}/ca.crt"} | {
+        name: f"{folder}/{{host}}-{{role}}.{end}" for name, end in (("cert", "crt"), ("key", "key"))
+    }
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_name_in_certificates_of_the_users_own_tells_members_of_etcd_apart(pyinfra, tmp_path, named):
+    """Without it whoever has a client certificate of that CA would be a member, and preflight says so."""
+    data = (
+        "--data",
+        f"secrets_file={tmp_path}/s.json",
+        "--data",
+        f"certificates={json.dumps(issued(tmp_path, named=named))}",
+    )
+    text = content(collect("inventories/fake.py", *data), "etcd1", "/etc/default/etcd")
+    assert ("ETCD_PEER_CERT_ALLOWED_HOSTNAME=member.etcd.firedrill\n" in text) == named
+    shown = pyinfra("--dry", *data, "inventories/fake.py", "deploy/cluster.py")
+    warned = "deploy: ⚠ settings  etcd takes every client certificate of your CA for that of a member" in shown.stderr
+    assert shown.returncode == 0 and warned != named
 
 
 def certificate(files, host, role):

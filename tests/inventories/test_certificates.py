@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
 from firedrill.inventories import authority, certificates
@@ -268,7 +269,27 @@ def foreign_ca(folder):
     (folder / "ca.crt").write_bytes(authority.new_ca("other").cert)
 
 
+def named(common, uses=frozenset({CLIENT})):
+    """The controller's certificate with a common name."""
+
+    def do(folder):
+        ca = authority.Issued((folder / "ca.crt").read_bytes(), (folder / "ca.key").read_bytes())
+        key = serialization.load_pem_private_key((folder / "controller-client.key").read_bytes(), None)
+        issuer = authority.certificates(ca.cert)[0]
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+        cert = (
+            authority._builder(subject, issuer.subject, key.public_key(), issuer.public_key(), 10)
+            .add_extension(x509.ExtendedKeyUsage(sorted(uses, key=str)), critical=False)
+            .sign(serialization.load_pem_private_key(ca.key, None), hashes.SHA256())
+        )
+        (folder / "controller-client.crt").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+
+    return do
+
+
 BAD = {
+    "user root": (named("root"), "of controller has the common name 'root', with which it is this user of etcd: issue"),
+    "user patroni": (named("patroni-0123abcd"), "has the common name 'patroni-0123abcd'"),
     "expired": (reissue(days=0), "of etcd db1 cannot be used: it ends at .*: replace it and its key"),
     "another name": (reissue(name="db9"), "it is not valid for db1"),
     "server only": (reissue(uses=frozenset({SERVER})), "it may not be used as client"),
@@ -292,6 +313,20 @@ def test_a_flawed_certificate_of_the_user_is_refused_in_one_line(own, bad):
     with pytest.raises(InventoryProblem, match=message) as refused:
         load(hosts)
     assert "\n" not in str(refused.value)
+
+
+def test_a_common_name_that_is_no_user_of_etcd_is_accepted(own):
+    folder, hosts = own
+    named("ops.example")(folder)
+    load(hosts)
+
+
+def test_whether_certificates_tell_members_of_etcd_apart(tmp_path):
+    hosts = cluster(tmp_path)
+    made = load(hosts)
+    assert certificates.members_are_named(made, hosts)
+    made.of("postgres", "db1").cert.write_bytes(made.of("etcd", "db1").cert.read_bytes())
+    assert not certificates.members_are_named(made, hosts)
 
 
 def test_an_intermediate_authority_in_the_file_of_a_certificate_is_followed():
