@@ -34,6 +34,7 @@ def analysis(findings: Findings, verdict: Verdict, clock: Clock) -> list[str]:
         outage_sentence(findings, clock),
         phase_sentence(findings, verdict),
         prediction_sentence(findings, verdict),
+        fence_sentence(verdict),
         loss_sentence(verdict),
         *durability_sentences(findings),
         ghost_sentence(verdict),
@@ -109,6 +110,22 @@ def blamed(findings: Findings, verdict: Verdict) -> str:
     took = text_of("_ms", getattr(verdict.phases, f"{phase}_ms"))
     terms = ", ".join(findings.prediction_terms.of(phase))
     return f": {PHASES[phase]} took {took}, expected {_range(*expected)} ({terms})"
+
+
+def fence_sentence(verdict: Verdict) -> str:
+    """What the fence did; nothing on a cluster without one."""
+    found = verdict.fence
+    if found is None:
+        return ""
+    if found.released is None:
+        return "What the fence decided was not fully observed."
+    if not found.released:
+        declined = f" It declined {found.declined} times." if found.declined else ""
+        return f"The fence ended no leadership.{declined}"
+    once = found.released == 1
+    which = "the old leadership" if once else f"a leadership {found.released} times"
+    when = f"{'' if once else ', the first time'} {text_of('_ms', found.decide_ms)} after the fault"
+    return f"The fence ended {which}{when if found.decide_ms is not None else ''}."
 
 
 def _range(low: float, high: float) -> str:

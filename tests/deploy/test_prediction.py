@@ -31,6 +31,12 @@ def test_etcd_on_the_same_host(lines):
     assert "if the leader of etcd is on its host: 26.1 to 29.4 s = lease 20 + coordinator election 4 to 6 + " in shared
 
 
+def test_with_a_fence_the_plan_shows_what_it_adds_up_to(lines):
+    plain, shared = lines(("etcd", "postgres"), fence="quorum", fence_misses=3)
+    assert plain.startswith("predicted write outage, a power cut of the leader: 0.5 to 4.2 s = silence 0.4 to 0.8 + ")
+    assert "coordinator election 0.2 to 2.6 + votes 0 to 0.5 + refusal 0 to 0.5 + " in shared
+
+
 def test_the_terms_add_up(lines):
     for shown in lines(("etcd", "postgres"), profile="default"):
         head, terms = shown.split(" s = ")

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from firedrill.experiments.judge.prediction import Terms
+from firedrill.experiments.judge.schema import Fence
 from firedrill.experiments.judge.verdict import assess
 from firedrill.experiments.report.clock import Clock
-from firedrill.experiments.report.sentences import analysis, prediction_sentence
+from firedrill.experiments.report.sentences import analysis, fence_sentence, prediction_sentence
 from firedrill.experiments.report.turning_points import turns
 
 
@@ -114,3 +115,18 @@ def test_a_power_cut_says_what_the_kind_of_host_can_show(run, providers, words):
 def test_without_a_power_cut_nothing_is_said_of_the_page_cache(run):
     events = run(run={"providers": {"db1": "nspawn"}})
     assert "page cache" not in said([e | {"fault": "kill"} if e["kind"] == "fault" else e for e in events])
+
+
+@pytest.mark.parametrize(
+    ("fence", "words"),
+    [
+        (None, ""),
+        (Fence(), "What the fence decided was not fully observed."),
+        (Fence(released=0, declined=0), "The fence ended no leadership."),
+        (Fence(released=0, declined=3), "The fence ended no leadership. It declined 3 times."),
+        (Fence(released=1, decide_ms=1600.0), "The fence ended the old leadership 1.60 s after the fault."),
+        (Fence(released=2), "The fence ended a leadership 2 times."),
+    ],
+)
+def test_what_the_fence_did_is_a_sentence(run, fence, words):
+    assert fence_sentence(replace(assess(run()).verdict, fence=fence)) == words
