@@ -205,17 +205,21 @@ def test_a_deploy_to_some_hosts_locks_nobody_out(pyinfra, secrets_file, answer):
     assert "Remove the superseded users of etcd" not in names
 
 
-def test_new_passwords_reach_all_hosts_in_one_deploy(pyinfra, tmp_path):
+@pytest.mark.parametrize("tls", [True, False])
+def test_new_passwords_reach_all_hosts_in_one_deploy(pyinfra, tmp_path, tls):
     file = tmp_path / "secrets.json"
     known = {"secrets_file": str(file), "cluster": "firedrill", "secrets": {}}
     secrets.load(known)
     secrets.rotate(known, ["weather"])
-    data = ("--data", f"secrets_file={file}")
+    data = ("--data", f"secrets_file={file}", "--data", f"tls={tls}")
     done = pyinfra("--dry", "--limit", "@fake/app1", *data, "inventories/fake.py", ENTRY)
     assert done.returncode == 2, done.stderr
     (said,) = [line for line in done.stderr.splitlines() if line.startswith("deploy: ✗")]
     assert "new passwords wait for a deploy (weather)" in said and "deploy without --limit and --exclude first" in said
-    assert pyinfra("--dry", *data, "inventories/fake.py", ENTRY).returncode == 0
+    plan = pyinfra("--dry", "--json", *data, "inventories/fake.py", ENTRY)
+    assert plan.returncode == 0 and "Take the rotated secrets into use" in steps(
+        json.loads(plan.stdout)["plan"], "etcd1"
+    )
 
 
 # Bad inventories: what is appended to the good one, and what the one line must say.

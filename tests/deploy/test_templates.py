@@ -168,6 +168,26 @@ def test_with_tls_no_service_of_etcd_is_plain_text(encrypted):
     assert settings["ETCD_PEER_CERT_ALLOWED_HOSTNAME"] not in authority.names_of(certificate(files, "db1", "postgres"))
 
 
+@pytest.mark.parametrize("profile", ["norm", "safe", "wide"])
+def test_what_a_profile_writes_on_hosts_obeys_patroni_and_etcd(tmp_path, profile):
+    files = collect("inventories/fake.py", "--data", f"secrets_file={tmp_path}/s.json", "--data", f"profile={profile}")
+    patroni = content(files, "db1", "/etc/patroni/config.yml")
+    dynamic = json.loads(re.search(r"^  dcs: (.*)$", patroni, re.M)[1])
+    ttl, loop_wait, retry_timeout = (dynamic[name] for name in ("ttl", "loop_wait", "retry_timeout"))
+    assert ttl >= 20 and loop_wait >= 1 and retry_timeout >= 3 and loop_wait + 2 * retry_timeout <= ttl
+    margin = int(re.search(r"^  safety_margin: (\d+)$", patroni, re.M)[1])
+    assert loop_wait < ttl - margin < ttl, "the watchdog expires before the leader key, after the next loop"
+    etcd = content(files, "etcd1", "/etc/default/etcd")
+    election, heartbeat = (
+        int(re.search(rf"^ETCD_{name}=(\d+)$", etcd, re.M)[1]) for name in ("ELECTION_TIMEOUT", "HEARTBEAT_INTERVAL")
+    )
+    assert 2 * election < 1000 * retry_timeout and election >= 10 * heartbeat
+    inter = float(re.search(r" inter (\d+)ms ", content(files, "lb1", "/etc/haproxy/haproxy.cfg"))[1])
+    assert 0 < inter <= 1000 * loop_wait
+    timeout = dynamic["postgresql"]["parameters"]["wal_sender_timeout"]
+    assert 0 < int(timeout.removesuffix("s")) <= ttl
+
+
 def issued(folder, *, named):
     """Certificates of a CA of the user for all hosts of the fake inventory; `named`: those of etcd as members'."""
     ca = authority.new_ca("mine")
