@@ -5,6 +5,7 @@ clients, who came directly, still write. As the leadership ends, the Patroni of 
 this standby goes on confirming the old primary's commits after the other one was promoted.
 """
 
+import shlex
 from dataclasses import replace
 
 from firedrill.experiments.drills.common import SAFE
@@ -17,15 +18,25 @@ from firedrill.faults.process.stop_service import StopService
 
 _LIMIT_S = 120
 _STALL = "firedrill-drill-stall"
-_LOOP = (
-    'began=$(date +%s); until journalctl -q -u patroni --since @$began -o cat | grep -q "Got response from"; '
-    "do sleep 0.1; done; sleep 0.5; pid=$(systemctl show -P MainPID patroni); kill -STOP $pid; sleep 8; "
-    "kill -CONT $pid; exec sleep infinity"
-)
+_SCRIPT = f"/run/{_STALL}.sh"
+# A standby logs this when it asks the others for their positions, which takes 2 s where the old leader does not answer.
+_LOOP = """\
+began=$(date +%s)
+until journalctl -q -u patroni --since @$began -o cat | grep -q "Got response from"; do sleep 0.1; done
+sleep 0.5
+pid=$(systemctl show -P MainPID patroni)
+kill -STOP $pid
+sleep 8
+kill -CONT $pid
+exec sleep infinity
+"""
 STALLS = Command(
-    do=f"systemd-run --quiet --collect --unit={_STALL} --property=RuntimeMaxSec=300 sh -c '{_LOOP}'",
+    do=(
+        f"printf %s {shlex.quote(_LOOP)} > {_SCRIPT} && "
+        f"systemd-run --quiet --collect --unit={_STALL} --property=RuntimeMaxSec=300 sh {_SCRIPT}"
+    ),
     proof=f"systemctl is-active --quiet {_STALL}",
-    undo=f"systemctl stop {_STALL} 2>/dev/null; kill -CONT $(systemctl show -P MainPID patroni)",
+    undo=f"systemctl stop {_STALL} 2>/dev/null; rm -f {_SCRIPT}; kill -CONT $(systemctl show -P MainPID patroni)",
 )
 _TABLE = "ip firedrill_drill_deaf"
 DEAF = Command(

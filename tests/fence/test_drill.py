@@ -47,7 +47,7 @@ def test_what_a_drill_changes(configured):
         ({"without_refusal": True}, {"chaos_allowed": False}, "does not set chaos_allowed"),
         ({"misses": 2}, {}, "unknown key 'misses'"),
         ({"die_after": "lunch"}, {}, "the value of die_after cannot be used"),
-        ({"power": {"status": ["x"]}}, {}, "the value of power cannot be used"),
+        ({"power": {"status": ["x"]}}, {"roles": ["judge"]}, "the value of power cannot be used"),
     ],
 )
 def test_what_a_drill_may_not_change(configured, drill, data, words):

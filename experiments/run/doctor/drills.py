@@ -8,7 +8,7 @@ from firedrill.cluster.system import MAY_CONFIGURE, WATCHED, Check, View
 from firedrill.cluster.verified import WHAT
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.observe import catalogue
-from firedrill.experiments.run import failover, fit, roles
+from firedrill.experiments.run import failover, fit, needs, roles
 from firedrill.experiments.steps import Inject
 from firedrill.faults import engine
 from firedrill.faults.connections import Connections
@@ -38,6 +38,8 @@ def possible(
 def _refusals(
     it: Experiment, access: Access, view: View, checks: Sequence[Check], connections: Connections
 ) -> list[str]:
+    if found := needs.not_here(it, access):
+        return found
     denied = [check.found for check in checks if check.what == MAY_CONFIGURE and not check.ok]
     found = [f"it changes the cluster's settings, and cannot: {cause}" for cause in denied] if it.settings else []
     found += failover.reasons(it, view)

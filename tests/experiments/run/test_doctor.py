@@ -4,9 +4,15 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from firedrill import package
+from firedrill.cluster.system import View
+from firedrill.experiments.catalogue import EXPERIMENTS
 from firedrill.experiments.observe import node_probe, write_probe
-from firedrill.experiments.run.doctor import observers, schema
+from firedrill.experiments.run.doctor import drills, observers, schema
+from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
+from firedrill.inventories.read import read
+from firedrill.inventories.secrets import NAMES, Secrets
 
 
 @pytest.fixture
@@ -57,3 +63,12 @@ def test_observers_that_were_started_when_it_was_interrupted_are_ended(dialect, 
     with pytest.raises(KeyboardInterrupt):
         observers.checks(MagicMock())
     assert ended == started == ["write_probe"]
+
+
+def test_what_a_drill_is_about_and_the_cluster_does_not_have_is_its_reason():
+    lab = Access(read(package.file("inventories/lab.py")), Secrets(dict.fromkeys(NAMES, "x")))
+    found = drills.possible(EXPERIMENTS["fence_judge_down"], lab, View(()), (), {})
+    assert (found["can"], found["why"]) == (
+        "no",
+        ["it is about the fence (quorum or power), and `fence` is off in the inventory"],
+    )
