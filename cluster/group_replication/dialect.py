@@ -48,6 +48,7 @@ class MySQLDialect:
             connect_s,
             deadline_s,
             with_epoch=False,
+            writable=not access.through_proxy,
         )
 
     def node_lane(self, access: Access, host: Host, connect_s: float, deadline_s: float) -> Lane:
@@ -64,19 +65,20 @@ class MySQLDialect:
         endpoints = access.mysql_front("write" if writes else "read")
         for endpoint in endpoints:
             endpoint.context()  # raises Problem now, and not at each connection
-        return lambda: MySQLSession(in_any_order(endpoints))
+        writable = writes and not access.through_proxy
+        return lambda: MySQLSession(in_any_order(endpoints), writable=writable)
 
     def tables_exist(self, access: Access) -> bool:
-        with _connected("the probes' tables cannot be looked up", access.mysql_front("write")) as connection:
+        with _front("the probes' tables cannot be looked up", access) as connection:
             return bool(sql.rows(connection, EXISTS, (SCHEMA,))[0][0])
 
     def create_tables(self, access: Access) -> None:
-        with _connected("the probes' tables cannot be created", access.mysql_front("write")) as connection:
+        with _front("the probes' tables cannot be created", access) as connection:
             for statement in CREATE:
                 sql.rows(connection, statement)
 
     def drop_tables(self, access: Access) -> None:
-        with _connected("the probes' schema is still there", access.mysql_front("write"), DROP) as connection:
+        with _front("the probes' schema is still there", access, DROP) as connection:
             sql.rows(connection, DROP)
 
     def ids(self, access: Access, host: Host, table: str) -> Iterator[list[int] | list[str]]:
@@ -111,22 +113,24 @@ def in_any_order(endpoints: list[Endpoint]) -> list[Endpoint]:
     return random.sample(endpoints, len(endpoints))
 
 
+def _front(failure: str, access: Access, *remedy: str) -> "contextlib.AbstractContextManager[pymysql.Connection[Any]]":
+    """A connection to where clients write."""
+    return _connected(failure, access.mysql_front("write"), *remedy, writable=not access.through_proxy)
+
+
 @contextlib.contextmanager
 def _connected(
     failure: str,
     endpoints: list[Endpoint],
     remedy: str = "was the cluster deployed? `experiments doctor` tries each access",
+    *,
+    writable: bool = False,
 ) -> "Iterator[pymysql.Connection[Any]]":
     """A connection to the first that accepts; every error of it is a Problem that begins with `failure`."""
-    connection, error = None, None
-    for endpoint in endpoints:
-        try:
-            connection = sql.connect(endpoint, CONNECT_S, ANSWER_S)
-            break
-        except sql.ERRORS as problem:
-            error = problem
-    if connection is None:
-        raise Problem(f"{failure} ({sql.cause(error) if error else 'no address'})", remedy)
+    try:
+        connection = sql.connect_to_any(endpoints, CONNECT_S, ANSWER_S, writable=writable)
+    except sql.ERRORS as error:
+        raise Problem(f"{failure} ({sql.cause(error)})", remedy) from None
     try:
         yield connection
     except sql.ERRORS as problem:

@@ -35,6 +35,7 @@ class MySQLLane:
         deadline_s: float,
         *,
         with_epoch: bool,
+        writable: bool = False,
     ) -> None:
         self._endpoints = endpoints
         self._statement = statement
@@ -42,6 +43,7 @@ class MySQLLane:
         self._connect_s = connect_s
         self._deadline_s = deadline_s
         self._with_epoch = with_epoch
+        self._writable = writable
         self._connection: pymysql.Connection[Any] | None = None
         self._server: str | None = None
 
@@ -69,16 +71,10 @@ class MySQLLane:
         return Answer(ACKED, server=self._server, epoch=self._epoch(connection) if self._with_epoch else None)
 
     def _connect(self) -> "pymysql.Connection[Any]":
-        """To the first that accepts. Raises sql.ERRORS."""
-        *others, last = self._endpoints()
-        for endpoint in others:
-            try:
-                self._connection = sql.connect(endpoint, self._connect_s, self._deadline_s)
-                break
-            except sql.ERRORS:
-                continue
-        else:
-            self._connection = sql.connect(last, self._connect_s, self._deadline_s)
+        """Raises sql.ERRORS."""
+        self._connection = sql.connect_to_any(
+            self._endpoints(), self._connect_s, self._deadline_s, writable=self._writable
+        )
         ((self._server,),) = sql.rows(self._connection, "SELECT @@report_host")
         return self._connection
 

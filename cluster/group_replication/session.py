@@ -1,9 +1,5 @@
 """A connection of a user of the event log."""
 
-from typing import Any
-
-import pymysql
-
 from firedrill.cluster.dialect import NotAnswered
 from firedrill.cluster.group_replication import reports, sql
 from firedrill.cluster.outcomes import FAILED
@@ -18,10 +14,13 @@ LAST = "SELECT id, at, text FROM firedrill.event ORDER BY at DESC LIMIT 3"
 
 
 class MySQLSession:
-    """Implements Session of cluster/dialect.py; it connects to the first server that accepts."""
+    """Implements Session of cluster/dialect.py; it connects to the first server that accepts, or takes writes."""
 
-    def __init__(self, endpoints: list[Endpoint]) -> None:
-        self._connection = _connect(endpoints)
+    def __init__(self, endpoints: list[Endpoint], *, writable: bool = False) -> None:
+        try:
+            self._connection = sql.connect_to_any(endpoints, CONNECT_S, ANSWER_S, writable=writable)
+        except (*sql.ERRORS, Problem) as error:
+            raise NotAnswered(FAILED, sql.cause(error)) from None
 
     def insert(self, identity: str, text: str) -> None:
         self._execute(INSERT, (identity, text))
@@ -37,13 +36,3 @@ class MySQLSession:
 
     def close(self) -> None:
         reports.close(self._connection)
-
-
-def _connect(endpoints: list[Endpoint]) -> "pymysql.Connection[Any]":
-    cause = "no address"
-    for endpoint in endpoints:
-        try:
-            return sql.connect(endpoint, CONNECT_S, ANSWER_S)
-        except (*sql.ERRORS, Problem) as error:
-            cause = sql.cause(error)
-    raise NotAnswered(FAILED, cause)

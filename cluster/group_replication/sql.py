@@ -39,6 +39,26 @@ def connect(endpoint: Endpoint, seconds: float, deadline_s: float | None = None)
     )
 
 
+def connect_to_any(
+    endpoints: Sequence[Endpoint], seconds: float, deadline_s: float, *, writable: bool = False
+) -> "pymysql.Connection[Any]":
+    """A connection to the first server that accepts; with `writable` to the first that takes writes. Raises ERRORS.
+
+    A proxy leads to the primary. Without one, the servers are tried.
+    """
+    last: Exception = pymysql.OperationalError(2003, "no address")
+    for endpoint in endpoints:
+        try:
+            connection = connect(endpoint, seconds, deadline_s)
+            if not writable or not rows(connection, "SELECT @@super_read_only")[0][0]:
+                return connection
+            connection.close()
+            last = pymysql.OperationalError(1290, f"{endpoint.address} is read-only, and no other server takes writes")
+        except ERRORS as error:
+            last = error
+    raise last
+
+
 def rows(connection: "pymysql.Connection[Any]", statement: str, values: Sequence[Any] = ()) -> Rows:
     """The rows of a statement. Raises ERRORS."""
     with connection.cursor() as cursor:

@@ -44,6 +44,52 @@ def access(tmp_path) -> Access:
     return Access(Inventory(tmp_path / "x.py", hosts), Secrets({"firedrill": "a", "group_admin": "b"}))
 
 
+def test_a_group_that_others_made_is_reached_as_its_inventory_says(access, tmp_path, monkeypatch):
+    """Addresses, ports, credentials, TLS: nothing of a deployed cluster is assumed, and no secret is made."""
+    monkeypatch.setenv("OPERATORS", "op-pw")
+    given = {
+        "foreign": True,
+        "ports": defaults()["ports"] | {"mysql": 3307, "write": 6446, "read": 6447},
+        "credentials": {
+            "sql": {"user": "drills", "password": "sql-pw"},
+            "group_replication": {"user": "dba", "password_env": "OPERATORS"},
+        },
+    }
+    hosts = tuple(replace(host, data=host.data | given) for host in access.inventory.hosts)
+    theirs = Access(Inventory(tmp_path / "x.py", hosts), Secrets())
+    node, operator = theirs.mysql(hosts[0]), theirs.mysql_operator(hosts[0])
+    assert (node.address, node.port, node.auth, node.tls) == ("192.0.2.21", 3307, ("drills", "sql-pw"), None)
+    assert operator.auth == ("dba", "op-pw")
+    assert [(one.address, one.port) for one in theirs.mysql_front("write")] == [("192.0.2.31", 6446)]
+    direct = replace(theirs, inventory=replace(theirs.inventory, hosts=hosts[:3]))
+    assert [(one.address, one.port) for one in direct.mysql_front("read")] == [
+        (f"192.0.2.{last}", 3307) for last in (21, 22, 23)
+    ]
+    assert "op-pw" not in repr(theirs) and not (tmp_path / "secrets.json").exists()
+
+
+def test_without_a_proxy_writers_find_the_primary(monkeypatch):
+    closed = []
+
+    class Server:
+        def __init__(self, endpoint, *_):
+            self.address = endpoint.address
+            if self.address == "192.0.2.21":
+                raise pymysql.OperationalError(2003, "no route")
+
+        def close(self):
+            closed.append(self.address)
+
+    monkeypatch.setattr(sql, "connect", Server)
+    monkeypatch.setattr(sql, "rows", lambda server, _: [[int(server.address != "192.0.2.23")]])
+    servers = [Endpoint(f"mysql://192.0.2.{last}:3306") for last in (21, 22, 23)]
+    assert sql.connect_to_any(servers, 1, 1, writable=True).address == "192.0.2.23"
+    assert closed == ["192.0.2.22"]
+    assert sql.connect_to_any(servers, 1, 1).address == "192.0.2.22"
+    with pytest.raises(pymysql.OperationalError, match=r"192\.0\.2\.22 is read-only"):
+        sql.connect_to_any(servers[:2], 1, 1, writable=True)
+
+
 def report(name: str, states: str, primary: str = "db1", counter: int = 5, **more: object) -> Report:
     """A server's report: a letter for each server, Online, Unreachable, Recovering, or - where it is no member."""
     words = {"O": "ONLINE", "U": "UNREACHABLE", "R": "RECOVERING"}
