@@ -1,10 +1,12 @@
 """A MySQL group on real hosts: deployed from an inventory, deployed again, observed, and its primary without power."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from firedrill.cluster.systems import system_of
+from firedrill.experiments.catalogue import EXPERIMENTS
 from firedrill.experiments.drills import leader_power_cut
 from tests.experiments.cluster.helpers import missed, on, run
 from tests.labs import place
@@ -54,3 +56,55 @@ def test_a_power_cut_of_the_primary(sound, tmp_path):
     assert verdict["leader_before"] != verdict["leader_after"]
     assert verdict["timeline_before"] != verdict["timeline_after"]
     assert verdict["predicted"]["rto_ms"] == [5300, 10000]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mysqld_killed",
+        "mysqld_frozen",
+        "split_brain_leader_isolated",
+        "split_brain_clients_follow",
+        "group_majority_lost",
+        "reference_run",
+        "app_killed",
+        "proxy_killed",
+        "switchover",
+        "rolling_reboot",
+        "long_absence_binlog",
+        "long_absence_clone",
+    ],
+)
+def test_a_drill(sound, tmp_path, name):
+    verdict, _ = run(sound, EXPERIMENTS[name], tmp_path)
+    assert verdict["verdict"] in ("pass", "fail"), verdict["why"]
+    assert missed(verdict) == [], verdict["why"]
+
+
+def test_users_reach_the_app_through_the_proxies(sound, tmp_path):
+    """The users of a drill are those of the app: their rows are counted on the primary."""
+    verdict, events = run(sound, EXPERIMENTS["switchover"], tmp_path)
+    (users,) = [event["load"]["file"] for event in events if event["kind"] == "run"]
+    assert users == "loadtests/weather.py"
+    assert any(event["kind"] == "present_end" and event["table"] == "forecast" and event["count"] for event in events)
+    assert verdict["lost"] == 0, verdict["why"]
+
+
+def test_a_secondary_that_was_made_writable_by_hand_is_found(sound, tmp_path):
+    """A negative control: two servers that acknowledge writes never pass."""
+    name = system_of(sound.inventory).view(sound).replicas[0]
+    on(sound, name, "mysql -e 'STOP GROUP_REPLICATION; SET GLOBAL super_read_only = OFF, GLOBAL read_only = OFF'")
+    try:
+        verdict, _ = run(sound, EXPERIMENTS["switchover"], tmp_path)
+    finally:
+        on(sound, name, "mysql -e 'SET GLOBAL super_read_only = ON'")
+        system_of(sound.inventory).reinitialize(sound, name)
+    assert verdict["verdict"] != "pass", verdict
+
+
+def test_an_expel_timeout_of_mysqls_default_is_too_slow_and_the_model_says_why(sound, tmp_path):
+    """A negative control: the expectation of the write outage fails, and the prediction is longer, too."""
+    slow = replace(leader_power_cut.EXPERIMENT, settings={"member_expel_timeout": 5})
+    verdict, _ = run(sound, slow, tmp_path)
+    assert verdict["expectations"][0]["verdict"] == "fail", verdict["why"]
+    assert verdict["predicted"]["rto_ms"][1] > 20000 > verdict["expectations"][0]["wanted"]
