@@ -1,13 +1,14 @@
 """A MySQL group on real hosts: deployed from an inventory, deployed again, observed, and its primary without power."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
 from firedrill.cluster.systems import system_of
 from firedrill.experiments.catalogue import EXPERIMENTS
 from firedrill.experiments.drills import leader_power_cut
+from firedrill.experiments.steps import Wait
 from tests.experiments.cluster.helpers import missed, on, run
 from tests.labs import place
 
@@ -90,16 +91,38 @@ def test_users_reach_the_app_through_the_proxies(sound, tmp_path):
     assert verdict["lost"] == 0, verdict["why"]
 
 
-def test_a_secondary_that_was_made_writable_by_hand_is_found(sound, tmp_path):
-    """A negative control: two servers that acknowledge writes never pass."""
-    name = system_of(sound.inventory).view(sound).replicas[0]
-    on(sound, name, "mysql -e 'STOP GROUP_REPLICATION; SET GLOBAL super_read_only = OFF, GLOBAL read_only = OFF'")
+@dataclass(frozen=True)
+class Shell:
+    """A step: what somebody does by hand on a host."""
+
+    host: str
+    text: str
+
+    def carry_out(self, run):
+        on(run.access, self.host, self.text)
+
+
+ALONE = "STOP GROUP_REPLICATION; SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF"
+
+
+def test_a_secondary_that_is_made_writable_by_hand_fails(sound, tmp_path):
+    """A negative control: two servers that acknowledge writes."""
+    system = system_of(sound.inventory)
+    name = system.view(sound).replicas[0]
+    steps = (
+        Wait(4),
+        Shell(name, f"systemctl stop firedrill-group; mysql -e '{ALONE}'"),
+        Wait(10),
+        Shell(name, "mysql -e 'SET GLOBAL super_read_only = ON'"),
+        Wait(2),
+    )
     try:
-        verdict, _ = run(sound, EXPERIMENTS["switchover"], tmp_path)
-    finally:
-        on(sound, name, "mysql -e 'SET GLOBAL super_read_only = ON'")
-        system_of(sound.inventory).reinitialize(sound, name)
-    assert verdict["verdict"] != "pass", verdict
+        verdict, _ = run(sound, replace(EXPERIMENTS["switchover"], steps=steps), tmp_path)
+    finally:  # its transactions are its own: it takes a copy of the group's data
+        system.reinitialize(sound, name)
+        on(sound, name, "systemctl start firedrill-group")
+    assert verdict["verdict"] == "fail", verdict["why"]
+    assert verdict["dual_primary_ms"] > 1000, verdict["why"]
 
 
 def test_an_expel_timeout_of_mysqls_default_is_too_slow_and_the_model_says_why(sound, tmp_path):
