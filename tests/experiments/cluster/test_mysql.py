@@ -114,7 +114,7 @@ ALONE = "STOP GROUP_REPLICATION; SET GLOBAL super_read_only = OFF; SET GLOBAL re
 
 
 def test_a_secondary_that_is_made_writable_by_hand_fails(ways, tmp_path):
-    """A negative control: two servers that acknowledge writes. The last test: that server cannot rejoin with its data."""
+    """A negative control: two servers acknowledge writes. The last test: that server cannot rejoin with its data."""
     name = system_of(ways.inventory).view(ways).replicas[0]
     steps = (
         Wait(4),
