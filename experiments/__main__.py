@@ -66,7 +66,9 @@ def cli() -> None:
 @click.pass_context
 def list_(context: click.Context, as_json: bool) -> None:
     """List all experiments with their approximate durations; with -i also which are about something else."""
-    rows: list[dict[str, Any]] = [{"name": it.name, "title": it.title, "cost_s": it.cost_s} for it in known()]
+    rows: list[dict[str, Any]] = [
+        {"name": it.name, "title": it.title, "cost_s": it.cost_s, "monitors": it.needs.monitors} for it in known()
+    ]
     if context.find_root().params.get("inventory"):
         here: Access = context.obj()
         rows = [row | {"not_here": needs.not_here(it, here)} for row, it in zip(rows, known(), strict=True)]
@@ -92,6 +94,7 @@ def show(experiment: Experiment, as_json: bool) -> None:
     row: dict[str, Any] = {"name": it.name, "title": it.title, "question": it.question, "hypothesis": it.hypothesis}
     row |= {"load": it.load, "settings": dict(it.settings), "one_proxy": it.one_proxy, "needs": it.needs}
     row |= {"cost_s": it.cost_s, "abort_when": it.abort_when, "steps": steps, "expectations": expectations}
+    row |= {"alerts": [vars(alert) for alert in it.alerts]}
     click.echo(json.dumps(row, indent=1, default=vars))
 
 

@@ -1,6 +1,8 @@
 """Every experiment of this package: one explicit table."""
 
 from firedrill.experiments.drills import (
+    alert_delivery,
+    alert_storm,
     app_down,
     bad_network,
     clock_jump,
@@ -21,12 +23,14 @@ from firedrill.experiments.drills import (
     leader_strained,
     long_absence,
     long_isolation,
+    monitoring_down,
     mysqld_down,
     patroni_frozen,
     patroni_killed,
     postgres_killed,
     proxy_cut,
     proxy_down,
+    quiet_hour,
     reference_run,
     rolling_reboot,
     short_freezes,
@@ -73,6 +77,10 @@ EXPERIMENTS = {
         *fence_power.EXPERIMENTS,
         *fence_live_primary.EXPERIMENTS,
         *fence_false_alarms.EXPERIMENTS,
+        alert_delivery.EXPERIMENT,
+        alert_storm.EXPERIMENT,
+        monitoring_down.EXPERIMENT,
+        quiet_hour.EXPERIMENT,
         durability.ASYNCHRONOUS,
     )
 }
@@ -86,12 +94,14 @@ COUNTERPARTS = {
 }
 
 # Not part of a suite. The first two take away what protects acknowledged writes, and fall short on every cluster; the
-# others take ten and five minutes.
+# others take five to ten minutes.
 BY_NAME_ONLY = (
     "leader_power_cut_async",
     "fence_without_refusal",
     "fence_false_alarms",
     "fence_false_alarms_slow",
+    "alert_delivery",
+    "quiet_hour",
 )
 
 # The most informative ones, for every change: about seven minutes.

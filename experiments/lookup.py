@@ -10,7 +10,8 @@ from typing import Any
 
 from firedrill import plugins
 from firedrill.experiments.catalogue import BY_NAME_ONLY, EXPERIMENTS
-from firedrill.experiments.model import Bound, Expect, Experiment
+from firedrill.experiments.model import Bound, Expect, ExpectAlert, Experiment
+from firedrill.experiments.steps import Inject, Switchover
 from firedrill.inventories.errors import Problem
 
 
@@ -84,6 +85,8 @@ def _checked(it: Any, where: str) -> Experiment:
             raise Problem(f"{where}: {it.name} has the step {step!r}", "a step has a method carry_out(run)")
     for expect in it.expectations:
         _check_expectation(expect, f"{where}: {it.name}")
+    for alert in it.alerts:
+        _check_alert(alert, it, f"{where}: {it.name}")
     return it
 
 
@@ -92,3 +95,13 @@ def _check_expectation(expect: Any, where: str) -> None:
         raise Problem(f"{where}: wanted an Expect, found {expect!r}", "see docs/writing-an-experiment.md")
     if isinstance(expect.wanted, Bound) and not expect.metric.endswith("_ms"):
         raise Problem(f"{where}: {expect.metric!r} is not a duration", "compare it with a number instead of a Bound")
+
+
+def _check_alert(alert: Any, it: Experiment, where: str) -> None:
+    if not isinstance(alert, ExpectAlert):
+        raise Problem(f"{where}: wanted an ExpectAlert, found {alert!r}", "see docs/writing-an-experiment.md")
+    faults = sum(isinstance(step, Inject | Switchover) for step in it.steps)
+    if not 1 <= alert.fault <= max(faults, 1):
+        raise Problem(
+            f"{where}: {alert.name} is about fault {alert.fault} of {faults}", "count its Inject steps from 1"
+        )

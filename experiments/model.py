@@ -81,6 +81,12 @@ class StepContext(Protocol):
     def wait_for_write(self, seconds: float) -> float | None:
         """Wait until a write that began after now is acknowledged; the seconds it took, None if none was in time."""
 
+    def wait_for_alert(self, name: str, seconds: float) -> float | None:
+        """Wait until an alert was delivered after the last injection; the seconds it took, None on timeout."""
+
+    def wait_for_calm(self, seconds: float) -> float | None:
+        """Wait until no alert is active that began in this run; the seconds it took, None if one still is."""
+
 
 class Step(Protocol):
     """A frozen dataclass. `str(step)` is its text in progress lines and reports."""
@@ -112,6 +118,33 @@ class Expect:
         return {"name": self.name, "metric": self.metric, "op": self.op, "wanted": wanted, **more}
 
 
+@dataclass(frozen=True)
+class ExpectAlert:
+    """An alert that somebody must get, where the inventory has a monitoring: within this time of its fault.
+
+    `fault`: which of the steps that inject one, counted from 1. `host`: whom the alert must be about, a host's name, or
+    HIT for the one that the fault hits. `optional`: it may fire, and need not. `hold`: the next healing waits for it,
+    since a condition that has ended raises no alert. `resolved_within_s`: within this time of
+    the healing its resolution must be delivered, too.
+    """
+
+    name: str
+    within_s: float | Bound = 30
+    host: str | None = None
+    fault: int = 1
+    optional: bool = False
+    hold: bool = True
+    resolved_within_s: float | None = None
+
+    def event(self, profile: Mapping[str, Any], name: str, step: int) -> dict[str, Any]:
+        """Under the monitoring's own name, and with the number of its step."""
+        bound = self.within_s if isinstance(self.within_s, Bound) else Bound(self.within_s)
+        more = {} if self.resolved_within_s is None else {"resolved_within_ms": 1000 * self.resolved_within_s}
+        known = {"name": name, "host": self.host, "within_ms": bound.ms(profile), "step": step}
+        return known | {"optional": self.optional} | more
+
+
+HIT = "hit"
 WEATHER_APP, EVENT_LOG = "loadtests/weather.py", "loadtests/events.py"
 WEATHER = {"GET /cities": 5, "GET /forecasts": 5, "POST /forecasts": 10}
 EVENTS = {"INSERT": 10, "SELECT": 10}
@@ -161,12 +194,15 @@ class AbortWhen:
 class Needs:
     """What an inventory must provide: hosts, a floating address, power commands, kernel features.
 
+    `monitors` counts the hosts of the group `monitor`; a monitoring that others made counts as one.
+
     `coordinators` counts where the system has a coordinator. `kernel` names checks of faults/capability.py, which every
     database host must pass. `data_mount`: on every database host the data has a file system of its own, which may fail.
     `fence`: the modes of the fence that it is about, any of them.
     """
 
     databases: int = 2
+    monitors: int = 0
     coordinators: int = 1
     proxies: int = 0
     apps: int = 0
@@ -183,7 +219,8 @@ class Experiment:
 
     `settings` are the cluster's own settings, set before the load starts and restored afterwards; a Bound becomes whole
     seconds, by the timings from before. With `one_proxy` clients use the first proxy, as if there were no floating
-    address. `observers` are those that it needs in addition to the usual ones. `abort_when` ends it early. `backend` is
+    address. `alerts` are those that the monitoring must deliver, where there is one.
+    `observers` are those that it needs in addition to the usual ones. `abort_when` ends it early. `backend` is
     the one that was asked for, which carries out all its faults. `only_on` and `not_on` give, by the name of a database
     system, the reason why it makes sense there alone, or not there.
     """
@@ -195,6 +232,7 @@ class Experiment:
     steps: tuple[Step, ...]
     expectations: tuple[Expect, ...]
     cost_s: float
+    alerts: tuple[ExpectAlert, ...] = ()
     load: Load = field(default_factory=Load)
     settings: Mapping[str, Any] = field(default_factory=dict)
     one_proxy: bool = False

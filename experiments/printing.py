@@ -12,7 +12,7 @@ from rich.table import Table
 
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.judge.summary import Summary
-from firedrill.experiments.model import Experiment
+from firedrill.experiments.model import Bound, Experiment
 from firedrill.experiments.report import suite_page
 from firedrill.experiments.report.suite import Suite
 from firedrill.inventories.printable import printable
@@ -25,7 +25,8 @@ def experiments(rows: Iterable[dict[str, Any]]) -> None:
     table = Table("experiment", "what happens", "takes about")
     for row in rows:
         reasons = "; ".join(row.get("not_here", ()))
-        takes = f"not here: {escape(reasons)}" if reasons else f"{row['cost_s']:g} s"
+        needed = ", needs a monitoring" if row["monitors"] else ""
+        takes = f"not here: {escape(reasons)}" if reasons else f"{row['cost_s']:g} s{needed}"
         table.add_row(row["name"], escape(row["title"]), takes)
     Console().print(table)
 
@@ -45,6 +46,11 @@ def experiment(it: Experiment) -> None:
     click.echo("Expected:")
     for expect in it.expectations:
         click.echo(f"  - {expect.name}")
+    if it.alerts:
+        click.echo("Alerts, where the inventory has a monitoring:")
+    for alert in it.alerts:
+        within = alert.within_s if isinstance(alert.within_s, Bound) else f"{alert.within_s:g} s"
+        click.echo(f"  - {alert.name} within {within}{' (optional)' if alert.optional else ''}")
 
 
 def verdict(found: Verdict, folder: Path | None) -> None:
@@ -65,6 +71,10 @@ def verdict(found: Verdict, folder: Path | None) -> None:
     console.print(
         f"  users               {_n(found.user_errors)} errors{not_sent} in {_n(found.user_requests)} requests"
     )
+    if asked := [row for row in found.alerts if row.verdict]:
+        held = sum(row.verdict == "pass" for row in asked)
+        others = "" if not found.alerts_unexpected else f", {found.alerts_unexpected} not expected"
+        console.print(f"  alerts              {held} of {len(asked)} delivered in time{others}")
     for sentence in found.why:
         console.print(f"  [{colour}]•[/] {_safe(sentence)}")
     if folder:

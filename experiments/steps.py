@@ -224,6 +224,35 @@ class UntilCaughtUp:
         run.tell(f"{name}: {ways}" if took is not None else f"{name}: has not caught up in {self.within_s:g} s")
 
 
+@dataclass(frozen=True)
+class UntilAlert:
+    """Wait until an alert was delivered after the last injection. On timeout go on: the judge decides."""
+
+    name: str
+    within_s: float
+
+    def __str__(self) -> str:
+        return f"wait up to {self.within_s:g} s for the alert {self.name}"
+
+    def carry_out(self, run: StepContext) -> None:
+        took = run.wait_for_alert(self.name, self.within_s)
+        run.tell(f"{self.name}: {'not delivered' if took is None else f'delivered after {took:.1f} s'}")
+
+
+@dataclass(frozen=True)
+class UntilCalm:
+    """Wait until no alert is active any more that began in this run. On timeout go on."""
+
+    within_s: float
+
+    def __str__(self) -> str:
+        return f"wait up to {self.within_s:g} s until no alert is active"
+
+    def carry_out(self, run: StepContext) -> None:
+        if run.wait_for_calm(self.within_s) is None:
+            run.note(f"an alert was still active after {self.within_s:g} s")
+
+
 # Every kind of step. A new one is a class above and a row here.
 STEPS: dict[str, type[Step]] = {
     kind.__name__: kind
@@ -240,5 +269,7 @@ STEPS: dict[str, type[Step]] = {
         Recover,
         Level,
         UntilCaughtUp,
+        UntilAlert,
+        UntilCalm,
     )
 }

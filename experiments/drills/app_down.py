@@ -1,7 +1,7 @@
 """One of the app servers fails, behind the proxies."""
 
-from firedrill.experiments.drills.common import SAFE, STAYS
-from firedrill.experiments.model import Bound, Expect, Experiment, Needs
+from firedrill.experiments.drills.common import SAFE, STAYS, may
+from firedrill.experiments.model import HIT, Bound, Expect, ExpectAlert, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, Wait
 from firedrill.faults.process.freeze import Freeze
 from firedrill.faults.process.kill import Kill
@@ -23,6 +23,7 @@ KILLED = Experiment(
     ),
     steps=(Wait(8), Inject(Kill("app"), _APP), Wait(8), Heal(), UntilSteady(within_s=60), Wait(4)),
     expectations=(Expect("no GET fails", "read_errors", "==", 0), *_EXPECTED),
+    alerts=may("AppInstanceDown", "UserErrors", "ScrapeDown"),
     cost_s=40,
     needs=Needs(apps=2),
 )
@@ -41,6 +42,7 @@ FROZEN = Experiment(
         Expect("a GET takes 5 s at most", "during.read_worst_ms", "<=", Bound(seconds=5)),
         *_EXPECTED,
     ),
+    alerts=(ExpectAlert("AppInstanceDown", within_s=30, host=HIT), *may("UserErrors", "UserLatency", "ScrapeDown")),
     cost_s=45,
     needs=Needs(apps=2),
 )

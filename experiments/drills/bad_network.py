@@ -1,6 +1,6 @@
 """The leader's network loses packets or is slow: latency and rate as a curve."""
 
-from firedrill.experiments.drills.common import SAFE
+from firedrill.experiments.drills.common import OF_A_LEADER, SAFE, may
 from firedrill.experiments.model import Expect, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, Level, UntilSteady, Wait
 from firedrill.faults.network.delay import Delay
@@ -28,6 +28,7 @@ LOSSY = Experiment(
     ),
     steps=_curve({f"{percent} % loss": Loss(percent=percent) for percent in (1, 5, 30)}),
     expectations=(_KEEPS_UP, *SAFE),
+    alerts=(*may("TcpRetransmits", "FailoverHappened", "HostDown"), *OF_A_LEADER),
     cost_s=75,
 )
 
@@ -41,6 +42,7 @@ SLOW = Experiment(
     ),
     steps=_curve({f"{ms} ms": Delay(ms=ms) for ms in (10, 100, 500)}),
     expectations=(_KEEPS_UP, *SAFE),
+    alerts=(*may("TcpRetransmits", "FailoverHappened", "HostDown"), *OF_A_LEADER),
     cost_s=75,
     needs=Needs(kernel=("netem", "classful")),
 )

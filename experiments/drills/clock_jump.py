@@ -1,6 +1,6 @@
 """The leader's clock jumps by more than any lease, ahead or back, and is right again."""
 
-from firedrill.experiments.drills.common import SAFE, STAYS
+from firedrill.experiments.drills.common import FAILOVER, OF_A_LEADER, SAFE, STAYS, may
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilAfterFault, UntilSteady, UntilWrites, Wait
 from firedrill.faults.clock.clock_jump import ClockJump
@@ -24,6 +24,7 @@ AHEAD = Experiment(
         STAYS,
         *SAFE,
     ),
+    alerts=(*may("ClockSkew"), *OF_A_LEADER),
     cost_s=50,
     needs=Needs(kernel=("own_kernel",)),
 )
@@ -51,6 +52,7 @@ BACK = Experiment(
         Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(4, ttl=1)),
         *SAFE,
     ),
+    alerts=(FAILOVER, *may("ClockSkew", "HostDown"), *OF_A_LEADER),
     cost_s=80,
     needs=Needs(kernel=("own_kernel",)),
 )

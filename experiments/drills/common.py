@@ -1,6 +1,6 @@
 """What drills share: the expectations of every drill, and the usual steps."""
 
-from firedrill.experiments.model import Bound, Expect, Step
+from firedrill.experiments.model import HIT, Bound, Expect, ExpectAlert, Step
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 
 SAFE = (
@@ -21,6 +21,22 @@ FENCED_LOAD = Expect(
     Bound(fence_silence=1, seconds=10),
 )  # fmt: skip
 STAYS = Expect("the leader stays", "leader_changes", "==", 0)
+
+# Alerts: metrics are collected and rules evaluated every 5 s, and a condition must hold for 5 s.
+HOST_DOWN = ExpectAlert("HostDown", within_s=30, host=HIT)
+# The new leader's timeline; once it has been seen, it is reported for two minutes, so no healing needs to wait for it.
+FAILOVER = ExpectAlert("FailoverHappened", within_s=Bound(35, ttl=1), hold=False)
+
+
+def may(*names: str) -> tuple[ExpectAlert, ...]:
+    """Alerts that the drill may raise, depending on the cluster and on chance."""
+    return tuple(ExpectAlert(name, optional=True) for name in names)
+
+
+# What a lost node may raise in addition: of its services, of those that wait for it, of users.
+OF_A_NODE = may("SyncStandbyMissing", "ReplicaNotStreaming", "ReplicationLag", "EtcdMemberDown", "EtcdQuorumAtRisk",
+                "ScrapeDown", "UserErrors", "UserLatency")  # fmt: skip
+OF_A_LEADER = (*may("NoLeader", "TimelineMismatch"), *OF_A_NODE)
 
 
 def until_back(

@@ -1,5 +1,6 @@
 """Half of the packets from a sync standby to its leader are corrupted: commits slow down, and nothing is down."""
 
+from firedrill.experiments.drills.common import OF_A_NODE, may
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, Wait
 from firedrill.faults.network.corrupt import Corrupt
@@ -35,6 +36,7 @@ EXPERIMENT = Experiment(
         Expect("never two primaries", "dual_primary_ms", "==", 0),
         Expect("the cluster is healthy again", "steady_after", "is", True),
     ),
+    alerts=(*may("TcpRetransmits", "HostDown"), *OF_A_NODE),
     cost_s=55,
     observers=("tcp",),
     needs=Needs(kernel=("netem", "classful")),

@@ -1,7 +1,7 @@
 """What a commit that waits for no standby is worth: the power cut of the leader with asynchronous replication."""
 
-from firedrill.experiments.drills.common import SAFE
-from firedrill.experiments.model import Experiment, Needs
+from firedrill.experiments.drills.common import OF_A_LEADER, SAFE
+from firedrill.experiments.model import HIT, Bound, ExpectAlert, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 from firedrill.faults.network.drop import Drop
 from firedrill.faults.power.power_cut import PowerCut
@@ -27,6 +27,11 @@ ASYNCHRONOUS = Experiment(
         Wait(2),
     ),
     expectations=SAFE,
+    alerts=(
+        ExpectAlert("HostDown", within_s=30, host=HIT, fault=2),
+        ExpectAlert("FailoverHappened", within_s=Bound(35, ttl=1), fault=2, hold=False),
+        *OF_A_LEADER,
+    ),
     cost_s=65,
     needs=Needs(databases=3, power=("power_on", "power_off")),
     not_on={"group_replication": "a commit always waits for a majority of the group"},

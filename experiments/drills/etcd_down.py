@@ -1,7 +1,7 @@
 """etcd loses one member, its majority, or all members: what Patroni can still decide."""
 
-from firedrill.experiments.drills.common import SAFE, STAYS
-from firedrill.experiments.model import Bound, Expect, Experiment, Needs
+from firedrill.experiments.drills.common import HOST_DOWN, OF_A_LEADER, OF_A_NODE, SAFE, STAYS
+from firedrill.experiments.model import HIT, Bound, Expect, ExpectAlert, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilAfterFault, UntilSteady, Wait
 from firedrill.faults.cluster.etcd_quorum_loss import EtcdQuorumLoss
 from firedrill.faults.power.power_cut import PowerCut
@@ -18,6 +18,7 @@ ONE = Experiment(
         STAYS,
         *SAFE,
     ),
+    alerts=(HOST_DOWN, *OF_A_NODE),
     cost_s=50,
     needs=Needs(coordinators=3, power=("power_on", "power_off")),
 )
@@ -29,6 +30,8 @@ STOPPED = Bound(2, **_TRIES)
 HEALED = UntilAfterFault(Bound(6, **_TRIES))
 TTL = Bound(22, **_TRIES)
 LIMIT_S = 180  # later than that moment with slow timings, too
+# Healing waits for the alerts at most until 30 s after the fault, long before TTL.
+_ALERTS = (ExpectAlert("EtcdMemberDown", within_s=30, host=HIT), *OF_A_LEADER)
 
 TWO = Experiment(
     name="etcd_two_down",
@@ -61,6 +64,7 @@ TWO = Experiment(
         Expect("the same node leads again", "leader_after", "==", "leader_before"),
         *SAFE,
     ),
+    alerts=_ALERTS,
     cost_s=70,
     needs=Needs(coordinators=3),
 )
@@ -78,6 +82,7 @@ TWO_FAILSAFE = Experiment(
         STAYS,
         *SAFE,
     ),
+    alerts=_ALERTS,
     cost_s=65,
     needs=Needs(coordinators=3),
 )
@@ -97,6 +102,7 @@ ALL = Experiment(
         Wait(3),
     ),
     expectations=TWO_FAILSAFE.expectations,
+    alerts=_ALERTS,
     cost_s=65,
     needs=Needs(coordinators=3),
 )

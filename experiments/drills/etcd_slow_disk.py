@@ -1,6 +1,6 @@
 """The disks of all etcd members are busy, so that etcd's writes are slow."""
 
-from firedrill.experiments.drills.common import SAFE, STAYS
+from firedrill.experiments.drills.common import SAFE, STAYS, may
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, Wait
 from firedrill.faults.resource.disk_io import DiskIo
@@ -23,6 +23,7 @@ EXPERIMENT = Experiment(
         STAYS,
         *SAFE,
     ),
+    alerts=may("EtcdFsyncSlow", "EtcdMemberDown", "UserLatency"),
     cost_s=50,
     needs=Needs(coordinators=3),
 )

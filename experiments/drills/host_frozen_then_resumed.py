@@ -1,6 +1,6 @@
 """The leader's host is paused, as by a hypervisor, and resumed after another leader was elected."""
 
-from firedrill.experiments.drills.common import FENCED, SAFE, TTL_AND_ELECTION
+from firedrill.experiments.drills.common import FAILOVER, FENCED, HOST_DOWN, OF_A_LEADER, SAFE, TTL_AND_ELECTION
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 from firedrill.faults.power.pause import Pause
@@ -29,6 +29,7 @@ EXPERIMENT = Experiment(
         Expect("the old leader rejoins within 40 s of resuming", "rejoin_ms", "<=", Bound(seconds=40)),
         *SAFE,
     ),
+    alerts=(HOST_DOWN, FAILOVER, *OF_A_LEADER),
     cost_s=60,
     needs=Needs(power=("pause", "resume")),
 )

@@ -1,6 +1,20 @@
 """One leader after the other loses power, down to the last node; the leader and etcd's leader together."""
 
-from firedrill.experiments.drills.common import FENCED, FENCED_LOAD, SAFE, STAYS, TTL_AND_ELECTION, until_back
+from dataclasses import replace
+
+from firedrill.experiments.drills.common import (
+    FAILOVER,
+    FENCED,
+    FENCED_LOAD,
+    HOST_DOWN,
+    OF_A_LEADER,
+    OF_A_NODE,
+    SAFE,
+    STAYS,
+    TTL_AND_ELECTION,
+    may,
+    until_back,
+)
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 from firedrill.faults.power.power_cut import PowerCut
@@ -41,6 +55,7 @@ TWICE = Experiment(
         Expect("two failovers", "leader_changes", "==", 2),
         *SAFE,
     ),
+    alerts=(HOST_DOWN, replace(HOST_DOWN, fault=2), FAILOVER, *OF_A_LEADER),
     cost_s=95,
     needs=Needs(databases=3, power=_POWER),
     not_on=_MAJORITY,
@@ -69,6 +84,7 @@ LAST = Experiment(
         Expect("writes are back within a minute of switching all on", "back_after_heal_ms", "<=", Bound(seconds=60)),
         *SAFE,
     ),
+    alerts=(HOST_DOWN, *may("FailoverHappened"), *OF_A_LEADER),
     cost_s=75,
     needs=Needs(databases=3, power=_POWER),
     not_on=_MAJORITY,
@@ -94,6 +110,7 @@ LAST_STRICT = Experiment(
         STAYS,
         *SAFE,
     ),
+    alerts=(HOST_DOWN, *OF_A_NODE),
     cost_s=60,
     needs=Needs(databases=3, power=_POWER),
     not_on={"group_replication": "a group always waits for its majority: see group_majority_lost"},
@@ -119,6 +136,7 @@ WITH_ETCD = Experiment(
         ),
         *SAFE,
     ),
+    alerts=(HOST_DOWN, replace(FAILOVER, within_s=Bound(35, ttl=1, election=3)), *OF_A_LEADER),
     cost_s=65,
     needs=Needs(coordinators=3, power=_POWER),
 )

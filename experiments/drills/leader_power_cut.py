@@ -1,6 +1,14 @@
 """The leader loses power while clients write."""
 
-from firedrill.experiments.drills.common import FENCED, FENCED_LOAD, SAFE, TTL_AND_ELECTION
+from firedrill.experiments.drills.common import (
+    FAILOVER,
+    FENCED,
+    FENCED_LOAD,
+    HOST_DOWN,
+    OF_A_LEADER,
+    SAFE,
+    TTL_AND_ELECTION,
+)
 from firedrill.experiments.model import Bound, Expect, Experiment
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 from firedrill.faults.power.power_cut import PowerCut
@@ -35,5 +43,6 @@ EXPERIMENT = Experiment(
         ),
         *SAFE,
     ),
+    alerts=(HOST_DOWN, FAILOVER, *OF_A_LEADER),
     cost_s=60,
 )

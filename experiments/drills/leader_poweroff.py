@@ -1,6 +1,6 @@
 """The leader is shut down cleanly, as for maintenance without a switchover."""
 
-from firedrill.experiments.drills.common import SAFE, until_back
+from firedrill.experiments.drills.common import FAILOVER, HOST_DOWN, OF_A_LEADER, SAFE, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment
 from firedrill.experiments.steps import Inject
 from firedrill.faults.power.poweroff import Poweroff
@@ -20,5 +20,6 @@ EXPERIMENT = Experiment(
         Expect("no error when it returns", "errors_after_heal", "==", 0),
         *SAFE,
     ),
+    alerts=(HOST_DOWN, FAILOVER, *OF_A_LEADER),
     cost_s=45,
 )

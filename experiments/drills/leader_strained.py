@@ -1,6 +1,6 @@
 """The leader's host runs short of a resource: CPU, disk bandwidth, memory, disk space."""
 
-from firedrill.experiments.drills.common import SAFE, STAYS
+from firedrill.experiments.drills.common import OF_A_LEADER, OF_A_NODE, SAFE, STAYS, may
 from firedrill.experiments.model import Bound, Expect, Experiment
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait, WriteLog
 from firedrill.faults.resource.cpu import Cpu
@@ -27,6 +27,7 @@ CPU = Experiment(
     hypothesis="Patroni needs little CPU and gets it: the leader stays, and commits take a few times as long.",
     steps=_strain(Cpu(percent=80)),
     expectations=_CALM,
+    alerts=OF_A_NODE,
     cost_s=45,
 )
 
@@ -37,6 +38,7 @@ DISK_IO = Experiment(
     hypothesis="Each commit waits longer for its flush; the leader stays.",
     steps=_strain(DiskIo(workers=2, mib=32)),
     expectations=_CALM,
+    alerts=(*may("EtcdFsyncSlow"), *OF_A_NODE),
     cost_s=45,
 )
 
@@ -47,6 +49,7 @@ MEMORY = Experiment(
     hypothesis="PostgreSQL's own memory is allocated and small: users notice nothing.",
     steps=_strain(Memory(mib=192)),
     expectations=_CALM,
+    alerts=(*may("MemoryPressure"), *OF_A_NODE),
     cost_s=45,
 )
 
@@ -73,6 +76,7 @@ DISK_FULL = Experiment(
         Expect("reads go on", "read_outage_ms", "<=", Bound(seconds=3)),
         *SAFE,
     ),
+    alerts=(*may("DiskFilling", "FailoverHappened"), *OF_A_LEADER),
     cost_s=60,
 )
 

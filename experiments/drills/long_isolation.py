@@ -1,6 +1,15 @@
 """A node rejoins after a long isolation: through its slot, by pg_rewind, by a new base copy."""
 
-from firedrill.experiments.drills.common import SAFE, STAYS, TTL_AND_ELECTION
+from firedrill.experiments.drills.common import (
+    FAILOVER,
+    HOST_DOWN,
+    OF_A_LEADER,
+    OF_A_NODE,
+    SAFE,
+    STAYS,
+    TTL_AND_ELECTION,
+    may,
+)
 from firedrill.experiments.model import EVENT_LOG, EVENTS, Bound, Expect, Experiment, Load, Needs
 from firedrill.experiments.steps import (
     Heal,
@@ -51,6 +60,7 @@ SLOT = Experiment(
         Wait(2),
     ),
     expectations=(_REJOINS, _by("its WAL alone"), _UNNOTICED, STAYS, *SAFE),
+    alerts=(*may("HostDown", "TcpRetransmits"), *OF_A_NODE),
     cost_s=60,
     load=_LOG,
     needs=Needs(databases=3),
@@ -81,6 +91,7 @@ REWIND = Experiment(
         Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4), TTL_AND_ELECTION),
         *SAFE,
     ),
+    alerts=(HOST_DOWN, FAILOVER, *OF_A_LEADER),
     cost_s=75,
     load=_LOG,
     needs=Needs(power=("power_on", "power_off")),
@@ -111,6 +122,7 @@ COPY = Experiment(
         Wait(2),
     ),
     expectations=(_REJOINS, _by("a new base copy"), _UNNOTICED, STAYS, *SAFE),
+    alerts=(*may("DiskFilling"), *OF_A_NODE),
     cost_s=75,
     load=_LOG,
     needs=Needs(databases=3),

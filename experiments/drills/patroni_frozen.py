@@ -1,5 +1,6 @@
 """The leader's Patroni hangs while its PostgreSQL runs on: what a watchdog is for."""
 
+from firedrill.experiments.drills.common import FAILOVER, OF_A_LEADER, may
 from firedrill.experiments.model import Bound, Expect, Experiment
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 from firedrill.faults.process.freeze import Freeze
@@ -33,6 +34,7 @@ EXPERIMENT = Experiment(
         Expect("never two primaries", "dual_primary_ms", "==", 0),
         Expect("the cluster is healthy again", "steady_after", "is", True),
     ),
+    alerts=(FAILOVER, *may("HostDown"), *OF_A_LEADER),
     cost_s=60,
     observers=("tcp",),
 )

@@ -1,6 +1,6 @@
 """The leader's Patroni is killed and restarted by systemd while its PostgreSQL runs on."""
 
-from firedrill.experiments.drills.common import SAFE, until_back
+from firedrill.experiments.drills.common import OF_A_LEADER, SAFE, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment
 from firedrill.experiments.steps import Inject
 from firedrill.faults.process.kill import Kill
@@ -19,5 +19,6 @@ EXPERIMENT = Experiment(
         Expect("the leader stays", "leader_after", "==", "leader_before"),
         *SAFE,
     ),
+    alerts=OF_A_LEADER,
     cost_s=35,
 )

@@ -1,6 +1,6 @@
 """The primary's postmaster is killed; its host, its Patroni and everything else run on."""
 
-from firedrill.experiments.drills.common import SAFE, until_back
+from firedrill.experiments.drills.common import OF_A_LEADER, SAFE, may, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment
 from firedrill.experiments.steps import Inject
 from firedrill.faults.process.kill import Kill
@@ -18,5 +18,6 @@ EXPERIMENT = Experiment(
         Expect("writes return within loop_wait + 6 s", "rto_ms", "<=", Bound(loop_wait=1, seconds=6)),
         *SAFE,
     ),
+    alerts=(*may("FailoverHappened"), *OF_A_LEADER),
     cost_s=35,
 )

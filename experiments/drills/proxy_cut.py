@@ -1,6 +1,6 @@
 """The proxies lose the path to Patroni's REST API: every health check fails although the leader is healthy."""
 
-from firedrill.experiments.drills.common import SAFE, STAYS
+from firedrill.experiments.drills.common import SAFE, STAYS, may
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, Wait
 from firedrill.faults.network.drop import Drop
@@ -36,6 +36,7 @@ EXPERIMENT = Experiment(
         STAYS,
         *SAFE,
     ),
+    alerts=may("UserErrors", "UserLatency", "ScrapeDown"),
     cost_s=60,
     needs=Needs(databases=2, proxies=1),
 )

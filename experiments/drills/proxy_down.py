@@ -1,7 +1,7 @@
 """The proxy that clients use loses power, with and without a floating address."""
 
-from firedrill.experiments.drills.common import SAFE, STAYS, until_back
-from firedrill.experiments.model import Bound, Expect, Experiment, Needs
+from firedrill.experiments.drills.common import HOST_DOWN, OF_A_NODE, SAFE, STAYS, may, until_back
+from firedrill.experiments.model import Bound, Expect, ExpectAlert, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, Wait
 from firedrill.faults.power.power_cut import PowerCut
 
@@ -19,6 +19,7 @@ PAIR = Experiment(
         STAYS,
         *SAFE,
     ),
+    alerts=(HOST_DOWN, ExpectAlert("FloatingAddressMoved", within_s=30), *may("ProxyDown"), *OF_A_NODE),
     cost_s=45,
     needs=Needs(proxies=2, vip=True, power=_POWER),
 )
@@ -37,6 +38,7 @@ SINGLE = Experiment(
         STAYS,
         *SAFE,
     ),
+    alerts=(HOST_DOWN, *may("ProxyDown", "FloatingAddressMoved", "AppInstanceDown"), *OF_A_NODE),
     cost_s=50,
     needs=Needs(proxies=1, power=_POWER),
 )

@@ -1,7 +1,7 @@
 """Every database host is rebooted under load, as for a new kernel: standbys first, the leader after a switchover."""
 
-from firedrill.experiments.drills.common import SAFE
-from firedrill.experiments.model import Bound, Expect, Experiment, Needs
+from firedrill.experiments.drills.common import OF_A_LEADER, SAFE, may
+from firedrill.experiments.model import Bound, Expect, ExpectAlert, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, Switchover, UntilSteady, Wait
 from firedrill.faults.power.reboot import Reboot
 
@@ -30,6 +30,11 @@ EXPERIMENT = Experiment(
         Expect("one change of leader", "leader_changes", "==", 1),
         Expect("reads pause for 3 s at most", "read_outage_ms", "<=", Bound(seconds=3)),
         *SAFE,
+    ),
+    alerts=(
+        ExpectAlert("FailoverHappened", within_s=30, fault=3, hold=False),  # of the switchover
+        *may("HostDown"),
+        *OF_A_LEADER,
     ),
     cost_s=90,
     needs=Needs(databases=3, power=("power_on",)),

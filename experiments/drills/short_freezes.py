@@ -1,6 +1,6 @@
 """The leader's database stops for seconds, several times, as while its virtual machine is snapshotted."""
 
-from firedrill.experiments.drills.common import SAFE, STAYS
+from firedrill.experiments.drills.common import OF_A_LEADER, SAFE, STAYS
 from firedrill.experiments.model import Bound, Expect, Experiment
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
 from firedrill.faults.process.freeze_loop import FreezeLoop
@@ -29,5 +29,6 @@ EXPERIMENT = Experiment(
         STAYS,
         *SAFE,
     ),
+    alerts=OF_A_LEADER,
     cost_s=65,
 )

@@ -1,6 +1,6 @@
 """Partitions that could lead to two primaries."""
 
-from firedrill.experiments.drills.common import SAFE, TTL_AND_ELECTION, until_back
+from firedrill.experiments.drills.common import FAILOVER, OF_A_LEADER, SAFE, TTL_AND_ELECTION, may, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, Wait
 from firedrill.faults.network.partition import Partition
@@ -27,6 +27,7 @@ ISOLATED = Experiment(
     ),
     steps=_steps("isolate"),
     expectations=_FAILOVER,
+    alerts=(FAILOVER, *may("HostDown", "TcpRetransmits"), *OF_A_LEADER),
     cost_s=60,
     needs=Needs(databases=3, coordinators=3),
 )
@@ -41,6 +42,7 @@ FOLLOW = Experiment(
     ),
     steps=_steps("clients_only"),
     expectations=_FAILOVER,
+    alerts=(FAILOVER, *may("HostDown", "TcpRetransmits"), *OF_A_LEADER),
     cost_s=60,
     needs=Needs(databases=3, coordinators=3),
 )
@@ -66,6 +68,7 @@ ALL_WAYS = Experiment(
         Expect("writes are back within 15 s of healing", "back_after_heal_ms", "<=", Bound(seconds=15)),
         *SAFE,
     ),
+    alerts=(*may("FailoverHappened", "HostDown", "TcpRetransmits"), *OF_A_LEADER),
     cost_s=65,
     needs=Needs(databases=3, coordinators=3),
 )

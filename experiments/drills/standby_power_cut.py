@@ -1,6 +1,6 @@
 """A sync standby loses power: the primary's commits wait for it, or for another."""
 
-from firedrill.experiments.drills.common import SAFE, until_back
+from firedrill.experiments.drills.common import HOST_DOWN, OF_A_NODE, SAFE, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment
 from firedrill.experiments.steps import Inject
 from firedrill.faults.power.power_cut import PowerCut
@@ -20,5 +20,6 @@ EXPERIMENT = Experiment(
         Expect("users see no error", "user_errors", "==", 0),
         *SAFE,
     ),
+    alerts=(HOST_DOWN, *OF_A_NODE),
     cost_s=40,
 )

@@ -1,6 +1,6 @@
 """The leader's storage hangs, or turns read-only."""
 
-from firedrill.experiments.drills.common import SAFE, until_back
+from firedrill.experiments.drills.common import FAILOVER, OF_A_LEADER, SAFE, may, until_back
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilAfterFault, UntilSteady, UntilWrites, Wait
 from firedrill.faults.resource.storage_hang import StorageHang
@@ -30,6 +30,7 @@ HANG = Experiment(
         Expect("writes return within 20 s of the storage", "rto_ms", "<=", Bound(30, ttl=1)),
         *SAFE,
     ),
+    alerts=(*may("HostDown"), *OF_A_LEADER),
     cost_s=90,
     needs=_NEEDS,
 )
@@ -47,6 +48,7 @@ READ_ONLY = Experiment(
         Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(4, ttl=1)),
         *SAFE,
     ),
+    alerts=(FAILOVER, *may("DiskFilling"), *OF_A_LEADER),
     cost_s=80,
     needs=_NEEDS,
 )

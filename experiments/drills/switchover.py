@@ -1,7 +1,7 @@
 """Planned work: a switchover under load."""
 
-from firedrill.experiments.drills.common import SAFE
-from firedrill.experiments.model import Bound, Expect, Experiment
+from firedrill.experiments.drills.common import OF_A_LEADER, SAFE
+from firedrill.experiments.model import Bound, Expect, ExpectAlert, Experiment
 from firedrill.experiments.steps import Switchover, UntilSteady, Wait
 
 EXPERIMENT = Experiment(
@@ -19,5 +19,6 @@ EXPERIMENT = Experiment(
         Expect("reads go on", "read_outage_ms", "<=", Bound(seconds=2)),
         *SAFE,
     ),
+    alerts=(ExpectAlert("FailoverHappened", within_s=30, hold=False), *OF_A_LEADER),
     cost_s=40,
 )

@@ -1,6 +1,6 @@
 """The proxies cannot see each other, and everybody else sees both."""
 
-from firedrill.experiments.drills.common import ONE_HOLDER, SAFE, STAYS
+from firedrill.experiments.drills.common import ONE_HOLDER, SAFE, STAYS, may
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
 from firedrill.experiments.steps import Heal, Inject, UntilSteady, Wait
 from firedrill.faults.network.partition import Partition
@@ -30,6 +30,7 @@ EXPERIMENT = Experiment(
         STAYS,
         *SAFE,
     ),
+    alerts=may("FloatingAddressMoved", "ProxyDown", "HostDown", "UserErrors", "UserLatency"),
     cost_s=45,
     needs=Needs(proxies=2, vip=True),
 )

@@ -75,12 +75,14 @@ def alerts(known: Basis) -> Alerts:
         return Alerts()
     judge = _Judge(known, found)
     judged = [judge.expected(case) for case in _cases(known, found)]
+    asked = {row.name for row, _ in judged if row.asked == "expected"}
+    shown = [row for row, _ in judged if row.asked == "expected" or (row.name not in asked and _was_seen(row))]
     others = tuple(judge.others())
     seen = judge.seen_throughout
     fresh = judge.since(judge.zero)
     return Alerts(
         observed=True,
-        rows=(*(row for row, _ in judged), *others),
+        rows=(*shown, *others),
         reasons=tuple(reason for _, reason in judged if reason),
         unexpected=len(others) if seen else None,
         delivered=len(fresh.delivered) if seen else None,
@@ -275,6 +277,10 @@ class _Judge:
         asked: Any = "not expected" if case is None else "optional" if case.optional else "expected"
         within = None if case is None else ms(case.within)
         return Alert(name=name, host=host, asked=asked, verdict=verdict, within_ms=within, **since)
+
+
+def _was_seen(row: Alert) -> bool:
+    return any(getattr(row, f"{stage}_ms") is not None for stage in STAGES)
 
 
 def _first(actives: Sequence[Active], state: str) -> int | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from firedrill.cluster import clock, membership
 from firedrill.cluster.systems import system_of
+from firedrill.experiments.observe import alert_waits
 from firedrill.experiments.observe.watching import until_writes
 from firedrill.experiments.observe.writer import Writer
 from firedrill.experiments.run import roles, steady_state
@@ -30,6 +31,8 @@ class Context:
         self.profile: Mapping[str, Any] = access.profile
         self.began_s = clock.now() / clock.SECOND
         self.first_fault: int | None = None
+        self.step = 0  # the number of the step that is carried out
+        self.injected: dict[int, int] = {}  # by step: when its first fault was injected
         self.initial: dict[str, str] = {}
         self.parts = parts
         self.tell = tell
@@ -86,6 +89,8 @@ class Context:
             return
         if phase == "inject" and self.first_fault is None:
             self.first_fault = t
+        if phase == "inject":
+            self.injected.setdefault(self.step, t or clock.now())
         self.record(
             "fault",
             phase=phase,
@@ -101,6 +106,16 @@ class Context:
 
     def wait_for_write(self, seconds: float) -> float | None:
         return until_writes(self.parts, seconds)
+
+    def wait_for_alert(self, name: str, seconds: float) -> float | None:
+        if (known := self.access.monitoring) is None:
+            return None
+        name, since = known.names.get(name) or name, max(self.injected.values(), default=0)
+        received = bool(known.receivers)
+        return alert_waits.until_delivered(self.parts, name, since, seconds, received=received)
+
+    def wait_for_calm(self, seconds: float) -> float | None:
+        return alert_waits.until_calm(self.parts, self.first_fault or clock.now(), seconds)
 
     def wait_until_steady(self, phase: str, seconds: float) -> bool:
         self.tell(f"waiting for the steady state ({phase})")

@@ -30,7 +30,8 @@ def missing(experiment: Experiment, access: Access) -> list[str]:
 
 def not_here(experiment: Experiment, access: Access) -> list[str]:
     """What it is about that this cluster does not have, by the inventory alone."""
-    return [*of_system(experiment, access), *of_fence(experiment, access)]
+    monitoring = of_monitoring(experiment.needs, access)
+    return [*of_system(experiment, access), *of_fence(experiment, access), *monitoring]
 
 
 def of_system(experiment: Experiment, access: Access) -> list[str]:
@@ -120,6 +121,7 @@ def _of_inventory(needs: Needs, access: Access) -> list[str]:
         there = len(access.inventory.role(role))
         if there < wanted:
             found.append(f"it needs {wanted} hosts with the role {role}, the inventory has {there}")
+    found += of_monitoring(needs, access)
     if needs.vip and not access.inventory.data.get("vip"):
         found.append("it needs a floating address (`vip`), the inventory has none")
     for verb in needs.power:
@@ -127,6 +129,16 @@ def _of_inventory(needs: Needs, access: Access) -> list[str]:
         if lacking:
             found.append(f"it needs the power command `{verb}`, which {', '.join(lacking)} lack")
     return found
+
+
+def of_monitoring(needs: Needs, access: Access) -> list[str]:
+    """What an experiment about alerts lacks."""
+    known = access.monitoring
+    there = len(known.prometheus) if known else 0
+    if there >= needs.monitors:
+        return []
+    wanted = "a monitoring" if needs.monitors == 1 else f"{needs.monitors} hosts that monitor"
+    return [f"it needs {wanted}, the inventory has {there or 'none'}: docs/monitoring.md"]
 
 
 def _hosts(needs: Needs, access: Access) -> list[tuple[str, int]]:

@@ -8,7 +8,7 @@ from firedrill.cluster import membership
 from firedrill.cluster.systems import system_of
 from firedrill.experiments.model import Experiment
 from firedrill.experiments.observe import catalogue
-from firedrill.experiments.run import versions
+from firedrill.experiments.run import alerting, versions
 from firedrill.experiments.run.context import Context
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host
@@ -26,6 +26,7 @@ def event(experiment: Experiment, context: Context) -> dict[str, Any]:
         "format": FORMAT,
         **_experiment(experiment, context),
         **_cluster(access),
+        **alerting.event(experiment, context),
         "observers": catalogue.described(catalogue.of_run(access, experiment.load, experiment.observers), access),
         "seed": context.seed,
         "backend": experiment.backend,

@@ -21,6 +21,7 @@ from firedrill.experiments.observe.watching import Watch
 from firedrill.experiments.observe.writer import Writer
 from firedrill.experiments.run import (
     abort,
+    alerting,
     clock_watch,
     closing,
     failover,
@@ -33,6 +34,7 @@ from firedrill.experiments.run import (
 )
 from firedrill.experiments.run.context import Context
 from firedrill.experiments.run.guard import Guard
+from firedrill.experiments.steps import Heal
 from firedrill.faults import ledger
 from firedrill.faults.protocol import Refused
 from firedrill.inventories.access import Access
@@ -146,12 +148,18 @@ class Run:
         with self.guard.part("load and observers"), priority.raised(), watched, self.context.fault_watch.running():
             users = self.parts / f"{catalogue.USERS.name}.jsonl"
             with self.guard.part("a step"), abort.armed(self.experiment.abort_when, users):
-                for step in self.experiment.steps:
+                for number, step in enumerate(self.experiment.steps, 1):
+                    self.context.step = number
                     self.context.record("step", text=str(step))
                     self.tell(str(step))
+                    if isinstance(step, Heal):
+                        alerting.hold(self.experiment, self.context)
                     step.carry_out(self.context)
                 self.steps_done = True
             self._heal_and_look()
+            if not self.guard.cause:
+                with self.guard.part("the alerts"):
+                    alerting.await_expected(self.experiment, self.context)
         if not self.looked_after:
             self._heal_and_look()
         if not self.guard.interrupt:
