@@ -121,7 +121,6 @@ def _of_inventory(needs: Needs, access: Access) -> list[str]:
         there = len(access.inventory.role(role))
         if there < wanted:
             found.append(f"it needs {wanted} hosts with the role {role}, the inventory has {there}")
-    found += of_monitoring(needs, access)
     if needs.vip and not access.inventory.data.get("vip"):
         found.append("it needs a floating address (`vip`), the inventory has none")
     for verb in needs.power:

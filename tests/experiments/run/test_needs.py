@@ -37,7 +37,9 @@ def lacking(access, **given):
 def test_the_full_lab_has_the_hosts_for_every_drill_of_its_system(lab):
     for it in (it for it in EXPERIMENTS.values() if not needs.of_system(it, lab)):
         fenced = with_fence(lab, (it.needs.fence or ("off",))[-1])
-        assert needs.missing(replace(it, needs=replace(it.needs, kernel=(), data_mount=False)), fenced) == [], it.name
+        assert (
+            needs.missing(replace(it, needs=replace(it.needs, kernel=(), data_mount=False, monitors=0)), fenced) == []
+        ), it.name
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +182,11 @@ def test_data_on_the_file_system_of_everything_is_named(lab, monkeypatch):
     assert "/var/lib/postgresql is on /" in found[0]
     monkeypatch.setattr(needs.capability, "missing", lambda *_: ["it is a container"])
     assert lacking(lab, data_mount=True, kernel=("own_kernel",))[0] == "db1: it is a container"
+
+
+@pytest.mark.parametrize(("wanted", "named"), [(1, "a monitoring"), (2, "2 hosts that monitor")])
+def test_a_monitoring_that_is_missing_is_named(lab, wanted, named):
+    assert lacking(lab, monitors=wanted) == [f"it needs {named}, the inventory has none: docs/monitoring.md"]
 
 
 def test_hosts_that_are_off_are_left_to_the_run(lab, monkeypatch):
