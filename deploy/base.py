@@ -19,9 +19,8 @@ def base() -> None:
     gate.through()
     named(name="Name all hosts in /etc/hosts", block=topology.render("hosts.j2", hosts=topology.hosts()))
     files.write(name="Write the files that must exist before the packages", files=_early_files())
-    packages.installed(
-        name="Install the packages of all roles", packages=wanted.packages(topology.me(), versions.here().postgres)
-    )
+    names = wanted.packages(topology.me(), versions.here().postgres, monitored=bool(topology.monitors()))
+    packages.installed(name="Install the packages of all roles", packages=names)
 
 
 def _early_files() -> list[HostFile]:

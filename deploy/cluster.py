@@ -10,6 +10,8 @@ from firedrill.deploy import gate, systems
 from firedrill.deploy.base import base
 from firedrill.deploy.fence import fence, fencing_works
 from firedrill.deploy.haproxy import answering, haproxy
+from firedrill.deploy.monitoring.exporters import exporters
+from firedrill.deploy.monitoring.monitor import monitor, watching
 from firedrill.deploy.operations.waits import milestone
 from firedrill.deploy.secrets import rotated
 from firedrill.deploy.weather import serving, weather
@@ -28,6 +30,8 @@ def deploy() -> None:
     system.databases()
     haproxy()
     weather()
+    exporters()
+    monitor()
     milestone(name="All services are started")
 
     system.leader()
@@ -38,6 +42,7 @@ def deploy() -> None:
     answering()
     serving()
     fence()
+    watching()
     milestone(name="All services answer")
 
     fencing_works()

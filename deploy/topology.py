@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pyinfra import host, inventory, state
 
 from firedrill import package
-from firedrill.inventories import profiles, secrets
+from firedrill.inventories import profiles, read, secrets
 from firedrill.inventories.access import DATABASE, PROBE_USER
 from firedrill.inventories.certificates import Certificates, load
 from firedrill.inventories.errors import InventoryProblem
@@ -70,6 +70,11 @@ def first(role: str) -> Host | None:
     """The first host with this role that takes part in this run: it does what is done once."""
     here = {plain(item.name) for item in state.activated_hosts}
     return next((one for one in members(role) if one.name in here), None)
+
+
+def monitors() -> tuple[Host, ...]:
+    """The hosts that monitor the cluster; without one, no host has a part of the monitoring."""
+    return read.monitors(hosts())
 
 
 def me() -> Host:
@@ -165,6 +170,7 @@ def _templates() -> Environment:
 
 
 def render(template: str, **values: Any) -> str:
-    """Render a template with `data` (of this host), `me`, `members`, `profile`, `tls_folder`, and the given values."""
+    """Render a template with `data` (of this host), `me`, `members`, `profile`, `tls_folder`, `monitored`, `values`."""
     known = {"data": data(), "me": me(), "members": members, "profile": profile(), "tls_folder": TLS_FOLDER}
+    known |= {"monitored": bool(monitors())}
     return _templates().get_template(template).render(**known, **values)

@@ -17,20 +17,32 @@ PORTS: dict[str, tuple[str, ...]] = {
     "mysqld": ("mysql", "mysql_group"),
     "proxy": ("write", "read", "haproxy_stats"),
     "app": ("weather",),
+    "monitor": ("prometheus", "alertmanager", "alertmanager_cluster", "blackbox_exporter"),
 }
+# In addition where the cluster is monitored.
+EXPORTERS: dict[str, tuple[str, ...]] = {
+    "proxy": ("haproxy_metrics",),
+    "postgres": ("postgres_exporter",),
+    "app": ("nginx_exporter",),
+}
+OF_ALL, EXPORTER = "node_exporter", "exporter"
 SERVICES = {
     "etcd": ("etcd",),
     "postgres": ("patroni",),
     "mysqld": ("mysql",),
     "proxy": ("haproxy",),
     "app": ("nginx", "weather"),
+    "monitor": ("prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter"),
+    EXPORTER: ("haproxy", "prometheus-node-exporter", "prometheus-postgres-exporter", "prometheus-nginx-exporter"),
 }
 
 
-def packages(host: Host, postgres: int | str) -> list[str]:
+def packages(host: Host, postgres: int | str, *, monitored: bool = False) -> list[str]:
     """The Debian packages of a host's roles and of its system, for that major version of PostgreSQL."""
     wanted: Mapping[str, Sequence[str]] = host.data["packages"]
-    names = [name for role in ("all", *host.roles) for name in wanted[role]]
+    roles = ("all", *(role for role in host.roles if role != "monitor" or host.data["monitored"]))
+    names = [name for role in roles for name in wanted[role]]
+    names += [name for role in roles for name in host.data["exporter_packages"].get(role, ())] if monitored else []
     if fences(host):
         names.append("nftables")
     names += systems.of(host.data).app_packages if "app" in host.roles else ()
@@ -48,21 +60,25 @@ def folder(host: Host, role: str, postgres: int | str) -> str:
     return f"{POSTGRES}/{postgres}/{cluster}" if role == "postgres" else f"{FOLDERS[role]}/{cluster}"
 
 
-def ports(host: Host) -> dict[int, str]:
+def ports(host: Host, *, monitored: bool = False) -> dict[int, str]:
     """{port: role} of what the services of this host will listen on."""
     numbers: Mapping[str, int] = host.data["ports"]
-    found = {numbers[name]: role for role in host.roles for name in PORTS.get(role, ())}
+    roles = [role for role in host.roles if role != "monitor" or host.data["monitored"]]
+    found = {numbers[name]: role for role in roles for name in PORTS.get(role, ())}
+    if monitored:
+        names = [OF_ALL, *(name for role in roles for name in EXPORTERS.get(role, ()))]
+        found |= {numbers[name]: EXPORTER for name in names}
     return found | ({numbers["https" if host.data["tls"] else "http"]: "proxy"} if "proxy" in host.roles else {})
 
 
-def of(host: Host) -> dict[str, Any]:
+def of(host: Host, *, monitored: bool = False) -> dict[str, Any]:
     """What deploy/on_host/survey.py is given."""
     data = host.data
     wanted: dict[str, Any] = {
-        "ports": sorted(ports(host)),
+        "ports": sorted(ports(host, monitored=monitored)),
         "folders": ["/", "/etc", "/usr", *(FOLDERS[role] for role in host.roles if role in FOLDERS)],
         # Which version of PostgreSQL it is depends on the release, which the host knows.
-        "packages": packages(host, VERSION),
+        "packages": packages(host, VERSION, monitored=monitored),
         "versions": {name: releases.postgres_version(data, one) for name, one in releases.RELEASES.items()},
     }
     if "etcd" in host.roles:

@@ -20,7 +20,7 @@ from cryptography import x509
 from firedrill.inventories import authority, fencing, private
 from firedrill.inventories.authority import CLIENT, SERVER, Issued, Wanted
 from firedrill.inventories.errors import InventoryProblem
-from firedrill.inventories.read import Host
+from firedrill.inventories.read import Host, monitors
 
 # What the certificate of each role is for. A proxy's and an app host's are no client's: with a stolen one nobody
 # connects to etcd or changes Patroni.
@@ -30,7 +30,10 @@ USES = {
     "mysqld": frozenset({SERVER, CLIENT}),
     "proxy": frozenset({SERVER}),
     "app": frozenset({SERVER}),
+    "monitor": frozenset({SERVER, CLIENT}),
 }
+# Of every host of a monitored cluster.
+EXPORTER = "exporter"
 # Clients reach these through any proxy, and verify the name that they connected to.
 BEHIND_PROXIES = ("postgres", "mysqld", "proxy")
 CONTROLLER = "controller"
@@ -152,13 +155,16 @@ def wanted(hosts: Sequence[Host]) -> Iterator[tuple[str, str, Wanted]]:
     front = [*proxies, *{host.data["vip"] for host in hosts if host.data.get("vip")}]
     own = not any(host.data["certificates"] for host in hosts)
     more = dict.fromkeys(BEHIND_PROXIES, front) | ({"etcd": [MEMBER]} if own else {})
+    watched = monitors(hosts)
     for host in hosts:
         for role in host.roles:
-            if role in USES:
+            if role in USES and (role != "monitor" or host in watched):
                 names = {host.name, host.address, *LOCAL, *more.get(role, ())}
                 yield host.name, role, authority.for_names(names, USES[role])
         if fencing.enabled(hosts) and fencing.parts(host):
             yield host.name, fencing.CERTIFICATE, authority.for_names((), frozenset({CLIENT}))
+        if watched:
+            yield host.name, EXPORTER, authority.for_names({host.name, host.address, *LOCAL}, frozenset({SERVER}))
 
 
 def _folder(data: dict[str, Any]) -> Path:

@@ -54,6 +54,11 @@ MaxSessions 100
 """
 # OpenSSH 9.8 and later locks out clients that connect often; older ones do not know the option.
 SSHD_MORE = {"trixie": "PerSourcePenalties no\n"}
+# Packages, each with a unit of its name: of every host of a lab that has one with the role `monitor`.
+MONITORING = (
+    "prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter", "prometheus-node-exporter",
+    "prometheus-postgres-exporter", "prometheus-nginx-exporter",
+)  # fmt: skip
 NEEDED_GIB = 3
 
 
@@ -82,7 +87,8 @@ ADDITIONS = {
         native=("python3-pymysql",),  # the app's driver
         disabled=("mysql",),
         removed="/var/lib/mysql/*",  # it holds a server id, which must be each host's own
-    )
+    ),
+    "monitor": Addition(files=(), release="", packages=(), native=MONITORING, disabled=MONITORING, removed=""),
 }
 
 
@@ -190,7 +196,9 @@ def _build(target: Path, wanted: dict[str, str], added: tuple[str, ...], tell: C
 
 
 def _hooks(addition: Addition) -> list[str]:
-    """mmdebstrap's hooks that install an addition from its own package source."""
+    """mmdebstrap's hooks that install an addition from its own package source, if it has one."""
+    if not addition.packages:
+        return []
     install = f"apt-get -y -t {addition.release} install --no-install-recommends {' '.join(addition.packages)}"
     return [
         *(f"upload {package.file(name)} {path}" for name, path in addition.files),

@@ -8,6 +8,7 @@ last, and the last error lines of the service's journal.
 """
 
 import argparse
+import base64
 import contextlib
 import http.client
 import json
@@ -48,12 +49,12 @@ def connect(parts, role):
     return http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT)
 
 
-def fetch(url, role=None):
+def fetch(url, role=None, **headers):
     """Status and body of a GET. Raises NotYet if nothing answers."""
     parts = urlsplit(url)
     try:
         with contextlib.closing(connect(parts, role)) as connection:
-            connection.request("GET", parts.path or "/")
+            connection.request("GET", parts.path or "/", headers=headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
     except (OSError, http.client.HTTPException) as error:
@@ -198,6 +199,15 @@ def fence():
         raise NotYet((done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1])
 
 
+def monitor(url, password_file):
+    """Prometheus or Alertmanager is ready for whoever has its password."""
+    with open(password_file) as file:
+        login = base64.b64encode(f"firedrill:{file.read()}".encode()).decode()
+    status, _ = fetch(url, Authorization=f"Basic {login}")
+    if status != 200:
+        raise NotYet(f"{url}: HTTP status {status}")
+
+
 CHECKS = {
     "quorum": quorum,
     "leader": leader,
@@ -209,6 +219,7 @@ CHECKS = {
     "group_member": group_member,
     "app": app,
     "fence": fence,
+    "monitor": monitor,
 }
 
 

@@ -34,6 +34,12 @@ FILES = {
     "mysql": "/etc/mysql/mysql.conf.d/zz-firedrill.cnf",
     "nginx": "/etc/nginx/nginx.conf",
     "weather": "/etc/systemd/system/weather.service",
+    "prometheus": "/etc/default/prometheus",
+    "prometheus-alertmanager": "/etc/default/prometheus-alertmanager",
+    "prometheus-blackbox-exporter": "/etc/default/prometheus-blackbox-exporter",
+    "prometheus-node-exporter": "/etc/default/prometheus-node-exporter",
+    "prometheus-postgres-exporter": "/etc/default/prometheus-postgres-exporter",
+    "prometheus-nginx-exporter": "/etc/default/prometheus-nginx-exporter",
 }
 # What is in such a file where the cluster has TLS.
 ENCRYPTED = {"patroni": "protocol: https", "haproxy": " ssl crt ", "nginx": " ssl;"}

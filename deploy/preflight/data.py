@@ -22,7 +22,7 @@ PACKAGES_ROOM = GIB  # what the packages of all roles need on / at most
 
 def ports(all_seen: Sequence[Seen]) -> Findings:
     for seen in all_seen:
-        roles = wanted.ports(seen.host)
+        roles = wanted.ports(seen.host, monitored=True)
         for holder in seen.found.get("ports", ()):
             if not _may_hold(seen, holder, roles[holder["port"]]):
                 who = f"{holder['process']} (pid {holder['pid']}, {holder['unit']})" if holder["pid"] else "the kernel"

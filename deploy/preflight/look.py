@@ -68,7 +68,7 @@ def _ask(target, host: Host, complete: bool, leased: bool) -> Seen:
 
 
 def _survey(target, host: Host, complete: bool) -> Seen:
-    asked = wanted.of(host)
+    asked = wanted.of(host, monitored=bool(topology.monitors()))
     if not complete:
         asked.pop("floating", None)
     before = time.time()

@@ -10,7 +10,7 @@ from typing import Any
 from firedrill.deploy import systems
 from firedrill.deploy.preflight import fence
 from firedrill.deploy.preflight.finding import SETTINGS, Finding
-from firedrill.inventories import profiles
+from firedrill.inventories import profiles, read
 from firedrill.inventories.read import Host
 
 Findings = Iterator[Finding]
@@ -18,6 +18,7 @@ Findings = Iterator[Finding]
 FLOORS = {"ttl": 20, "loop_wait": 1, "retry_timeout": 3}
 # Of an app host: two processes, each with a pool for writes and one for reads of six connections.
 APP_CONNECTIONS = 24
+MOST_MONITORS = 2
 OTHER_CONNECTIONS = 20  # superusers, probes, Patroni
 
 
@@ -212,8 +213,24 @@ def watchdog(hosts: Sequence[Host]) -> Findings:
         )
 
 
+def monitoring(hosts: Sequence[Host]) -> Findings:
+    """Of one cluster of Patroni, over TLS, on hosts that tell each other what was sent."""
+    monitors, data = read.monitors(hosts), hosts[0].data
+    if not monitors:
+        return
+    if len(monitors) > MOST_MONITORS:
+        cause = f"the group monitor has {len(monitors)} hosts"
+        yield _finding("monitoring", cause, f"use at most {MOST_MONITORS}")
+    if not data["tls"]:
+        cause = "the group monitor has hosts, and tls is False: metrics and alerts would be open to everybody"
+        yield _finding("monitoring", cause, "set `tls` to True, or `monitored` to False")
+    if systems.of(data) is not systems.SYSTEMS[systems.DEFAULT]:
+        cause = f"the group monitor has hosts, and there is no monitoring for the system {data['system']!r}"
+        yield _finding("monitoring", cause, "set `monitored` to False")
+
+
 CHECKS: tuple[Callable[[Sequence[Host]], Findings], ...] = (
-    addresses, roles, existing, floating, fence.settings,
+    addresses, roles, existing, floating, fence.settings, monitoring,
 )  # fmt: skip
 OF_PATRONI: tuple[Callable[[Sequence[Host]], Findings], ...] = (
     floors, etcd, synchronous, replication, lost_standby, proxies, watchdog,

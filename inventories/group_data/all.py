@@ -290,4 +290,4 @@ patroni_settings: dict[str, object] = {}
 # Seconds that a deploy waits for each state before it reports what is missing. `serve`: that healing a fault waits
 # until the services of its host serve again.
 deadlines = {"quorum": 60, "leader": 90, "streaming": 120, "standby": 30, "proxy": 60, "app": 60, "serve": 120,
-             "fence": 30}  # fmt: skip
+             "fence": 30, "monitor": 60}  # fmt: skip

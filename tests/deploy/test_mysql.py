@@ -235,7 +235,7 @@ def test_a_member_without_a_majority_is_no_group(servers):
 
 def test_the_preflight_knows_the_ports_and_folders_of_every_role():
     hosts = {role: Host("db1", "192.0.2.21", (role,), defaults()) for role in ("etcd", "postgres", "mysqld")}
-    assert set(wanted.PORTS) | {"monitor"} == set(ROLES) == set(wanted.SERVICES) | {"monitor"}
+    assert set(wanted.PORTS) == set(ROLES) == set(wanted.SERVICES) - {wanted.EXPORTER}
     assert wanted.ports(hosts["mysqld"]) == {3306: "mysqld", 33061: "mysqld"}
     assert all(wanted.FOLDERS[role] in wanted.of(host)["folders"] for role, host in hosts.items())
 

@@ -28,6 +28,7 @@ def cluster(folder, **more):
         "fence": "off",
         "certificate_days": 365,
         "renew_days": 30,
+        "monitored": False,
     } | more
     rows = (
         ("db1", "192.0.2.21", ("etcd", "postgres")),

@@ -68,7 +68,7 @@ def test_whether_a_service_was_configured_with_tls(tls, tmp_path, monkeypatch):
     values = {"data": known, "me": me, "members": lambda _role: [me], "tls_folder": "/etc/firedrill/tls"}
     values |= {"profile": profiles.settings(known), "passwords": secrets.Secrets(dict.fromkeys(secrets.NAMES, "x"))}
     values |= {"dynamic": {}, "postgres": 17, "builtin_locale": True, "logins": [], "etcd_user": "x"}
-    values |= {"stats_user": "x", "stats_hash": "x"}
+    values |= {"stats_user": "x", "stats_hash": "x", "monitored": False}
     made = {"patroni": "patroni.yml", "haproxy": "haproxy.cfg", "nginx": "nginx.conf"}
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(package.file("templates")), trim_blocks=True, lstrip_blocks=True

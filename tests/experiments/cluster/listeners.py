@@ -21,6 +21,14 @@ OF_ROLE = {
     "app": {"weather": "tls"},
     "monitor": {},
 }
+# In addition where the cluster is monitored. Alertmanager's port for another one is for two monitors.
+MONITORED = {
+    "": {"node_exporter": "tls"},
+    "postgres": {"postgres_exporter": "tls"},
+    "proxy": {"haproxy_metrics": "tls"},
+    "app": {"nginx_exporter": "tls"},
+    "monitor": {"prometheus": "tls", "alertmanager": "tls", "blackbox_exporter": "tls"},
+}
 
 
 def found(ways: Access, host: Host) -> set[int]:
@@ -28,10 +36,12 @@ def found(ways: Access, host: Host) -> set[int]:
     return {int(line.rsplit(":", 1)[1]) for line in on(ways, host.name, "ss -Hltn | awk '{print $4}'").splitlines()}
 
 
-def allowed(host: Host) -> dict[int, str]:
+def allowed(host: Host, *, monitored: bool = False) -> dict[int, str]:
     """What each port may speak, without SSH."""
     ports = host.data["ports"]
-    return {ports[name]: kind for role in host.roles for name, kind in OF_ROLE[role].items()}
+    found = {ports[name]: kind for role in host.roles for name, kind in OF_ROLE[role].items()}
+    more = [MONITORED.get(role, {}) for role in ("", *host.roles)] if monitored else []
+    return found | {ports[name]: kind for one in more for name, kind in one.items()}
 
 
 def flaw(ways: Access, host: Host, port: int, kind: str) -> str | None:
