@@ -6,6 +6,7 @@ from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
 from firedrill.deploy import gate, settings, topology, versions, wanted
+from firedrill.deploy.monitoring import exporters
 from firedrill.deploy.operations import files, packages
 from firedrill.deploy.operations.files import HostFile
 from firedrill.deploy.operations.waits import COMMAND
@@ -19,7 +20,12 @@ def base() -> None:
     gate.through()
     named(name="Name all hosts in /etc/hosts", block=topology.render("hosts.j2", hosts=topology.hosts()))
     files.write(name="Write the files that must exist before the packages", files=_early_files())
-    names = wanted.packages(topology.me(), versions.here().postgres, monitored=bool(topology.monitors()))
+    names = wanted.packages(
+        topology.me(),
+        versions.here().postgres,
+        monitored=bool(topology.monitors()),
+        without=exporters.unused(),
+    )
     packages.installed(name="Install the packages of all roles", packages=names)
 
 

@@ -1,6 +1,6 @@
 """What a host is asked before a deploy: the ports, folders, packages and addresses that its roles need."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from firedrill.deploy import systems
@@ -37,8 +37,11 @@ SERVICES = {
 }
 
 
-def packages(host: Host, postgres: int | str, *, monitored: bool = False) -> list[str]:
-    """The Debian packages of a host's roles and of its system, for that major version of PostgreSQL."""
+def packages(host: Host, postgres: int | str, *, monitored: bool = False, without: Collection[str] = ()) -> list[str]:
+    """The Debian packages of a host's roles and of its system, for that major version of PostgreSQL.
+
+    `without`: those that its release cannot use.
+    """
     wanted: Mapping[str, Sequence[str]] = host.data["packages"]
     roles = ("all", *(role for role in host.roles if role != "monitor" or host.data["monitored"]))
     names = [name for role in roles for name in wanted[role]]
@@ -46,7 +49,7 @@ def packages(host: Host, postgres: int | str, *, monitored: bool = False) -> lis
     if fences(host):
         names.append("nftables")
     names += systems.of(host.data).app_packages if "app" in host.roles else ()
-    return sorted({name.format(postgres_version=postgres) for name in names})
+    return sorted({name.format(postgres_version=postgres) for name in names} - set(without))
 
 
 def fences(host: Host) -> bool:

@@ -37,6 +37,11 @@ def exporters() -> None:
         services.running(name=f"Start {unit}", unit=unit, changed=[configured], verb="restart")
 
 
+def unused() -> tuple[str, ...]:
+    """The packages that the current host must not have: their services would answer everybody."""
+    return () if topology.me() in targets.nginx_hosts() else (NGINX,)
+
+
 def web(what: str, role: str, login_hash: str = "") -> str:
     """The configuration of a listener: a password if there is a hash of one, otherwise a client certificate."""
     return topology.render("monitoring/web.yml.j2", what=what, role=role, login_hash=login_hash)

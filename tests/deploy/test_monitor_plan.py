@@ -79,7 +79,7 @@ def test_secrets_are_for_the_monitoring_alone(files):
         for path, (_, mode, user, _) in found.items():
             if path.endswith(("exporter.key", "monitor.key")):
                 assert (mode, user) == (0o600, "prometheus"), f"{host}:{path}"
-    assert [host for host, found in files.items() if "/etc/prometheus/password" in found] == ["mon1", "mon2"]
+    assert {host for host, found in files.items() if "/etc/prometheus/password" in found} == {"mon1", "mon2"}
 
 
 def test_prometheus_accepts_its_configuration_and_has_all_rules(files, tmp_path):
