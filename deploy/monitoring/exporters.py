@@ -1,6 +1,6 @@
 """The exporters of every host of a monitored cluster. Each answers only clients that show a certificate of the CA."""
 
-from firedrill.deploy import tls, topology
+from firedrill.deploy import gate, tls, topology
 from firedrill.deploy.monitoring import targets
 from firedrill.deploy.operations import files, services
 from firedrill.deploy.operations.files import HostFile
@@ -22,6 +22,7 @@ NO_DISKS = "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|f
 
 def exporters() -> None:
     """Configure and start the exporters of the current host, if the cluster is monitored."""
+    gate.through()
     if not topology.monitors():
         return
     files.write(

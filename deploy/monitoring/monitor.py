@@ -1,6 +1,6 @@
 """Prometheus, Alertmanager and the blackbox exporter on the hosts of the group `monitor`."""
 
-from firedrill.deploy import haproxy, tls, topology, versions
+from firedrill.deploy import gate, haproxy, tls, topology, versions
 from firedrill.deploy.monitoring import dashboards, exporters, rules, targets
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
@@ -15,6 +15,7 @@ DAY_S = 86_400
 
 def monitor() -> None:
     """Configure and start what monitors the cluster, on the hosts that do."""
+    gate.through()
     if topology.me() not in topology.monitors():
         return
     files.write(
@@ -28,6 +29,7 @@ def monitor() -> None:
 
 def watching() -> None:
     """Wait until Prometheus and Alertmanager are ready."""
+    gate.through()
     if topology.me() not in topology.monitors():
         return
     for unit, port in ((PROMETHEUS, "prometheus"), (ALERTMANAGER, "alertmanager")):
