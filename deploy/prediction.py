@@ -19,6 +19,7 @@ def lines() -> list[str]:
     shared = [one.name for one in databases if "etcd" in one.roles]
     data = hosts[0].data
     timings = profiles.settings(data) | profiles.fence(data) | {"election": data["etcd_election_ms"] / 1000}
+    timings |= system.timings(hosts[0].data)
     leader = (shared or [databases[0].name])[0]
     cases = {"a power cut of the leader": "elsewhere"} | (
         {"the same, if the leader of etcd is on its host": leader} if shared else {}

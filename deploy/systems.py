@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from firedrill.cluster.group_replication import timing as group_timing
 from firedrill.cluster.patroni import timing
 from firedrill.cluster.system import Prediction
 from firedrill.deploy import mysql, mysql_check, mysql_database, patroni, settings, topology
@@ -23,8 +24,9 @@ class Deployed:
     """The parts of a deploy, in their order; `server` and `check` tell who must answer behind a proxy, and how.
 
     `app` is the kind of database that the weather app is configured for, `app_packages` its driver.
-    `passwords` changes them on a running system, before its clients have the new ones; `retire`
-    removes the old ones at the end. `refuse_foreign` looks for dangerous settings of others, before any change.
+    `passwords` changes them on a running system, before its clients have the new ones; `retire` removes the old ones at
+    the end. `refuse_foreign` looks for dangerous settings of others, before any change. `predict` is its timing model,
+    `timings` what that needs in addition to the profile.
     """
 
     role: str
@@ -43,6 +45,7 @@ class Deployed:
     refuse_foreign: Callable[[], None] = nothing
     proxy_values: Mapping[str, Any] = field(default_factory=dict)
     predict: Callable[..., Prediction | None] | None = None
+    timings: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda data: {}
 
 
 def refuse_foreign() -> None:
@@ -84,6 +87,8 @@ SYSTEMS = {
         schema=mysql_database.database,
         replicas=mysql.members,
         retire=nothing,
+        predict=group_timing.predict,
+        timings=lambda data: data["group_replication"],
     ),
 }
 

@@ -131,4 +131,4 @@ class GroupReplication:
         leader_before: str | None,
         coordinator_leader: str | None,
     ) -> Prediction | None:
-        return timing.predict(profile, faults, leader_before)
+        return timing.predict(profile, faults, coordinators, leader_before, coordinator_leader)

@@ -5,7 +5,7 @@ expelled immediately; else after that time, which is checked every 15 s. The oth
 primary, which first applies what it has received. HAProxy notices after up to `downinter` + (`rise` - 1) x `fastinter`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from firedrill.cluster.group_replication.settings import SUSPECTED_S
@@ -20,8 +20,17 @@ ELECTION_S = (0.3, 3.0)
 PHASES = {"suspicion": "detect", "expulsion": "detect", "new view and primary": "promote", "rerouting clients": "route"}
 
 
-def predict(profile: Mapping[str, Any], faults: Sequence[Injection], leader_before: str | None) -> Prediction | None:
-    """The write outage to expect where the first fault silences the primary; None for all other faults."""
+def predict(
+    profile: Mapping[str, Any],
+    faults: Sequence[Injection],
+    coordinators: Collection[str],
+    leader_before: str | None,
+    coordinator_leader: str | None,
+) -> Prediction | None:
+    """The write outage to expect where the first fault silences the primary; None for all other faults.
+
+    A group has no coordinator.
+    """
     hit = next((fault for fault in faults if fault.fault in SILENT and fault.host == leader_before), None)
     if hit is None or hit.t - faults[0].t >= SAME_MOMENT_NS:
         return None

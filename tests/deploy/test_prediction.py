@@ -1,10 +1,11 @@
 """The write outage to expect, for hosts that an inventory describes."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from firedrill.deploy import prediction
+from firedrill.deploy import prediction, systems
 from firedrill.deploy.prediction import line
 from firedrill.inventories.read import Host, defaults
 
@@ -47,8 +48,17 @@ def test_the_terms_add_up(lines):
         assert total == [float(end) for end in re.findall(r"[\d.]+", head.split(": ")[1])]
 
 
-def test_a_system_without_a_model(lines):
-    assert lines(("mysqld",), system="group_replication") == []
+def test_a_mysql_group(lines):
+    (only,) = lines(("mysqld",), ("mysqld",), ("mysqld",), system="group_replication")
+    assert only.startswith("predicted write outage, a power cut of the leader: 5.3 to ")
+    slow = defaults()["group_replication"] | {"member_expel_timeout": 5}
+    (slower,) = lines(("mysqld",), system="group_replication", group_replication=slow)
+    assert "expulsion 5 to 20 + " in slower
+
+
+def test_a_system_without_a_model(lines, monkeypatch):
+    monkeypatch.setitem(systems.SYSTEMS, "patroni", replace(systems.SYSTEMS["patroni"], predict=None))
+    assert lines(("postgres",)) == []
 
 
 def test_one_figure_where_both_are_the_same():

@@ -369,10 +369,10 @@ PROFILE = {"member_expel_timeout": 0, "downinter": 0.5, "fastinter": 0.5, "rise"
 @pytest.mark.parametrize(("expel", "low", "high"), [(0, 5300, 10000), (5, 10300, 30000)])
 def test_the_model_adds_suspicion_expulsion_election_and_proxy(expel, low, high):
     cut = [Injection(0, "power_cut", "db1")]
-    found = timing.predict(PROFILE | {"member_expel_timeout": expel}, cut, "db1")
+    found = timing.predict(PROFILE | {"member_expel_timeout": expel}, cut, (), "db1", None)
     assert (found.low_ms, found.high_ms) == (low, high)
     assert set(found.phases) == set(found.terms)
-    assert timing.predict(PROFILE, cut, "db2") is None and timing.predict({}, cut, "db1") is None
+    assert timing.predict(PROFILE, cut, (), "db2", None) is None and timing.predict({}, cut, (), "db1", None) is None
 
 
 def test_names_come_from_addresses(access):
