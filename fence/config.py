@@ -105,8 +105,9 @@ def _checked(file: Path, found: dict[str, Any]) -> Config:
         "interval_ms": not 50 <= config.interval_ms <= 5000,
         "die_after": config.die_after not in MOMENTS,
         "without_refusal": config.without_refusal and not config.chaos_allowed,
-        "power": config.mode == "power" and config.is_judge and set(config.power) != {"status", "off"},
+        "power": bool(config.power) and set(config.power) != {"status", "off"},
     }
+    wrong["power"] |= config.mode == "power" and config.is_judge and not config.power
     for key, refused in wrong.items():
         if refused:
             raise Invalid(f"{file}: the value of {key} cannot be used")

@@ -126,7 +126,7 @@ class Gateway:
             answer = self._connection.getresponse()
             text = answer.read()
         except (OSError, http.client.HTTPException):
-            self._close()
+            self.close()
             raise
         found = json.loads(text or b"{}")
         return answer.status, found if isinstance(found, dict) else {}
@@ -147,10 +147,11 @@ class Gateway:
 
     def _next(self) -> None:
         """The next member: one that does not answer is asked last."""
-        self._close()
+        self.close()
         self._urls.append(self._urls.pop(0))
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End the connection; the next call makes another."""
         if self._connection is not None:
             self._connection.close()
         self._connection = None
