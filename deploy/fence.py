@@ -22,6 +22,8 @@ from firedrill.inventories.fencing import UNIT
 LIBRARY = "/usr/local/lib/firedrill"
 CONFIG = "/etc/firedrill/fence.json"
 SERVICE = f"/etc/systemd/system/{UNIT}.service"
+# Discard, which nobody offers: where every process hangs, its kernel still refuses a connection.
+CLOSED_PORT = 9
 TABLE = "ip firedrill_fence"
 
 
@@ -69,7 +71,7 @@ def _config() -> dict[str, Any]:
         "roles": parts,
         "judges": [one.name for one in topology.members("etcd")],
         "addresses": {one.name: one.address for one in databases},
-        "ports": [ports["postgres"], ports["patroni"], *of_ssh],
+        "ports": [ports["postgres"], ports["patroni"], *of_ssh, CLOSED_PORT],
         "refused_ports": {"postgres": ports["postgres"], "patroni": ports["patroni"]},
         "etcd": [f"{topology.scheme()}://{one.address}:{ports['etcd']}" for one in members],
         "patroni_prefix": patroni_prefix(data),

@@ -22,17 +22,16 @@ Run = Callable[[Sequence[str], float], tuple[int, str]]
 
 def run(command: Sequence[str], seconds: float) -> tuple[int, str]:
     """The exit code and standard output of a program. Raises OSError, and TimeoutError after so many seconds."""
-    started = subprocess.Popen(
+    with subprocess.Popen(
         list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         start_new_session=True,
-    )  # fmt: skip
-    try:
-        output, _ = started.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(started.pid, signal.SIGKILL)
-        started.wait()
-        raise TimeoutError(f"no answer within {seconds:.1f} s") from None
+    ) as started:  # fmt: skip
+        try:
+            output, _ = started.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(started.pid, signal.SIGKILL)
+            raise TimeoutError(f"no answer within {seconds:.1f} s") from None
     return started.returncode, output
 
 

@@ -87,7 +87,7 @@ def test_an_agent_reads_what_the_deploy_writes(on, tmp_path, name, roles, user):
     assert (found.host, found.roles, found.user, found.misses) == (name, roles, user, 3)
     assert found.judges == ("etcd1", "etcd2", "etcd3", "lb1")
     assert found.addresses == {"db1": "192.0.2.14", "db2": "192.0.2.15", "db3": "192.0.2.16"}
-    assert found.ports == (5432, 8008, 22)
+    assert found.ports == (5432, 8008, 22, 9)
     assert found.power == ({key: tuple(value) for key, value in POWER.items()} if "judge" in roles else {})
     assert found.password.startswith("password of etcd_fence_") and found.password not in repr(found)
 
