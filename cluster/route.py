@@ -31,6 +31,10 @@ class Unreachable(Problem):
     """A host that does not answer SSH, or lets us run nothing; `cause` says which."""
 
 
+class NoLogin(Unreachable):
+    """A host that cannot be verified, or refuses the login: nothing is known about it."""
+
+
 class JumpDown(Unreachable):
     """A jump host cannot be passed, so nothing is known about the hosts behind it."""
 

@@ -15,6 +15,7 @@ from firedrill.cluster import host_keys, login, route
 from firedrill.cluster.route import CONNECT_SECONDS as CONNECT_SECONDS
 from firedrill.cluster.route import ERRORS as ERRORS
 from firedrill.cluster.route import JumpDown as JumpDown
+from firedrill.cluster.route import NoLogin as NoLogin
 from firedrill.cluster.route import Unreachable as Unreachable
 from firedrill.inventories import sudo
 from firedrill.inventories.errors import Problem
@@ -27,6 +28,7 @@ SURE_SECONDS = 2
 WHY_SECONDS = 10
 _WHY: dict[tuple[str, int], tuple[float, "Unreachable"]] = {}  # by address and port: when it was asked, what was found
 MARK = "firedrill: the output of the command"
+KEPT_OUT = (NoLogin, JumpDown)  # nothing was observed of the host
 BY_SUDO = "firedrill: by sudo"
 # What no shell treats specially within single quotes, nor `sh` within double quotes; all else is sent in octal.
 PLAIN = re.compile(rb"[^A-Za-z0-9 ,./:;=@_+|&<>()\[\]{}~^?*#%-]")
@@ -91,19 +93,20 @@ def _no_login(host: Host, error: Exception) -> Unreachable:
     if isinstance(error, paramiko.BadHostKeyException):
         error = host_keys.changed(host, error)
     if isinstance(error, Problem):
-        return error if isinstance(error, Unreachable) else Unreachable(error.cause, error.remedy)
+        return error if isinstance(error, Unreachable) else NoLogin(error.cause, error.remedy)
     to = login.of(host)
     refused = isinstance(error, paramiko.AuthenticationException) or "authentication methods" in str(error)
     keys = to.keys if refused or "encountered" in str(error) else ()  # paramiko takes a locked key for another kind
     if locked := [key for key in keys if not to.passphrase and _has_passphrase(key)]:
-        return Unreachable(
+        return NoLogin(
             f"no SSH login at {who}: the private key {locked[0]} has a passphrase",
             "add it to an agent (`ssh-add`) and leave out `ssh_key`, or set `ssh_key_password`",
         )
     if refused:
-        return Unreachable(f"{who} refuses the SSH login of {to.user} ({error})", "check `ssh_user` and `ssh_key`")
+        kind = Unreachable if "timeout" in str(error).lower() else NoLogin  # a slow host was not heard
+        return kind(f"{who} refuses the SSH login of {to.user} ({error})", "check `ssh_user` and `ssh_key`")
     if isinstance(error, ValueError | FileNotFoundError | PermissionError):  # of ours: a key that cannot be read
-        return Unreachable(f"no SSH login at {who} ({error})", "check `ssh_key` and `ssh_known_hosts_file`")
+        return NoLogin(f"no SSH login at {who} ({error})", "check `ssh_key` and `ssh_known_hosts_file`")
     return Unreachable(f"{who} does not answer SSH ({error})", f"is it switched on, and is {to.port} its SSH port?")
 
 

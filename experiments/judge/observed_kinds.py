@@ -97,6 +97,8 @@ OBSERVED = {
     ("leadership", UNOBSERVED): NOT_OBSERVED,
     ("members", UNOBSERVED): NOT_OBSERVED,
     ("proxy", UNOBSERVED): NOT_OBSERVED,
+    ("address", UNOBSERVED): NOT_OBSERVED,
+    ("tcp", UNOBSERVED): NOT_OBSERVED,
     ("proxy", "server"): Kind(
         "The status of a server of a proxy; on each change, and at least every second.",
         {

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from firedrill.cluster import clock, ssh
-from firedrill.cluster.observer import Event, Observer, Write
+from firedrill.cluster.observer import UNOBSERVED, Event, Observer, Write
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
@@ -46,9 +46,9 @@ async def observe(access: Access, write: Write) -> None:
     """Observe every proxy until cancelled. The client is a blocking one, so each host has a thread."""
     lock = threading.Lock()
 
-    def record(**fields: Any) -> None:
+    def record(kind: str = "holder", **fields: Any) -> None:
         with lock:
-            write("holder", **fields)
+            write(kind, **fields)
 
     for host in proxies(access):
         threading.Thread(target=_watch, args=(host, str(access.data["vip"]), record), daemon=True).start()
@@ -89,6 +89,9 @@ def _watch(host: Host, address: str, record: Callable[..., None]) -> None:
                     at, holds = json.loads(line)
                     samples.sample(int(at), bool(holds))
                 raise ssh.Unreachable(f"{host.name} closed the connection", "")
+        except ssh.KEPT_OUT as error:
+            record(UNOBSERVED, host=host.name, error=str(error))
+            time.sleep(PAUSE_S)
         except (Problem, *ssh.ERRORS, ValueError, TypeError) as error:
             _unreachable(host, record, str(error) or type(error).__name__)
             time.sleep(PAUSE_S)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from firedrill.cluster import clock, ssh
-from firedrill.cluster.observer import Observer, Write, every_host
+from firedrill.cluster.observer import UNOBSERVED, Observer, Write, every_host
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
@@ -43,9 +43,9 @@ async def observe(access: Access, write: Write) -> None:
     """Observe every host until cancelled. The client is a blocking one, so each host has a thread."""
     lock = threading.Lock()
 
-    def record(**fields: Any) -> None:
+    def record(kind: str = "counters", **fields: Any) -> None:
         with lock:
-            write("counters", **fields)
+            write(kind, **fields)
 
     for host in access.inventory.hosts:
         threading.Thread(target=_watch, args=(Counters(host, record),), daemon=True).start()
@@ -70,6 +70,9 @@ class Counters:
         self._record(host=self.host.name, t=t, start=start, reachable=True, **added, boot=now["boot"], error=None)
         self._at, self._last = t, now
 
+    def kept_out(self, error: str) -> None:
+        self._record(UNOBSERVED, host=self.host.name, error=error)
+
     def unreachable(self, error: str) -> None:
         nothing = dict.fromkeys((*COUNTED, "boot"))
         now = clock.now()
@@ -87,6 +90,9 @@ def _watch(counters: Counters) -> None:
                 while line := running.line():
                     counters.sample(json.loads(line))
                 raise ssh.Unreachable(f"{counters.host.name} closed the connection", "")
+        except ssh.KEPT_OUT as error:
+            counters.kept_out(str(error))
+            time.sleep(PAUSE_S)
         except (Problem, *ssh.ERRORS, ValueError) as error:
             counters.unreachable(str(error) or type(error).__name__)
             time.sleep(PAUSE_S)

@@ -55,8 +55,8 @@ def sshd(tmp_path):
     listener.close()
 
 
-def why(host: Host) -> ssh.Unreachable:
-    with pytest.raises(ssh.Unreachable) as caught:
+def why(host: Host) -> ssh.NoLogin:
+    with pytest.raises(ssh.NoLogin) as caught:
         ssh.connect(host)
     return caught.value
 
