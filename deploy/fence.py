@@ -11,7 +11,7 @@ from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 
 from firedrill import package
-from firedrill.deploy import tls, topology
+from firedrill.deploy import gate, tls, topology
 from firedrill.deploy.etcd import fence_login
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
@@ -29,6 +29,7 @@ TABLE = "ip firedrill_fence"
 
 def fence() -> None:
     """Install and start the agent of this host; with `fence` off, remove that of an earlier deploy."""
+    gate.through()
     if not fencing.parts(topology.me()):
         return
     if not fencing.enabled(topology.hosts()):
@@ -40,6 +41,7 @@ def fence() -> None:
 
 def fencing_works() -> None:
     """Wait until the agent of this host reaches etcd and can do its part."""
+    gate.through()
     if fencing.enabled(topology.hosts()) and fencing.parts(topology.me()):
         seconds = topology.data()["deadlines"]["fence"]
         waits.until(name="Wait until the fence agent works", check="fence", seconds=seconds, service=UNIT)

@@ -13,8 +13,8 @@ from firedrill.inventories import authority, secrets
 # Prints the parts of a deploy that do not begin with the gate.
 PARTS = """
 import inspect
-from firedrill.deploy import base, haproxy, secrets, systems, vrrp, watchdog, weather
-parts = {base.base, haproxy.haproxy, haproxy.answering, weather.weather, weather.serving, secrets.rotated}
+from firedrill.deploy import cluster, systems, vrrp, watchdog
+parts = {one for one in vars(cluster).values() if inspect.isfunction(one)} - {cluster.deploy, cluster.milestone}
 parts |= {vrrp.filtered, watchdog.watchdog}
 for row in systems.SYSTEMS.values():
     steps = ("coordinator", "passwords", "databases", "leader", "schema", "replicas", "retire")
