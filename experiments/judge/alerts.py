@@ -28,11 +28,12 @@ STAGES = ("pending", "fired", "delivered", "resolved")
 class Alerts:
     """The alerts of a run: those that were expected, then the others. Counts are None where not all was observed.
 
-    `reasons`: by expected alert, what was wanted and found.
+    `times`: when each of `rows` entered its stages. `reasons`: by expected alert, what was wanted and found.
     """
 
     observed: bool = False
     rows: tuple[Alert, ...] = ()
+    times: tuple["Times", ...] = ()
     reasons: tuple[tuple[Judged, str], ...] = ()
     unexpected: int | None = None
     delivered: int | None = None
@@ -75,15 +76,16 @@ def alerts(known: Basis) -> Alerts:
         return Alerts()
     judge = _Judge(known, found)
     judged = [judge.expected(case) for case in _cases(known, found)]
-    asked = {row.name for row, _ in judged if row.asked == "expected"}
-    shown = [row for row, _ in judged if row.asked == "expected" or (row.name not in asked and _was_seen(row))]
-    others = tuple(judge.others())
+    asked = {one.row.name for one in judged if one.row.asked == "expected"}
+    shown = [one for one in judged if one.row.asked == "expected" or (one.row.name not in asked and any(one.times))]
+    others = list(judge.others())
     seen = judge.seen_throughout
     fresh = judge.since(judge.zero)
     return Alerts(
         observed=True,
-        rows=(*shown, *others),
-        reasons=tuple(reason for _, reason in judged if reason),
+        rows=tuple(one.row for one in [*shown, *others]),
+        times=tuple(one.times for one in [*shown, *others]),
+        reasons=tuple(one.reason for one in judged if one.reason),
         unexpected=len(others) if seen else None,
         delivered=len(fresh.delivered) if seen else None,
         suppressed=len({active.labels for active in fresh.notifier if "suppressed" in active.first}) if seen else None,
@@ -167,17 +169,17 @@ class _Judge:
 
     # -- expected alerts
 
-    def expected(self, case: Case) -> tuple[Alert, tuple[Judged, str] | None]:
+    def expected(self, case: Case) -> "_One":
         t0 = case.fault_at
         if t0 is None:
-            wanted = f"{case.title}: wanted it delivered within {_text(case.within)}"
-            lacking: Judged = "unknown"
-            reason = None if case.optional else (lacking, f"{wanted} of its fault, found that none was injected.")
-            return self._row(case.name, case.host, case, Times(), 0, None if case.optional else lacking), reason
-        times = self._times(case.name, case.host, t0)
-        verdict, text = self._judged(case, times, t0)
-        row = self._row(case.name, case.host, case, times, t0, None if case.optional else verdict)
-        return row, None if case.optional else (verdict, text)
+            text = f"{case.title}: wanted it delivered within {_text(case.within)} of its fault"
+            verdict: Judged = "unknown"
+            times, text = Times(), f"{text}, found that none was injected."
+        else:
+            times = self._times(case.name, case.host, t0)
+            verdict, text = self._judged(case, times, t0)
+        row = _row(case.name, case.host, case, times, t0 or 0, None if case.optional else verdict)
+        return _One(row, times, None if case.optional else (verdict, text))
 
     def _times(self, name: str, host: str | None, t0: int) -> Times:
         fresh = self.since(t0)
@@ -254,7 +256,7 @@ class _Judge:
 
     # -- other alerts
 
-    def others(self) -> Iterator[Alert]:
+    def others(self) -> Iterator["_One"]:
         """The alerts that fired from the first fault on and were not expected, one for each host."""
         cases = list(_cases(self.known, self.found))
         rows: dict[tuple[str, str | None], list[Active]] = defaultdict(list)
@@ -264,23 +266,26 @@ class _Judge:
             if "firing" in one.first and not asked and self._in_window(one):
                 rows[one.alert, hosts[0] if hosts else None].append(one)
         for name, host in rows:
-            yield self._row(name, host, None, self._times(name, host, self.zero), self.zero, None)
+            times = self._times(name, host, self.zero)
+            yield _One(_row(name, host, None, times, self.zero, None), times, None)
 
     def _in_window(self, one: Active) -> bool:
         return one.first["firing"] <= self.known.window.end and (one.end is None or one.end > self.known.window.begin)
 
-    @staticmethod
-    def _row(name: str, host: str | None, case: Case | None, times: Times, t0: int, verdict: Judged | None) -> Alert:
-        since = {
-            f"{stage}_ms": None if t is None else ms(max(0, t - t0)) for stage, t in zip(STAGES, times, strict=True)
-        }
-        asked: Any = "not expected" if case is None else "optional" if case.optional else "expected"
-        within = None if case is None else ms(case.within)
-        return Alert(name=name, host=host, asked=asked, verdict=verdict, within_ms=within, **since)
+
+class _One(NamedTuple):
+    """An alert: its row in the verdict, when it entered its stages, the reason that it gives."""
+
+    row: Alert
+    times: Times
+    reason: tuple[Judged, str] | None
 
 
-def _was_seen(row: Alert) -> bool:
-    return any(getattr(row, f"{stage}_ms") is not None for stage in STAGES)
+def _row(name: str, host: str | None, case: Case | None, times: Times, t0: int, verdict: Judged | None) -> Alert:
+    since = {f"{stage}_ms": None if t is None else ms(max(0, t - t0)) for stage, t in zip(STAGES, times, strict=True)}
+    asked: Any = "not expected" if case is None else "optional" if case.optional else "expected"
+    within = None if case is None else ms(case.within)
+    return Alert(name=name, host=host, asked=asked, verdict=verdict, within_ms=within, **since)
 
 
 def _first(actives: Sequence[Active], state: str) -> int | None:

@@ -5,6 +5,7 @@ from typing import Any
 from firedrill.experiments.judge.findings import Findings
 from firedrill.experiments.judge.schema import Verdict
 from firedrill.experiments.judge.units import text_of
+from firedrill.experiments.report import alerts
 from firedrill.experiments.report.caveats import durability_sentences
 from firedrill.experiments.report.clock import Clock, capital
 
@@ -29,7 +30,7 @@ def shares(verdict: Verdict) -> list[dict[str, Any]]:
 
 
 def analysis(findings: Findings, verdict: Verdict, clock: Clock) -> list[str]:
-    """What the figures say, in order: writes, phases, prediction, losses, primaries, users, recovery, leadership."""
+    """What the figures say, in order: writes, phases, prediction, losses, primaries, users, recovery, leadership, alerts."""
     found = [
         outage_sentence(findings, clock),
         phase_sentence(findings, verdict),
@@ -43,6 +44,7 @@ def analysis(findings: Findings, verdict: Verdict, clock: Clock) -> list[str]:
         users_sentence(findings, verdict, clock),
         recovery_sentence(findings, clock),
         leadership_sentence(findings),
+        alerts.sentence(findings, verdict),
     ]
     return [sentence for sentence in found if sentence]
 
