@@ -10,8 +10,8 @@ from firedrill.experiments.judge.alerts import STAGES, Times
 from firedrill.experiments.judge.findings import Findings
 from firedrill.experiments.judge.schema import Alert, Verdict
 from firedrill.experiments.judge.units import text_of
-from firedrill.experiments.report.axes import head, label, rows_of
-from firedrill.experiments.report.series import Band, View
+from firedrill.experiments.report.axes import head, rows_of
+from firedrill.experiments.report.series import View
 
 MOST = 12  # rows of the panel
 NARROW_NAME = 9  # characters of a name on a narrow screen
@@ -33,7 +33,8 @@ def sentence(findings: Findings, verdict: Verdict) -> str:
         found += f", the slowest ({title(slowest)}) after {text_of('_ms', slowest.delivered_ms)}"
     if verdict.alerts_unexpected is None:
         return f"{found}; whether others fired was not fully observed."
-    return f"{found}; {verdict.alerts_unexpected or 'no'} others fired."
+    others = verdict.alerts_unexpected
+    return f"{found}; {others or 'no'} other{'' if others == 1 else 's'} fired."
 
 
 def table(verdict: Verdict) -> list[dict[str, str]]:
@@ -72,9 +73,9 @@ def panel(axes: Axes, view: View) -> None:
         end = view.at(times.resolved) if times.resolved else view.limits[1]
         fired = view.at(times.fired) if times.fired else end
         if times.pending:
-            _bar(axes, view, row, Band(view.at(times.pending), min(fired, end), "pending"), view.ink.starting)
+            _bar(axes, row, view.at(times.pending), min(fired, end), view.ink.starting)
         if times.fired:
-            _bar(axes, view, row, Band(fired, end, "firing"), view.ink.unreachable)
+            _bar(axes, row, fired, end, view.ink.unreachable)
         for t, mark in ((times.delivered, "v"), (times.resolved, "s")):
             if t is not None:
                 axes.plot([view.at(t)], [row], mark, color=view.ink.ink, markersize=5, zorder=8)
@@ -91,6 +92,5 @@ def panel(axes: Axes, view: View) -> None:
     head(axes, view, "Alerts", handles)
 
 
-def _bar(axes: Axes, view: View, row: int, band: Band, colour: str) -> None:
-    axes.barh(row, max(band.end - band.begin, 0.05), 0.62, band.begin, color=colour, zorder=2)
-    label(axes, view, band, row, view.ink.on_bright)
+def _bar(axes: Axes, row: int, begin: float, end: float, colour: str) -> None:
+    axes.barh(row, max(end - begin, 0.05), 0.62, begin, color=colour, zorder=2)

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from firedrill.experiments.judge.facts import FaultEvent, Note, Run
 from firedrill.experiments.judge.findings import Findings
 from firedrill.experiments.judge.schema import Level, Verdict
-from firedrill.experiments.report import other_plots, pictures, timeline_plot, turning_points
+from firedrill.experiments.report import alerts, other_plots, pictures, timeline_plot, turning_points
 from firedrill.experiments.report.caveats import durability_note
 from firedrill.experiments.report.clock import Clock
 from firedrill.experiments.report.excerpts import clocks, excerpts
@@ -72,6 +72,7 @@ def content(findings: Findings, verdict: Verdict) -> dict[str, Any]:
         "actions": actions(findings, clock),
         "steps": run.steps,
         "expectations": [expectation(entry, verdict) for entry in verdict.expectations],
+        "alerts": alerts.table(verdict),
         "levels": [level(entry) for entry in verdict.levels],
         "users": users(verdict),
         "excerpts": excerpts(findings.logs, clock, names),

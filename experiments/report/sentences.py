@@ -30,7 +30,7 @@ def shares(verdict: Verdict) -> list[dict[str, Any]]:
 
 
 def analysis(findings: Findings, verdict: Verdict, clock: Clock) -> list[str]:
-    """What the figures say, in order: writes, phases, prediction, losses, primaries, users, recovery, leadership, alerts."""
+    """What the figures say, in order: writes, phases, prediction, losses, primaries, users, recovery, alerts."""
     found = [
         outage_sentence(findings, clock),
         phase_sentence(findings, verdict),

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from firedrill.experiments.judge.findings import Findings
-from firedrill.experiments.report import panels
+from firedrill.experiments.report import alerts, panels
 from firedrill.experiments.report.axes import Look
 from firedrill.experiments.report.palette import LIGHT, Palette, style
 from firedrill.experiments.report.series import View, fault_spans, node_bands, proxy_bands
@@ -23,6 +23,7 @@ def figure(findings: Findings, ink: Palette = LIGHT, narrow: bool = False) -> Fi
     rows += [(panels.transport, 1.1, head)] if findings.tcp_samples else []
     rows.append((panels.nodes, 0.36 * max(len(nodes), 1), head))
     rows += [(panels.proxies, 0.36 * len(proxies), 0.42)] if proxies else []
+    rows += [(alerts.panel, 0.3 * len(told), head)] if (told := alerts.shown(findings)) else []
     height = sum(size + above for _, size, above in rows) + 0.5
     with matplotlib.rc_context(style(ink, narrow)):
         drawn = Figure(figsize=(4.1 if narrow else 9.6, height), facecolor="none")

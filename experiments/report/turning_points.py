@@ -7,6 +7,7 @@ from typing import Any
 
 from firedrill.experiments.judge.facts import Decision
 from firedrill.experiments.judge.findings import Findings
+from firedrill.experiments.report import alerts
 from firedrill.experiments.report.clock import Clock, capital
 
 MOST_TURNS = 60
@@ -57,6 +58,7 @@ def turns(findings: Findings) -> list[Turn]:
         *client_turns(findings),
         *member_turns(findings),
         *proxy_turns(findings),
+        *(Turn(t, text, "alerts", main) for t, text, main in alerts.moments(findings)),
         *fence_turns(findings),
     ]
     return sorted((turn for turn in found if turn.t >= fault), key=lambda turn: turn.t)
