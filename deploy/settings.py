@@ -16,7 +16,7 @@ from pyinfra import host, logger, state
 from pyinfra.api import FactBase, QuoteString, StringCommand, operation
 
 from firedrill.deploy import topology, versions
-from firedrill.inventories import profiles
+from firedrill.inventories import profiles, read
 from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.printable import printable
 
@@ -42,7 +42,7 @@ PARAMETERS = ("postgresql", "parameters")
 def dynamic(profile: dict[str, Any]) -> dict[str, Any]:
     """The cluster-wide settings of a profile in the form of Patroni's dynamic configuration."""
     data = topology.data()
-    parameters = dict(data["postgres_parameters"])
+    parameters = read.postgres_parameters(data)
     for name in ("wal_sender_timeout", "wal_receiver_timeout"):
         parameters[name] = f"{profile[name]}s"
     ours = {

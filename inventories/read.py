@@ -11,8 +11,9 @@ import os
 import re
 import runpy
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from subprocess import run
 from typing import Any
@@ -103,6 +104,16 @@ def read(path: str | Path | None = None) -> Inventory:
 def defaults() -> dict[str, Any]:
     """The defaults of every inventory. pyinfra itself finds them only next to an inventory."""
     return {key: value for key, value in runpy.run_path(str(GROUP_DATA)).items() if not key.startswith("_")}
+
+
+@cache
+def _default_parameters() -> dict[str, Any]:
+    return dict(defaults()["postgres_parameters"])
+
+
+def postgres_parameters(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults, with an inventory's own `postgres_parameters` in their place or in addition."""
+    return _default_parameters() | data["postgres_parameters"]
 
 
 def refuse_overridden(path: Path) -> None:

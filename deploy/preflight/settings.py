@@ -138,18 +138,21 @@ def synchronous(hosts: Sequence[Host]) -> Findings:
 
 def replication(hosts: Sequence[Host]) -> Findings:
     """WAL senders, slots and connections for all hosts."""
-    parameters = hosts[0].data["postgres_parameters"]
+    parameters = read.postgres_parameters(hosts[0].data)
     standbys, apps = max(0, len(role(hosts, "postgres")) - 1), len(role(hosts, "app"))
     needed = {
         "max_wal_senders": (2 * standbys, f"{standbys} standbys that are copied at the same time take two each"),
-        "max_replication_slots": (standbys, f"each of {standbys} standbys has one"),
+        "max_replication_slots": (
+            2 * standbys,
+            f"{standbys} standbys that are copied have two each",
+        ),
         "max_connections": (
             APP_CONNECTIONS * apps + OTHER_CONNECTIONS,
             f"{apps} app hosts take up to {APP_CONNECTIONS} each, all others {OTHER_CONNECTIONS}",
         ),
     }
     for setting, (least, reason) in needed.items():
-        found = parameters.get(setting)
+        found = parameters[setting]
         if isinstance(found, int) and found < least:
             yield _finding("postgres_parameters", f"{setting} is {found} ({reason})", f"raise it to {least} or more")
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from firedrill.deploy.preflight import settings
+from firedrill.inventories import read
 from firedrill.inventories.read import defaults
 
 
@@ -43,7 +44,7 @@ WRONG = [
     ("etcd_heartbeat_ms", 300, "etcd timings", True, r"etcd_election_ms 1000 is less than 5 times etcd_heartbeat_ms"),
     ("etcd_heartbeat_ms", 150, "etcd timings", False, r"less than 10 times etcd_heartbeat_ms 150"),
     ("postgres_parameters.max_wal_senders", 3, "postgres_parameters", True, r"max_wal_senders is 3 .*raise it to 4"),
-    ("postgres_parameters.max_replication_slots", 1, "postgres_parameters", True, r"max_replication_slots is 1 "),
+    ("postgres_parameters.max_replication_slots", 1, "postgres_parameters", True, r"slots is 1 .*raise it to 4"),
     ("postgres_parameters.max_connections", 30, "postgres_parameters", True, r"max_connections is 30 .*raise it to 44"),
     ("profiles.fast.wal_sender_timeout", 60, "wal_sender_timeout", False, r"silently lost for up to 22 s"),
     ("profiles.fast.wal_sender_timeout", 0, "wal_sender_timeout", False, r"has wal_sender_timeout 0, its ttl is 20"),
@@ -54,6 +55,14 @@ WRONG = [
     ("foreign", True, "existing cluster", True, r"describes an existing cluster"),
     ("timings", {"safety_margin": 19}, "watchdog", True, r"a safety margin of 19 s"),
 ]  # fmt: skip
+
+
+def test_own_parameters_are_added_to_the_defaults(hosts):
+    """One of them must not take away the WAL senders that all others need."""
+    given(hosts, "postgres_parameters", {"max_connections": 400})
+    found = read.postgres_parameters(hosts[0].data)
+    assert found == defaults()["postgres_parameters"] | {"max_connections": 400}
+    assert settings.check(hosts) == []
 
 
 @pytest.mark.parametrize(("keys", "value", "check", "refused", "text"), WRONG)
