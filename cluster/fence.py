@@ -8,17 +8,15 @@ from typing import Any
 
 from firedrill.cluster import ssh
 from firedrill.cluster.each import each
-from firedrill.inventories import profiles
+from firedrill.inventories import fencing
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.printable import printable
 from firedrill.inventories.read import Host
 
-UNIT = "firedrill-fence"
 FOLDER = "/run/firedrill/fence"
 STATUS = f"{FOLDER}/status.json"
 TABLE = "table ip firedrill_fence {"  # of nftables, in which an agent refuses an old leader
-ROLES = ("etcd", "postgres", "proxy")
 FRESH_S = 5.0  # an older status is that of a dead agent
 MOST_CHARACTERS = 65_536
 # The age of the status by the host's own clock, and the status.
@@ -39,16 +37,11 @@ class Agent:
     unsafe: bool = False
 
 
-def mode(access: Access) -> str:
-    """The mode of this cluster's fence."""
-    return str(access.data["fence"])
-
-
 def hosts(access: Access) -> tuple[Host, ...]:
     """The hosts that have an agent; none where there is no fence."""
-    if mode(access) == profiles.NO_FENCE:
+    if not fencing.enabled(access.inventory.hosts):
         return ()
-    return tuple(host for host in access.inventory.hosts if set(host.roles) & set(ROLES))
+    return tuple(host for host in access.inventory.hosts if fencing.parts(host))
 
 
 def parsed(status: Any, age_s: float) -> Agent:

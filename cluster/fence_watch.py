@@ -15,6 +15,7 @@ from typing import Any
 
 from firedrill.cluster import clock, fence, ssh
 from firedrill.cluster.observer import Event, Observer, Write
+from firedrill.inventories import fencing
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.printable import printable
@@ -144,7 +145,7 @@ def _watch(follower: Follower, host: Host) -> None:
             if not ssh.answers(host, 1):
                 raise ssh.Unreachable(f"{host.name} does not answer SSH", "")
             with ssh.connect(host) as connection:
-                words = [str(round(follower.since_s, 1) or 0), fence.UNIT, fence.STATUS]
+                words = [str(round(follower.since_s, 1) or 0), fencing.UNIT, fence.STATUS]
                 command = f"python3 -c {shlex.quote(PROGRAM)} {' '.join(map(shlex.quote, words))}"
                 running = ssh.Running(connection, command, seconds=SILENT_S)
                 while line := running.line():
@@ -160,7 +161,7 @@ def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:
     last = {event["host"]: event for event in events if event["kind"] == "agent"}
     texts = [_state(host.name, last.get(host.name)) for host in fence.hosts(access)]
     wrong = [text for well, text in texts if not well]
-    return not wrong, "; ".join(wrong) or f"{len(texts)} agents act, in mode {fence.mode(access)}"
+    return not wrong, "; ".join(wrong) or f"{len(texts)} agents act, in mode {fencing.mode(access.inventory.hosts)}"
 
 
 def _state(name: str, event: Event | None) -> tuple[bool, str]:

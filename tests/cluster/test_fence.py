@@ -1,5 +1,7 @@
 """What the agents of the fence report: as states for doctors and the steady state, as events for a run."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from firedrill.cluster import fence, fence_watch
@@ -106,10 +108,11 @@ def test_what_the_observer_says_to_the_doctor(monkeypatch):
     ]
     hosts = [type("Host", (), {"name": name}) for name in ("etcd1", "db2", "db3", "lb1")]
     monkeypatch.setattr(fence_watch.fence, "hosts", lambda _: hosts)
-    monkeypatch.setattr(fence_watch.fence, "mode", lambda _: "quorum")
-    assert fence_watch.found(None, events) == (
+    monkeypatch.setattr(fence_watch.fencing, "mode", lambda _: "quorum")
+    access = SimpleNamespace(inventory=SimpleNamespace(hosts=()))
+    assert fence_watch.found(access, events) == (
         False,
         "db2 refuses db1; db3: it has written no status; lb1: no sample",
     )
     monkeypatch.setattr(fence_watch.fence, "hosts", lambda _: hosts[:1])
-    assert fence_watch.found(None, events) == (True, "1 agents act, in mode quorum")
+    assert fence_watch.found(access, events) == (True, "1 agents act, in mode quorum")
