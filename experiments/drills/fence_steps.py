@@ -27,7 +27,7 @@ def changed(**content: Any) -> Command:
     return Command(
         do=f"mkdir -p {FOLDER} && printf %s {text} > {FOLDER}/drill.json && {{ {restart}; }}",
         proof=f"[ -e {FOLDER}/drill.json ] && grep -q '\"unsafe\": true' {FOLDER}/status.json",
-        undo=f"rm -f {FOLDER}/drill.json; {restart}",
+        undo=f"rm -f {FOLDER}/drill.*; {restart}",
     )
 
 
