@@ -43,7 +43,7 @@ DEAF = Command(
     do=(
         f"nft 'table {_TABLE} {{ chain input {{ type filter hook input priority -10; policy accept; "
         "iifname lo accept; '\"ip saddr ${SSH_CONNECTION%% *} accept; \"'"
-        "tcp flags & (syn|ack) == syn drop; } }'"
+        "tcp flags & (syn|ack) == syn drop; }; }'"
     ),
     proof=f"nft list table {_TABLE}",
     undo=f"nft delete table {_TABLE} 2>/dev/null; ! nft list table {_TABLE} 2>/dev/null",
