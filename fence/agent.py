@@ -19,8 +19,9 @@ from firedrill.fence.store import STATEMENTS, Snapshot, Store
 
 # Seconds between two statements; that of a leader about itself must reach the judges before they decide.
 STATEMENT_S, OWN_STATEMENT_S = 1.0, 0.4
-# Between two looks at etcd: while the leader is silent, and otherwise.
+# Between two looks at etcd: for some time after the leader has fallen silent, and otherwise.
 HURRY_S, LOOK_S = 0.03, 0.2
+URGENT_S = 6.0
 RENEW_S = 15.0
 PROBLEMS = (Unavailable, Denied, Failed, patroni.Unreadable)
 
@@ -98,7 +99,12 @@ class Agent:
         while True:
             self._news.clear()
             self.look()
-            self._news.wait(HURRY_S if self._prober.heard.state == decision.SILENT else LOOK_S)
+            self._news.wait(HURRY_S if self._is_urgent() else LOOK_S)
+
+    def _is_urgent(self) -> bool:
+        """Whether a failover can be decided now; etcd is not asked that often for as long as it is refused."""
+        own = self._prober.heard.own(time.monotonic())
+        return own.state == decision.SILENT and own.silent_for_s < URGENT_S
 
     def _able(self) -> bool:
         """Whether this host could refuse an old leader, tried before it matters."""
