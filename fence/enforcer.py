@@ -10,8 +10,8 @@ from firedrill.fence.report import Report
 from firedrill.fence.store import ACKS, REFUSAL, Order, Snapshot, Store
 
 # Seconds that a refusal lasts without news from etcd: before the release longer than the judge's lease, after it
-# longer than a standby needs to follow the new leader. It is renewed well before.
-BEFORE_RELEASE_S, AFTER_RELEASE_S, RENEW_S = 10, 60, 15
+# longer than a standby needs to follow the new leader. It is renewed often, since somebody may flush all rules.
+BEFORE_RELEASE_S, AFTER_RELEASE_S, RENEW_S = 10, 60, 2
 
 
 class Enforcer:
@@ -76,7 +76,7 @@ class Enforcer:
     def _refuse(self, wanted: Order) -> None:
         seconds = AFTER_RELEASE_S if wanted.released else BEFORE_RELEASE_S
         self._refusal.refuse(self._config.addresses[wanted.leader], seconds)
-        self._until_renewed = self._clock() + min(RENEW_S, seconds / 3)
+        self._until_renewed = self._clock() + RENEW_S
         self._clean = False
 
     def _nobody(self, store: Store) -> None:
