@@ -172,11 +172,11 @@ class Agent:
             self._prober.aim(None, own=leader)
         else:
             address = self._config.addresses[leader.name]
-            self._prober.aim(Target(leader, address, self._open_ports(address)))
+            self._prober.aim(Target(leader, address, self._open_ports(address, snapshot)))
 
-    def _open_ports(self, address: str) -> tuple[int, ...]:
-        """Without those that this host refuses itself: its own reset is no sign of life."""
-        if self._enforcer is None or self._enforcer.address != address:
+    def _open_ports(self, address: str, snapshot: Snapshot) -> tuple[int, ...]:
+        """Without those that this host refuses itself, or is about to: its own reset is no sign of life."""
+        if self._enforcer is None or address not in self._enforcer.refuses(snapshot):
             return self._config.ports
         return tuple(port for port in self._config.ports if port not in self._config.refused_ports.values())
 

@@ -35,9 +35,10 @@ class Enforcer:
         name, released = self._order.leader, self._order.released
         return {"leader": name, "address": self._config.addresses[name], "released": released, "since": self._since}
 
-    @property
-    def address(self) -> str | None:
-        return self._refusal.address
+    def refuses(self, snapshot: Snapshot) -> set[str | None]:
+        """The address that this host refuses, and that which it is told to."""
+        wanted = self._wanted(snapshot)
+        return {self._refusal.address, self._config.addresses[wanted.leader] if wanted else None}
 
     def follow(self, snapshot: Snapshot, store: Store, lease: str | None) -> None:
         """Do what the key `refusal` says. Raises Failed if the rules cannot be changed."""

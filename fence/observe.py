@@ -133,7 +133,7 @@ class Prober(threading.Thread):
         self.samples[found] += 1
         with self._lock:
             before = self._heard
-            if before.leader != target.leader:
+            if self._target != target:  # of other ports: this host may have refused one of them itself
                 return
             self._heard = heard = before.after(found, began, self._limit)
         if heard.state != before.state:

@@ -289,3 +289,10 @@ def test_nobody_refuses_whom_the_configuration_does_not_name(world):
     world.store.order(Order("x", "db9", 1, "etcd1"), world.lease)
     one.once()
     assert one.lines.events() == ["error"] and not [script for script in one.scripts if "timeout" in script]
+
+
+def test_ports_that_are_about_to_be_refused_are_known_before(world):
+    one = Standby("db2", world.new_store())
+    assert one.enforcer.refuses(world.snapshot()) == {None}
+    world.store.order(Order("x", "db1", 1, "etcd1"), world.lease)
+    assert "192.0.2.21" in one.enforcer.refuses(world.snapshot()) and one.scripts == []

@@ -95,3 +95,17 @@ def test_another_leadership_begins_anew():
     assert prober.heard.state == decision.OWN
     prober.aim(None)
     assert prober.heard == Heard()
+
+
+def test_a_sample_of_ports_that_are_no_longer_probed_does_not_count(monkeypatch):
+    """A witness that begins to refuse the leader must not take its own reset for a sign of life."""
+    prober = Prober(0.2, 5, lambda *_: None)
+    prober.aim(Target(DB1, "127.0.0.1", (5432, 9)))
+
+    def answers_late(*_):
+        prober.aim(Target(DB1, "127.0.0.1", (9,)))
+        return ALIVE
+
+    monkeypatch.setattr("firedrill.fence.observe.probe", answers_late)
+    prober._once()
+    assert prober.heard == Heard(DB1)
