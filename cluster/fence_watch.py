@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from firedrill.cluster import clock, fence, ssh
-from firedrill.cluster.observer import Event, Observer, Write
+from firedrill.cluster.observer import UNOBSERVED, Event, Observer, Write
 from firedrill.inventories import fencing
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
@@ -134,6 +134,9 @@ class Follower:
             "decision", host=self.host, t=t, what=what, about=None if about is None else str(about), detail=detail
         )
 
+    def kept_out(self, error: str) -> None:
+        self._record(UNOBSERVED, host=self.host, error=error)
+
     def unreachable(self, error: str) -> None:
         self._record("agent", host=self.host, reachable=False, alive=None, mode=None, refusing=None, error=error)
 
@@ -151,6 +154,9 @@ def _watch(follower: Follower, host: Host) -> None:
                 while line := running.line():
                     follower.heard(json.loads(line))
                 raise ssh.Unreachable(f"{host.name} closed the connection", "")
+        except ssh.KEPT_OUT as error:
+            follower.kept_out(str(error))
+            time.sleep(PAUSE_S)
         except (Problem, *ssh.ERRORS, ValueError, LookupError, TypeError) as error:
             follower.unreachable(str(error) or type(error).__name__)
             time.sleep(PAUSE_S)

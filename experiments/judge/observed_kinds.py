@@ -99,6 +99,7 @@ OBSERVED = {
     ("proxy", UNOBSERVED): NOT_OBSERVED,
     ("address", UNOBSERVED): NOT_OBSERVED,
     ("tcp", UNOBSERVED): NOT_OBSERVED,
+    ("fence", UNOBSERVED): NOT_OBSERVED,
     ("proxy", "server"): Kind(
         "The status of a server of a proxy; on each change, and at least every second.",
         {

@@ -100,6 +100,11 @@ def test_a_host_that_is_gone_is_a_sample_too(follower, recorded):
     ]
 
 
+def test_a_host_that_lets_nobody_in_is_no_sample(follower, recorded):
+    follower.kept_out("another host key")
+    assert recorded == [{"kind": "unobserved", "host": "etcd1", "error": "another host key"}]
+
+
 def test_what_the_observer_says_to_the_doctor(monkeypatch):
     events = [
         {"kind": "agent", "host": "etcd1", "alive": True, "refusing": []},
