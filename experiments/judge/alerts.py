@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from firedrill.experiments.judge.alerting import Active, Alerting, Delivery, Labels, alerting
 from firedrill.experiments.judge.basis import Basis
-from firedrill.experiments.judge.facts import Fault
+from firedrill.experiments.judge.facts import AlertTimes, Fault
 from firedrill.experiments.judge.facts import Host as HostFact
 from firedrill.experiments.judge.recorded import notes
 from firedrill.experiments.judge.schema import Alert, Judged
@@ -21,7 +21,6 @@ from firedrill.experiments.judge.units import text_of
 # Faults of a host that sends nothing meanwhile: nothing can have been delivered unseen.
 DOWN = ("power_cut", "poweroff", "pause")
 HIT = "hit"  # as `host` of an expected alert: the host of the fault
-STAGES = ("pending", "fired", "delivered", "resolved")
 
 
 @dataclass(frozen=True)
@@ -33,20 +32,11 @@ class Alerts:
 
     observed: bool = False
     rows: tuple[Alert, ...] = ()
-    times: tuple["Times", ...] = ()
+    times: tuple[AlertTimes, ...] = ()
     reasons: tuple[tuple[Judged, str], ...] = ()
     unexpected: int | None = None
     delivered: int | None = None
     suppressed: int | None = None
-
-
-class Times(NamedTuple):
-    """When an alert entered each stage, ns."""
-
-    pending: int | None = None
-    fired: int | None = None
-    delivered: int | None = None
-    resolved: int | None = None
 
 
 @dataclass(frozen=True)
@@ -174,18 +164,18 @@ class _Judge:
         if t0 is None:
             text = f"{case.title}: wanted it delivered within {_text(case.within)} of its fault"
             verdict: Judged = "unknown"
-            times, text = Times(), f"{text}, found that none was injected."
+            times, text = AlertTimes(), f"{text}, found that none was injected."
         else:
             times = self._times(case.name, case.host, t0)
             verdict, text = self._judged(case, times, t0)
         row = _row(case.name, case.host, case, times, t0 or 0, None if case.optional else verdict)
         return _One(row, times, None if case.optional else (verdict, text))
 
-    def _times(self, name: str, host: str | None, t0: int) -> Times:
+    def _times(self, name: str, host: str | None, t0: int) -> AlertTimes:
         fresh = self.since(t0)
         rules = [one for one in fresh.rules if one.alert == name and self.about(one.labels, host)]
         delivered, resolved = self._delivered(fresh, name, host)
-        return Times(_first(rules, "pending"), _first(rules, "firing"), delivered, resolved)
+        return AlertTimes(_first(rules, "pending"), _first(rules, "firing"), delivered, resolved)
 
     def _delivered(self, fresh: _Since, name: str, host: str | None) -> tuple[int | None, int | None]:
         """The first delivery of an alert, and its resolution."""
@@ -200,7 +190,7 @@ class _Judge:
         first = min(listed, key=lambda one: one.first["active"], default=None)
         return (first.first["active"], first.end) if first else (None, None)
 
-    def _judged(self, case: Case, times: Times, t0: int) -> tuple[Judged, str]:
+    def _judged(self, case: Case, times: AlertTimes, t0: int) -> tuple[Judged, str]:
         wanted = f"{case.title}: wanted it delivered within {_text(case.within)} of the fault"
         if times.delivered is not None and times.delivered - t0 <= case.within:
             return self._resolved(case, times, f"{wanted}, found it delivered after {_text(times.delivered - t0)}")
@@ -211,7 +201,7 @@ class _Judge:
             return "unknown", f"{wanted}, {found}, which shows nothing because {excuse}."
         return "fail", f"{wanted}, {found}."
 
-    def _resolved(self, case: Case, times: Times, text: str) -> tuple[Judged, str]:
+    def _resolved(self, case: Case, times: AlertTimes, text: str) -> tuple[Judged, str]:
         """The same for its resolution, where that is expected, too."""
         limit, healed = case.resolved_within, case.faults[-1].healed
         if limit is None:
@@ -233,7 +223,7 @@ class _Judge:
         same = [one for one in actives if one.alert == case.name and self.about(one.labels, case.host)]
         return any(one.begin <= t0 and (one.end is None or one.end > t0) for one in same)
 
-    def _short_of(self, case: Case, times: Times, t0: int) -> str:
+    def _short_of(self, case: Case, times: AlertTimes, t0: int) -> str:
         """How far the alert came."""
         if times.delivered is not None:
             return f"was delivered after {_text(times.delivered - t0)}"
@@ -277,12 +267,15 @@ class _One(NamedTuple):
     """An alert: its row in the verdict, when it entered its stages, the reason that it gives."""
 
     row: Alert
-    times: Times
+    times: AlertTimes
     reason: tuple[Judged, str] | None
 
 
-def _row(name: str, host: str | None, case: Case | None, times: Times, t0: int, verdict: Judged | None) -> Alert:
-    since = {f"{stage}_ms": None if t is None else ms(max(0, t - t0)) for stage, t in zip(STAGES, times, strict=True)}
+def _row(name: str, host: str | None, case: Case | None, times: AlertTimes, t0: int, verdict: Judged | None) -> Alert:
+    since = {
+        f"{stage}_ms": None if t is None else ms(max(0, t - t0))
+        for stage, t in zip(AlertTimes._fields, times, strict=True)
+    }
     asked: Any = "not expected" if case is None else "optional" if case.optional else "expected"
     within = None if case is None else ms(case.within)
     return Alert(name=name, host=host, asked=asked, verdict=verdict, within_ms=within, **since)

@@ -337,3 +337,12 @@ class Pause:
     process: str | None
     span: Span
     size: int
+
+
+class AlertTimes(NamedTuple):
+    """When an alert entered each stage, ns."""
+
+    pending: int | None = None
+    fired: int | None = None
+    delivered: int | None = None
+    resolved: int | None = None

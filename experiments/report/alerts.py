@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from firedrill.experiments.judge.alerts import STAGES, Times
+from firedrill.experiments.judge.facts import AlertTimes
 from firedrill.experiments.judge.findings import Findings
 from firedrill.experiments.judge.schema import Alert, Verdict
 from firedrill.experiments.judge.units import text_of
@@ -42,7 +42,7 @@ def table(verdict: Verdict) -> list[dict[str, str]]:
     return [
         {"name": title(row), "asked": row.asked, "verdict": row.verdict or ""}
         | {"within": text_of("_ms", row.within_ms) if row.asked == "expected" else ""}
-        | {stage: _text(getattr(row, f"{stage}_ms")) for stage in STAGES}
+        | {stage: _text(getattr(row, f"{stage}_ms")) for stage in AlertTimes._fields}
         for row in verdict.alerts
     ]
 
@@ -56,12 +56,12 @@ def moments(findings: Findings) -> list[tuple[int, str, bool]]:
     return [
         (t, f"alert {title(row)}: {stage}", stage == "delivered")
         for row, times in zip(findings.alerts.rows, findings.alerts.times, strict=True)
-        for stage, t in zip(STAGES, times, strict=True)
+        for stage, t in zip(AlertTimes._fields, times, strict=True)
         if t is not None
     ]
 
 
-def shown(findings: Findings) -> list[tuple[Alert, Times]]:
+def shown(findings: Findings) -> list[tuple[Alert, AlertTimes]]:
     """The alerts that the panel has a row for: the expected ones, then the others."""
     return list(zip(findings.alerts.rows, findings.alerts.times, strict=True))[:MOST]
 
