@@ -1,11 +1,14 @@
 """Prometheus, Alertmanager and the blackbox exporter on the hosts of the group `monitor`."""
 
+from firedrill import package
 from firedrill.deploy import gate, haproxy, tls, topology, versions
 from firedrill.deploy.monitoring import dashboards, exporters, rules, targets
 from firedrill.deploy.operations import files, services, waits
 from firedrill.deploy.operations.files import HostFile
 
 FOLDER = "/etc/prometheus"
+# Filled by Prometheus itself, and served at /consoles/cluster.html.
+PAGE = "templates/monitoring/cluster.html"
 DATA = "/var/lib/prometheus"
 PROMETHEUS, ALERTMANAGER, BLACKBOX = "prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter"
 # A certificate that ends in less than this part of `renew_days` was not renewed when it should have been.
@@ -122,6 +125,7 @@ def _prometheus() -> list[HostFile]:
     return [
         _mine("prometheus.yml", configuration),
         HostFile(f"{FOLDER}/rules/settings.yml", topology.render("monitoring/settings.yml.j2", settings=_settings())),
+        HostFile(f"{FOLDER}/pages/cluster.html", package.file(PAGE).read_text()),
         *(HostFile(f"{FOLDER}/rules/{file.name}", file.read_text()) for file in rules.files()),
         exporters.arguments_file(
             PROMETHEUS,
@@ -129,6 +133,7 @@ def _prometheus() -> list[HostFile]:
                 f"--config.file={FOLDER}/prometheus.yml",
                 f"--storage.tsdb.path={DATA}/metrics2",
                 f"--storage.tsdb.retention.time={data['monitor_retention']}",
+                f"--web.console.templates={FOLDER}/pages",
                 *_listener("prometheus"),
             ],
         ),
