@@ -117,6 +117,14 @@ def test_only_the_exporter_of_postgres_gets_a_user(files):
     assert "  - local postgres prometheus peer\n" in text(files, "db1", "/etc/patroni/config.yml")
 
 
+def test_one_monitor_and_no_floating_address(tmp_path_factory):
+    """One Alertmanager listens to nobody; nothing compares or probes an address that there is not."""
+    files = plan(tmp_path_factory, '\nmonitor = [_host("mon1", 51)]\nall = (all[0] + monitor, {})\n')
+    assert "--cluster.listen-address= " in text(files, "mon1", "/etc/default/prometheus-alertmanager").replace('"', " ")
+    assert "floating_address" not in text(files, "mon1", "/etc/prometheus/rules/settings.yml")
+    assert asked(files)["app"] == {"lb1", "lb2"}
+
+
 def test_without_a_monitor_nothing_of_it_is_anywhere(unwatched):
     shown = json.dumps({host: found for host, found in unwatched.items()})
     for word in ("/etc/prometheus", "exporter", "frontend metrics", "nginx_status", "prometheus peer"):
