@@ -49,7 +49,7 @@ def jobs() -> list[Job]:
     members, monitors = topology.members, topology.monitors()
     found = [
         Job("node", _at(topology.hosts(), "node_exporter"), "go_.*|promhttp_.*"),
-        Job("etcd", _at(members("etcd"), "etcd"), "go_.*|grpc_server_(handling|msg).*|etcd_debugging_.*"),
+        Job("etcd", _at(members("etcd"), "etcd"), "go_.*|grpc_.*|etcd_debugging_.*"),
         Job("patroni", _at(members("postgres"), "patroni")),
         Job("postgres", _at(members("postgres"), "postgres_exporter"), "go_.*|promhttp_.*"),
         Job("haproxy", _at(members("proxy"), "haproxy_metrics"), DROPPED_OF_HAPROXY),
