@@ -23,7 +23,7 @@ from firedrill.inventories.printable import printable
 from firedrill.inventories.read import Host
 
 COMMAND_SECONDS = 30
-RECOVERING_SECONDS = 60  # on a host that has just got its disk, network or processors back
+RECOVERING_SECONDS = 120  # on a host that has just got its disk, network or processors back
 SURE_SECONDS = 2
 WHY_SECONDS = 10
 _WHY: dict[tuple[str, int], tuple[float, "Unreachable"]] = {}  # by address and port: when it was asked, what was found

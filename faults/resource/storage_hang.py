@@ -27,8 +27,9 @@ class StorageHang(storage.Storage):
         return f"fsfreeze -f {self.quoted(target)}"
 
     def undo_text(self, target: Target) -> str:
-        # It fails on a file system that is not frozen: then nothing is left to undo.
-        return f"fsfreeze -u {self.quoted(target)} 2>/dev/null\n! fsfreeze -u {self.quoted(target)} 2>/dev/null"
+        # It fails on a file system that is not frozen: then nothing is left to undo. A second one, as a proof, would
+        # wait until all that was held back is written; the proof is a write.
+        return f"fsfreeze -u {self.quoted(target)} 2>/dev/null || true"
 
     def prove(self, target: Target) -> str:
         return f"{self.prove_write(target, storage.WAITS)} for {storage.SECONDS} s and more"

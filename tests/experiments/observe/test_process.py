@@ -14,6 +14,7 @@ import pytest
 from firedrill import package
 from firedrill.experiments.observe import __main__ as observe
 from firedrill.experiments.observe import process
+from firedrill.experiments.observe.catalogue import all_of
 from firedrill.experiments.observe.writer import Writer, so_far
 from firedrill.inventories.access import Access
 from firedrill.inventories.read import Host, Inventory, defaults
@@ -105,7 +106,7 @@ def test_an_unknown_observer_is_refused(access, tmp_path):
     )
     assert (done.returncode, done.stderr.decode()) == (
         1,
-        "no observer 'udp': there are write_probe, node_probe, leadership, members, proxy, address, tcp\n",
+        f"no observer 'udp': there are {', '.join(all_of(access))}\n",
     )
 
 
