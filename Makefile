@@ -1,7 +1,7 @@
 # make demo: from a fresh machine to a measured leader power cut. make test: everything CI runs.
 # Both need root, Debian 12+ or Ubuntu 24.04+, git, make and Python 3.11+. They install everything else.
 PYTHON ?= python3
-WORKERS ?= 3
+WORKERS ?= 2
 SOAK_MINUTES ?= 120
 # make demo SYSTEM=mysql: the same with a MySQL group. Its inventory, and the role whose packages its image needs.
 SYSTEM ?= patroni
@@ -31,7 +31,7 @@ suite: prepare
 	@$(WITH_US) pyinfra -y $(INVENTORY) deploy/cluster.py
 	@$(WITH_US) experiments -i $(INVENTORY) suite $(QUICK)
 
-# The labs of the tests mostly wait, so more of them than processors run at the same time (tests/README.md).
+# How the tests share this machine: tests/README.md.
 test: .venv/packages
 	@$(WITH_US) $(MAKE) --no-print-directory --jobs=2 .venv/tools image
 	@$(WITH_US) pytest -n $(WORKERS) --durations=25

@@ -44,7 +44,7 @@ def access(memory, tmp_path) -> Access:
 def test_every_row_is_complete(name):
     assert own.asked() <= set(dir(SYSTEMS[name]))
     assert SYSTEMS[name].name == name
-    assert {row.name for row in SYSTEMS[name].observers} == {"leadership", "members"}
+    assert {row.name for row in SYSTEMS[name].observers} >= {"leadership", "members"}
 
 
 @pytest.mark.parametrize("member", MEMBERS)

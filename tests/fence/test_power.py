@@ -27,7 +27,7 @@ WORKS = {
 REFUSED = {
     "fails": ({"off": "exit 3"}, "on (the command ended with exit code 3)"),
     "hangs": ({"off": "sleep 60", "seconds": 1.5}, "on (the command failed: no answer within"),
-    "lies": ({"off": "true", "seconds": 1.0}, "but on"),
+    "lies": ({"off": "true", "seconds": 5.0}, "but on"),
     "has no status": ({"status": "exit 1"}, "nothing that is on or off (exit code 1)"),
     "has another status": ({"status": "echo standby"}, "nothing that is on or off (exit code 0)"),
     "says off and fails": ({"status": "echo off; exit 1"}, "nothing that is on or off (exit code 1)"),
