@@ -53,7 +53,8 @@ class Device:
         after = self._status(name, address, ends)
         while after != OFF and not failed and time.monotonic() < ends:
             time.sleep(POLL_S)
-            after = self._status(name, address, ends)
+            again = self._status(name, address, ends)
+            after = again if again in STATES else after  # the last one is cut short by the deadline
         return powered_off(before, after if not failed or after == OFF else f"{after} ({failed})")
 
     def _status(self, name: str, address: str, ends: float) -> str:

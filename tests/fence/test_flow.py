@@ -12,7 +12,7 @@ from firedrill.fence.block import Failed, Refusal
 from firedrill.fence.config import Config
 from firedrill.fence.decision import Own, Refused
 from firedrill.fence.enforcer import Enforcer
-from firedrill.fence.gateway import encoded
+from firedrill.fence.gateway import Unavailable, encoded
 from firedrill.fence.judge import Judge
 from firedrill.fence.patroni import cluster
 from firedrill.fence.report import Report
@@ -65,7 +65,8 @@ class Standby(threading.Thread):
 
     def run(self):
         while not self.ended.wait(0.02):
-            self.once()
+            with contextlib.suppress(Unavailable):  # as in the agent: an etcd that is slow is asked again
+                self.once()
 
     def once(self):
         with contextlib.suppress(Failed):
