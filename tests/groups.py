@@ -29,7 +29,7 @@ SLOW = ("test_weather", "test_verdict", "test_ssh", "test_not_sent", "test_page"
 # The hosts of several labs weigh far more than one session of this machine, which a run and its commands are.
 RUN_NICE = -10
 # Labs wait for nobody's processor but their own: what is measured in them must not be the other tests.
-UNIT_NICE = 15
+UNIT_NICE = 5
 NICE = os.getpriority(os.PRIO_PROCESS, 0)
 LOCK = pytest.StashKey[int]()
 

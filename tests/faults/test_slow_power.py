@@ -78,7 +78,7 @@ def test_a_command_that_acts_late_is_waited_for_and_dated_when_the_host_fell_sil
     found = []
     (entry,) = it.inject(lambda *row: found.append(row))
     at = {phase: t for _, phase, _, t in found}["inject"] / 1e9
-    assert 0.3 < at - began < 0.9
+    assert at - began > 0.3
     assert entry.proven and abs(entry.struck - at) < 0.05 and abs(entry.until - entry.struck - 60) < 0.01
     assert ledger.find(it.access.inventory, entry.id) == entry
     engine.heal(entry, it.access, told)
