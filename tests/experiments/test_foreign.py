@@ -23,7 +23,7 @@ from firedrill.inventories import authority
 from firedrill.inventories.access import access
 from firedrill.inventories.authority import CLIENT, SERVER, Issued
 from firedrill.inventories.read import Host, read
-from tests.experiments.cluster.helpers import configure, missed_times, run, under_way
+from tests.experiments.cluster.helpers import configure, drilled, missed_times, run, under_way
 from tests.labs import ROOT, place
 
 pytestmark = pytest.mark.lab("foreign")
@@ -247,8 +247,8 @@ def test_the_doctor_finds_what_is_wrong(foreign, command, was, now, broken):
 
 
 def test_a_power_cut_of_its_leader_is_drilled_to_a_verdict(foreign, command, tmp_path):
-    done = command(
-        "experiments",
+    done = drilled(
+        command,
         "-i",
         foreign,
         "run",
@@ -269,7 +269,7 @@ def test_a_power_cut_of_its_leader_is_drilled_to_a_verdict(foreign, command, tmp
     assert verdict["user_requests"] > 200, "of an event log, there being no app"
     assert None not in [verdict["phases"][f"{name}_ms"] for name in ("detect", "promote", "route")]
     assert verdict["leader_before"] != verdict["leader_after"]
-    folder = next(tmp_path.iterdir())
+    folder = Path(verdict["report"])
     events = load_events(folder / "events.jsonl")
     lines = [e for e in events if e["source"] == "logs" and e["kind"] == "line"]
     assert "pgha" in {e["unit"] for e in lines}
@@ -283,8 +283,8 @@ def test_a_power_cut_of_its_leader_is_drilled_to_a_verdict(foreign, command, tmp
 
 
 def test_the_leader_is_isolated_and_no_second_primary_takes_writes(foreign, command, tmp_path):
-    done = command(
-        "experiments", "-i", foreign, "run", "split_brain_leader_isolated", "--json", "--reports", tmp_path, seconds=600
+    done = drilled(
+        command, "-i", foreign, "run", "split_brain_leader_isolated", "--json", "--reports", tmp_path, seconds=600
     )
     # 3: a leader that is slow to rejoin is not proven clean in time, which decides nothing about safety.
     assert done.returncode in (0, 1, 3), done.stderr

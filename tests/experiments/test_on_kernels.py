@@ -21,7 +21,7 @@ from firedrill.faults import engine, ledger
 from firedrill.faults.catalogue import FAULTS
 from firedrill.inventories.access import Access, access
 from firedrill.inventories.read import read
-from tests.experiments.cluster.helpers import missed
+from tests.experiments.cluster.helpers import drilled, missed
 from tests.faults.blade_release import archive, options_of
 from tests.labs import place
 
@@ -65,7 +65,7 @@ def sound(ways):
 def drill(ways, inventory, command, tmp_path):
     def run(name: str, *more: str) -> Drill:
         words = ("run", name, "--json", "--seed", 1, "--reports", tmp_path, *more)
-        done = command("experiments", "-i", inventory, *words, seconds=600)
+        done = drilled(command, "-i", inventory, *words, seconds=600)
         assert done.returncode in (0, 1), done.stderr
         verdict = json.loads(done.stdout)
         findings = find(load(events_of(verdict["report"])))

@@ -12,6 +12,7 @@ from firedrill.faults.catalogue import FAULTS
 from firedrill.faults.protocol import NotClean
 from firedrill.inventories.access import access
 from firedrill.inventories.read import read
+from tests.experiments.cluster.helpers import drilled
 from tests.experiments.test_foreign import INVENTORY, TOKEN, build, own_files
 from tests.faults.conftest import login
 from tests.labs import place
@@ -142,7 +143,7 @@ def test_a_drill_of_it_is_judged(ways, shell, command, tmp_path):
     hosts = [host.name for host in ways.inventory.hosts]
     before = [shell(name, "systemctl show -P MainPID second") for name in hosts]
     file = ways.inventory.path
-    done = command("experiments", "-i", file, "run", "postgres_killed", "--json", "--reports", tmp_path, seconds=400)
+    done = drilled(command, "-i", file, "run", "postgres_killed", "--json", "--reports", tmp_path, seconds=400)
     verdict = json.loads(done.stdout)
     assert done.returncode in (0, 1), done.stderr + str(verdict["why"])
     judged = {item["metric"]: item["verdict"] for item in verdict["expectations"]}
