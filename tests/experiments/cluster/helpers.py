@@ -39,7 +39,7 @@ def run(ways: Access, experiment: Experiment, folder: Path) -> tuple[dict, list[
 
 
 def drilled(command: Command, *words: object, **options: Any) -> Done:
-    """`experiments ...`; once more where this machine was too busy to run an observer: that says nothing of a cluster."""
+    """`experiments ...`; once more where this machine was too busy for an observer: that says nothing of a cluster."""
     done = command("experiments", *words, **options)
     return command("experiments", *words, **options) if STALLED in done.stdout else done
 
