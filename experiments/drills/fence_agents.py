@@ -1,9 +1,9 @@
 """The fence loses agents: one judge, two judges, or whoever decides, at each point of a fenced failover."""
 
 from firedrill.experiments.drills.common import FENCED, SAFE
-from firedrill.experiments.drills.fence_steps import AGENT, ANY, DECLINED, RELEASED, TTL_S, Moment, die_after
-from firedrill.experiments.model import Expect, Experiment, Needs, Step
-from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
+from firedrill.experiments.drills.fence_steps import AGENT, ANY, DECLINED, RELEASED, TTL_S, Moment, die_after, then_cut
+from firedrill.experiments.model import Expect, Experiment, Needs
+from firedrill.experiments.steps import Inject
 from firedrill.faults.power.power_cut import PowerCut
 from firedrill.faults.process.stop_service import StopService
 
@@ -12,26 +12,12 @@ _POWER = Needs(databases=3, coordinators=3, power=("power_on", "power_off"), fen
 _LIMIT_S = 240  # it is active when the leader's power is cut, until both are healed
 
 
-def _then_cut(*before: Step) -> tuple[Step, ...]:
-    return (
-        Wait(4),
-        *before,
-        Wait(8, jitter="loop_wait"),
-        Inject(PowerCut(), "leader"),
-        UntilWrites(within_s=90),
-        Wait(6),
-        Heal(),
-        UntilSteady(within_s=120),
-        Wait(2),
-    )
-
-
 ONE_DOWN = Experiment(
     name="fence_judge_down",
     title="A judge of the fence is off, and then the leader loses power",
     question="Does the fence still act with two of three judges?",
     hypothesis="Two are a majority: writes return as soon as with three, and no acknowledged write is lost.",
-    steps=_then_cut(Inject(PowerCut(), "group:etcd:1", limit_s=_LIMIT_S)),
+    steps=then_cut(Inject(PowerCut(), "group:etcd:1", limit_s=_LIMIT_S)),
     expectations=(FENCED, RELEASED, *SAFE),
     cost_s=70,
     needs=_NEEDS,
@@ -42,7 +28,7 @@ TWO_DOWN = Experiment(
     title="Two judges of the fence are stopped, and then the leader loses power",
     question="What does one judge of three do?",
     hypothesis="One is no majority: the fence does nothing, and Patroni fails over when the lease has expired.",
-    steps=_then_cut(
+    steps=then_cut(
         Inject(StopService(AGENT), "group:etcd:1", limit_s=_LIMIT_S),
         Inject(StopService(AGENT), "group:etcd:2", limit_s=_LIMIT_S, allow_quorum_loss=True),
     ),
@@ -58,7 +44,7 @@ def _killed(moment: Moment, words: str, hypothesis: str, needs: Needs, *wanted: 
         title=f"Each judge of the fence is killed {words}",
         question=f"Does an agent that is killed {words} leave a cluster that heals?",
         hypothesis=hypothesis,
-        steps=_then_cut(
+        steps=then_cut(
             Inject(
                 die_after(moment),
                 "group:etcd",

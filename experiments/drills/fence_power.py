@@ -1,10 +1,9 @@
 """The fence's power device fails, hangs, lies or is slow while the leader is off."""
 
 from firedrill.experiments.drills.common import SAFE
-from firedrill.experiments.drills.fence_steps import DECLINED, FOLDER, RELEASED, TTL_S, powered_by
+from firedrill.experiments.drills.fence_steps import DECLINED, FOLDER, RELEASED, TTL_S, powered_by, then_cut
 from firedrill.experiments.model import Bound, Expect, Experiment, Needs
-from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
-from firedrill.faults.power.power_cut import PowerCut
+from firedrill.experiments.steps import Inject
 
 _NEEDS = Needs(databases=3, coordinators=3, power=("power_on", "power_off"), fence=("power",))
 _OFF = f"{FOLDER}/drill.off"
@@ -20,17 +19,7 @@ def _drill(name: str, title: str, hypothesis: str, device: tuple[str, str], *wan
         title=f"The power device of the fence {title}, and the leader loses power",
         question="Does the fence trust what a power command says, rather than what the device reports afterwards?",
         hypothesis=hypothesis,
-        steps=(
-            Wait(4),
-            judges,
-            Wait(8, jitter="loop_wait"),
-            Inject(PowerCut(), "leader"),
-            UntilWrites(within_s=90),
-            Wait(6),
-            Heal(),
-            UntilSteady(within_s=120),
-            Wait(2),
-        ),
+        steps=then_cut(judges),
         expectations=(*wanted, *SAFE),
         cost_s=80,
         needs=_NEEDS,

@@ -7,8 +7,11 @@ import json
 import shlex
 from typing import Any, Literal
 
-from firedrill.experiments.model import Bound, Expect
+from firedrill.experiments.drills.common import until_back
+from firedrill.experiments.model import Bound, Expect, Step
+from firedrill.experiments.steps import Inject, Wait
 from firedrill.faults.command import Command
+from firedrill.faults.power.power_cut import PowerCut
 
 AGENT = "firedrill-fence"
 ANY = ("quorum", "power")
@@ -18,6 +21,12 @@ Moment = Literal["refused", "powered_off", "released"]
 TTL_S = Expect("writes return within ttl + 6 s", "rto_ms", "<=", Bound(ttl=1, seconds=6))
 RELEASED = Expect("the fence ends the leadership, once", "fence.released", "==", 1)
 DECLINED = Expect("the fence does not act", "fence.released", "==", 0)
+
+
+def then_cut(*before: Step) -> tuple[Step, ...]:
+    """After these steps the leader loses power."""
+    cut = Inject(PowerCut(), "leader")
+    return (Wait(4), *before, *until_back(cut, jitter="loop_wait", writes_s=90, steady_s=120))
 
 
 def changed(**content: Any) -> Command:

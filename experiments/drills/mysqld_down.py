@@ -1,13 +1,12 @@
 """The primary's mysqld: killed, frozen, stopped again and again for a moment."""
 
-from firedrill.experiments.drills.common import SAFE, STAYS, until_back
+from firedrill.experiments.drills.common import SAFE, until_back
+from firedrill.experiments.drills.short_freezes import FREEZE_S, TIMES, WAITED, stops_of
 from firedrill.experiments.model import Bound, Expect, Experiment
-from firedrill.experiments.steps import Heal, Inject, UntilSteady, UntilWrites, Wait
+from firedrill.experiments.steps import Inject
 from firedrill.faults.process.freeze import Freeze
-from firedrill.faults.process.freeze_loop import FreezeLoop
 from firedrill.faults.process.kill import Kill
 
-FREEZE_S, RUN_S, TIMES = 2, 4, 5
 _FAILOVER = (
     Expect("writes return within ttl + 4 s", "rto_ms", "<=", Bound(ttl=1, seconds=4)),
     Expect("another node leads", "leader_after", "!=", "leader_before"),
@@ -48,20 +47,8 @@ SHORT_FREEZES = Experiment(
         f"A stop of {FREEZE_S} s is shorter than the 5 s after which a member is suspected: no failover. Writes wait "
         "for the stop, and none is lost."
     ),
-    steps=(
-        Wait(8),
-        Inject(FreezeLoop(process="mysql", freeze_s=FREEZE_S, run_s=RUN_S, times=TIMES), "leader", limit_s=120),
-        Wait((FREEZE_S + RUN_S) * TIMES),
-        Heal(),
-        UntilWrites(within_s=30),
-        UntilSteady(within_s=60),
-        Wait(2),
-    ),
-    expectations=(
-        Expect("writes wait for a stop and 4 s at most", "rto_ms", "<=", Bound(seconds=FREEZE_S + 4)),
-        STAYS,
-        *SAFE,
-    ),
+    steps=stops_of("mysql"),
+    expectations=WAITED,
     cost_s=65,
 )
 
