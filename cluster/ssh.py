@@ -206,8 +206,8 @@ class Running:
             transport = connection.client.get_transport()
             if transport is None:
                 raise EOFError("the connection is closed")
-            self.channel = self._open_session(transport)
             self.seconds = seconds
+            self.channel = self._open_session(transport)
             self.channel.settimeout(seconds)
             given = connection.password
             self.channel.exec_command(framed_as_root(command, given) if connection.sudo else framed(command))
@@ -216,7 +216,7 @@ class Running:
 
     def _open_session(self, transport: paramiko.Transport) -> paramiko.Channel:
         try:
-            return transport.open_session(timeout=CONNECT_SECONDS)
+            return transport.open_session(timeout=max(self.seconds, CONNECT_SECONDS))
         except paramiko.ChannelException as error:
             raise Unreachable(
                 f"{self.host}: sshd refuses a further session on an open connection ({error})",

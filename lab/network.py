@@ -52,6 +52,11 @@ class Network:
         return ipaddress.IPv4Interface(self.address)
 
     @property
+    def mac(self) -> str:
+        """A fixed one. Otherwise a bridge takes the lowest of its ports, and another when that host is switched off."""
+        return "02:fd:" + self.interface.ip.packed.hex(":")
+
+    @property
     def mark(self) -> str:
         """The alias of a bridge that this lab created."""
         return f"firedrill:{self.lab}"
@@ -87,7 +92,10 @@ def up(network: Network) -> None:
     """Create the bridge and the firewall table."""
     if run(["ip", "link", "show", network.bridge], check=False).returncode:
         # One command, so that a bridge without our mark is not left behind when this process is killed.
-        make = f"link add {network.bridge} type bridge forward_delay 0\nlink set {network.bridge} alias {network.mark}"
+        make = (
+            f"link add {network.bridge} address {network.mac} type bridge forward_delay 0\n"
+            f"link set {network.bridge} alias {network.mark}"
+        )
         run(["ip", "-batch", "-"], stdin=make)
     run(["ip", "address", "replace", network.address, "dev", network.bridge])
     run(["ip", "link", "set", network.bridge, "up"])

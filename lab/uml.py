@@ -21,13 +21,13 @@ from firedrill.lab.run import run
 
 NAME = Path(__file__).with_name("uml-guest")
 COW_MAGIC = b"OOOM"
-FSTAB = "/dev/ubdc {path} ext4 defaults 0 0\n"
+FSTAB = f"/dev/ubdc {{path}} ext4 {disk.SYNCED} 0 0\n"
 CONSOLE = "console"  # folder of the management console, below the host's
 MCONSOLE_MAGIC, MCONSOLE_VERSION, MCONSOLE_DATA = 0xCAFEBABE, 2, 512
 POWER_BUTTON = b"cad"
 KERNEL = (
     "con=null", "con0=null,fd:1", "seccomp=auto",
-    "root=/dev/ubda", "rootfstype=ext4", "rw", "init=/usr/lib/firedrill/init",
+    "root=/dev/ubda", "rootfstype=ext4", f"rootflags={disk.SYNCED}", "rw", "init=/usr/lib/firedrill/init",
 )  # fmt: skip
 
 

@@ -119,6 +119,7 @@ class Channel:
 def running(channel: Channel) -> ssh.Running:
     found = object.__new__(ssh.Running)
     found.command, found.host, found.channel, found._out, found._begun = "id", "10.0.0.1", channel, b"", False
+    found.seconds = ssh.COMMAND_SECONDS
     return found
 
 
@@ -142,14 +143,30 @@ def test_a_connection_that_ends_is_lost():
         running(Channel("", code=-1)).end()
 
 
-def test_a_session_that_is_refused_names_the_limit():
-    class Full:
-        def open_session(self, timeout: float) -> None:
-            raise paramiko.ChannelException(2, "Connect failed")
+class Transport:
+    """How long each session was waited for; one more is refused."""
 
+    def __init__(self, sessions: int = 0) -> None:
+        self.left, self.waited = sessions, []
+
+    def open_session(self, timeout: float) -> Channel:
+        self.waited.append(timeout)
+        if len(self.waited) > self.left:
+            raise paramiko.ChannelException(2, "Connect failed")
+        return Channel("")
+
+
+def test_a_session_that_is_refused_names_the_limit():
     with pytest.raises(ssh.Unreachable, match="refuses a further session") as it:
-        running(Channel(""))._open_session(Full())
+        running(Channel(""))._open_session(Transport())
     assert "MaxSessions" in it.value.remedy
+
+
+def test_a_session_of_a_busy_host_is_waited_for_as_long_as_its_command():
+    transport, found = Transport(2), running(Channel(""))
+    for found.seconds in (30, 0.5):
+        found._open_session(transport)
+    assert transport.waited == [30, ssh.CONNECT_SECONDS]
 
 
 def test_why_there_is_no_connection_is_asked_once_in_a_while(sshd, monkeypatch, tmp_path):

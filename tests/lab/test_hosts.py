@@ -152,6 +152,23 @@ def test_poweroff_cut_and_start_keep_the_disk(up, command):
         assert shell(command, up, "db1", "cat /root/kept") == "kept"
 
 
+def test_the_gateway_keeps_its_hardware_address_while_hosts_go_and_come(up, command):
+    """Otherwise hosts send to an address that is gone until they ask again."""
+    address = Path(f"/sys/class/net/fd{NAME}/address")
+    before = address.read_text()
+    for host in read(up).hosts:
+        command("lab", "-i", up, "cut", host.name)
+        assert address.read_text() == before, host.name
+        command("lab", "-i", up, "start", host.name)
+
+
+def test_a_sync_of_a_host_waits_for_no_other_host(up):
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    disks = [options.split(",") for _, path, _, options, *_ in mounts if re.search(rf"/{NAME}/.*/disk$", path)]
+    assert len(disks) == len(read(up).hosts)
+    assert all("nobarrier" in options for options in disks)
+
+
 def test_a_poweroff_is_orderly_and_a_cut_is_not(up, command):
     unit = "systemd-run --quiet --unit=farewell --property=ExecStop='/bin/touch /root/farewell' sleep infinity"
     shell(command, up, "db1", f"rm -f /root/farewell; {unit}")

@@ -127,6 +127,7 @@ def test_a_power_cut_of_the_leader_is_measured_and_held(drill):
     judged = {item["metric"]: item["verdict"] for item in verdict["expectations"]}
     assert [judged[metric] for metric in ("lost", "dual_primary_ms", "steady_after")] == ["pass"] * 3, verdict["why"]
     assert missed_times(verdict) == [], verdict["why"]
+    assert verdict["verdict"] != "unknown", verdict["why"]
     assert done.returncode == {"pass": 0, "fail": 1}[verdict["verdict"]]
     assert verdict["leader_before"] != verdict["leader_after"]
     assert verdict["timeline_after"] == verdict["timeline_before"] + 1
