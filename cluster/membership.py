@@ -26,7 +26,7 @@ class Membership:
         return [
             *(
                 f"{name} is a member of the cluster and not in the inventory: "
-                + ("nobody watches it, but it never leads" if name in self.cannot_lead else UNWATCHED)
+                + ("it is not watched, but it never leads" if name in self.cannot_lead else UNWATCHED)
                 for name in self.unwatched
             ),
             *(
@@ -36,7 +36,7 @@ class Membership:
         ]
 
 
-UNWATCHED = "nobody watches it, so two primaries, forks and lost writes cannot be ruled out"
+UNWATCHED = "it is not watched, so two primaries, forks and lost writes cannot be ruled out"
 
 
 def of(access: Access, view: View) -> Membership:

@@ -1,4 +1,4 @@
-"""Clients of a monitoring: which alerts Prometheus evaluates, which of them Alertmanager sends, and to whom.
+"""Clients of a monitoring system: which alerts Prometheus evaluates, which of them Alertmanager sends, and to whom.
 
 What a server answers is validated here: another program may listen there. Times in answers are by the server's clock.
 """
@@ -57,7 +57,7 @@ async def _answer(client: httpx.AsyncClient, url: str) -> bytes:
                 if len(body) > LARGEST:
                     raise ValueError(f"an answer of more than {LARGEST >> 20} MiB")
     except TimeoutError:
-        raise ValueError(f"no whole answer within {DEADLINE_S:g} s") from None
+        raise ValueError(f"no complete answer within {DEADLINE_S:g} s") from None
     return body
 
 

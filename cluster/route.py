@@ -28,7 +28,7 @@ _lock = threading.Lock()
 
 
 class Unreachable(Problem):
-    """A host that does not answer SSH, or lets us run nothing; `cause` says which."""
+    """A host does not answer SSH, refuses the login, or runs no commands; `cause` tells which."""
 
 
 class NoLogin(Unreachable):

@@ -17,5 +17,5 @@ def system_of(where: Inventory | Host) -> System:
     if name not in SYSTEMS and own.known(name):
         return own.load(name)
     if name not in SYSTEMS:
-        raise InventoryProblem(f"the inventory has the unknown system {name!r}", f"take one of {', '.join(SYSTEMS)}")
+        raise InventoryProblem(f"the inventory has the unknown system {name!r}", f"choose one of {', '.join(SYSTEMS)}")
     return SYSTEMS[name]

@@ -161,9 +161,9 @@ def refuse_foreign_users() -> None:
         return
     if found := host.get_fact(ForeignUsers):
         raise InventoryProblem(
-            f"etcd on {topology.me().name} has users that Firedrill did not make, and that can change Patroni's "
+            f"etcd on {topology.me().name} has users that Firedrill did not create, and that can change Patroni's "
             f"settings, and so run commands on the databases: {printable('; '.join(found))}",
-            f"find out who made them; remove them (`etcdctl --user root user delete {printable(found[0].split()[0])}`,"
+            f"find their owner, remove them (`etcdctl --user root user delete {printable(found[0].split()[0])}`,"
             " docs/security.md)",
         )
 

@@ -23,7 +23,7 @@ from firedrill.inventories.printable import printable
 COMMAND = "/usr/local/sbin/firedrill-settings"
 PROGRAM = Path(__file__).parent / "on_host" / "patroni_settings.py"
 AMOUNT = re.compile(r"[+-]?\d+(\.\d+)?\s*(B|kB|MB|GB|TB|us|ms|s|min|h|d)?|on|off|true|false|yes|no", re.IGNORECASE)
-# Numbers and switches that open an access or give up durability. A dot: of an extension, whose meaning is unknown.
+# Numbers and switches that grant access or reduce durability. A dot: of an extension, whose meaning is unknown.
 UNSAFE = re.compile(
     r"ssl\w*|port|\w*_file_mode|unix_socket_permissions|allow_\w+|row_security|db_user_namespace|lo_compat_privileges"
     r"|session_replication_role|fsync|full_page_writes|zero_damaged_pages|ignore_\w+|synchronous_commit"
@@ -119,8 +119,8 @@ def refuse_unsafe(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
         remove = f"patronictl -c /etc/patroni/config.yml edit-config --set {unsafe[0]}=null"
         raise InventoryProblem(
             "Patroni's dynamic configuration has settings that Firedrill did not set, and that can run commands, "
-            f"open an access or give up durability: {', '.join(unsafe)}",
-            f"find out who set them; remove them (`{remove}` on a database host), or state those that are yours in "
+            f"grant access or reduce durability: {', '.join(unsafe)}",
+            f"find out who set them; remove them (`{remove}` on a database host), or declare your own in "
             "`patroni_settings` or `postgres_parameters` of the inventory",
         )
     return [_dotted(path) for path, _ in others]

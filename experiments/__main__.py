@@ -51,9 +51,9 @@ abort_option = click.option(
     "abort_when",
     type=Abort(),
     metavar="PERCENT",
-    help="Stop and heal once more requests than this fail: `5%` within 10 s, or `5%/30s`.",
+    help="Stop and heal once more than this share of requests fails: `5%` within 10 s, or `5%/30s`.",
 )
-junit_option = click.option("--junit", type=FILE, callback=creatable, help="Write JUnit XML to this file, too.")
+junit_option = click.option("--junit", type=FILE, callback=creatable, help="Also write JUnit XML to this file.")
 
 
 @group(access)
@@ -65,7 +65,7 @@ def cli() -> None:
 @as_json_option
 @click.pass_context
 def list_(context: click.Context, as_json: bool) -> None:
-    """List all experiments with their approximate durations; with -i also which are about something else."""
+    """List all experiments with their approximate durations; with -i also why some do not apply to that cluster."""
     rows: list[dict[str, Any]] = [
         {"name": it.name, "title": it.title, "cost_s": it.cost_s, "monitors": it.needs.monitors} for it in known()
     ]
@@ -102,7 +102,9 @@ def show(experiment: Experiment, as_json: bool) -> None:
 @click.argument("experiment", metavar="EXPERIMENT", type=ExperimentName())
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, show_default=True, help="Number of runs.")
 @seed_option
-@click.option("--backend", type=click.Choice(sorted(BACKENDS)), help="The backend of all its faults (docs/faults.md).")
+@click.option(
+    "--backend", type=click.Choice(sorted(BACKENDS)), help="Backend of all faults of the experiment (docs/faults.md)."
+)
 @abort_option
 @reports_option
 @as_json_option
@@ -195,7 +197,7 @@ def suite_(
     junit: Path | None,
     as_json: bool,
 ) -> int:
-    """Run all experiments that are about this kind of cluster, unattended; continue after one that fails.
+    """Run all experiments that apply to this cluster, unattended; continue after one that fails.
 
     Exit codes: 0 all passed, 1 one failed, 2 one could not be run, 3 inconclusive.
     """
@@ -224,7 +226,7 @@ def suite_(
 @as_json_option
 @click.pass_obj
 def doctor(get: GetAccess, as_json: bool) -> int:
-    """Test all access to the cluster; show what cannot be observed, and which experiments that limits.
+    """Test every access to the cluster; show what cannot be observed, and which experiments that affects.
 
     Exit codes: 0 everything in the inventory works, 2 something does not.
     """
@@ -241,7 +243,7 @@ def doctor(get: GetAccess, as_json: bool) -> int:
 
 @cli.command()
 @click.argument("events", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--report", type=FOLDER, help="Write verdict and report to this folder, too.")
+@click.option("--report", type=FOLDER, help="Also write verdict and report to this folder.")
 @as_json_option
 def judge(events: Path, report: Path | None, as_json: bool) -> int:
     """Judge recorded EVENTS again. The exit codes are those of `run`."""
@@ -264,7 +266,7 @@ def judge(events: Path, report: Path | None, as_json: bool) -> int:
 @click.option(
     "--since", type=click.Path(exists=True, file_okay=False, path_type=Path), help="An earlier suite to compare with."
 )
-@click.option("--to", type=FOLDER, help="Folder of the page; the first FOLDER by default.")
+@click.option("--to", type=FOLDER, help="Folder for the page; the first FOLDER by default.")
 @junit_option
 @as_json_option
 def report(
@@ -294,10 +296,10 @@ def report(
 @cli.command()
 @click.argument("first", metavar="SUITE", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("second", metavar="SUITE", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--to", type=FOLDER, default="reports/compare", show_default=True, help="Folder of the page.")
+@click.option("--to", type=FOLDER, default="reports/compare", show_default=True, help="Folder for the page.")
 @as_json_option
 def compare(first: Path, second: Path, to: Path, as_json: bool) -> None:
-    """Compare two suites, also of different database systems, fault by fault: compare.html, compare.md.
+    """Compare two suites fault by fault, also of different database systems: compare.html, compare.md.
 
     A SUITE is the folder of a suite, or of a single run.
     """
@@ -310,7 +312,7 @@ def compare(first: Path, second: Path, to: Path, as_json: bool) -> None:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--to", type=FILE, help="The file to write; FOLDER/journal.json by default.")
 def journal(folder: Path, to: Path | None) -> None:
-    """Export the run in FOLDER as a journal of the Chaos Toolkit."""
+    """Export the run in FOLDER as a Chaos Toolkit journal."""
     events = folder / "events.jsonl"
     found = _read(events, lambda: again.findings_of(events))
     file = to or folder / "journal.json"

@@ -13,7 +13,10 @@ from firedrill.inventories.errors import Problem
 
 
 class Bound:
-    """A duration made of the cluster's own timings: `seconds`, plus a multiple of each, as in Bound(4, ttl=1)."""
+    """A duration made of the cluster's own timings: `seconds`, plus a multiple of each: Bound(4, ttl=1) is ttl + 4 s.
+
+    The timings are those of a profile (docs/durability.md), in seconds: `ttl`, `loop_wait`, `retry_timeout`, ...
+    """
 
     def __init__(self, seconds: float = 0, **factors: float) -> None:
         self.seconds = seconds
@@ -33,7 +36,7 @@ class Bound:
         return hash((self.seconds, *sorted(self.factors.items())))
 
     def ms(self, profile: Mapping[str, Any]) -> float:
-        """For a cluster with these timings. Raises Problem if one is missing."""
+        """The duration in milliseconds, for a cluster with these timings (s). Raises Problem if one is missing."""
         if lacking := [name for name in self.factors if not isinstance(profile.get(name), int | float)]:
             raise Problem(f"the cluster has no timing {', '.join(lacking)}", f"its timings are {', '.join(profile)}")
         return 1000 * (self.seconds + sum(factor * profile[name] for name, factor in self.factors.items()))
@@ -96,10 +99,13 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Expect:
-    """One expectation: a figure of the verdict, compared. A Bound becomes milliseconds of this cluster's profile.
+    """One expectation: `metric`, a figure of the verdict (docs/verdict.md), compared by `op` with `wanted`.
 
-    `if_coordinator_lost` is wanted instead where the first faults also hit the coordinator's leader: whoever is elected
-    in its place renews every lease. `if_fenced` replaces all of it on a cluster that fences a silent leader.
+    `name` states it in words. `op` is `<=`, `>=`, `==`, `!=` or `is` (equal, and of the same type). `wanted` is a
+    value, the name of another figure, or a Bound, which becomes milliseconds by this cluster's profile.
+
+    `if_coordinator_lost` replaces `wanted` if the first faults also hit the coordinator's leader: its successor renews
+    every lease. `if_fenced` replaces the expectation on a cluster that fences a silent leader.
     """
 
     name: str
@@ -120,12 +126,12 @@ class Expect:
 
 @dataclass(frozen=True)
 class ExpectAlert:
-    """An alert that somebody must get, where the inventory has a monitoring: within this time of its fault.
+    """An alert that must be delivered, if the inventory has monitoring, within `within_s` seconds of its fault.
 
-    `fault`: which of the steps that inject one, counted from 1. `host`: whom the alert must be about, a host's name, or
-    HIT for the one that the fault hits. `optional`: it may fire, and need not. `hold`: the next healing waits for it,
-    since a condition that has ended raises no alert. `resolved_within_s`: within this time of
-    the healing its resolution must be delivered, too.
+    `fault`: the number of the step that injects it, counted from 1 among these steps. `host`: the host that the alert
+    must be about, or HIT for the one that the fault hits. `optional`: it may fire, but need not. `hold`: the next
+    healing waits for it, since a condition that has ended raises no alert. `resolved_within_s`: its resolution must be
+    delivered within this time after the healing.
     """
 
     name: str
@@ -152,9 +158,9 @@ EVENTS = {"INSERT": 10, "SELECT": 10}
 
 @dataclass(frozen=True)
 class Load:
-    """The users: a locust file and its arrivals per second by request name. No rates: no users.
+    """The load: a locust file, and its arrivals per second by request name. Without rates there are no users.
 
-    A user gives up after `timeout_s`.
+    A request fails after `timeout_s` seconds.
     """
 
     file: str = WEATHER_APP
@@ -172,7 +178,7 @@ class Load:
 
 @dataclass(frozen=True)
 class AbortWhen:
-    """A stop condition: more than this share of the users' requests (0 to 1) failed in the last `within_s`.
+    """A stop condition: more than this share of the users' requests (0 to 1) failed in the last `within_s` seconds.
 
     The run then heals immediately. Its verdict is *unknown*, unless a write was lost or there were two primaries.
     """
@@ -192,13 +198,12 @@ class AbortWhen:
 
 @dataclass(frozen=True)
 class Needs:
-    """What an inventory must provide: hosts, a floating address, power commands, kernel features.
+    """What an inventory must provide: numbers of hosts, a floating address, power commands, kernel features.
 
-    `monitors` counts the hosts of the group `monitor`; a monitoring that others made counts as one.
-
-    `coordinators` counts where the system has a coordinator. `kernel` names checks of faults/capability.py, which every
-    database host must pass. `data_mount`: on every database host the data has a file system of its own, which may fail.
-    `fence`: the modes of the fence that it is about, any of them.
+    `monitors`: hosts of the group `monitor`; an existing monitoring system counts as one. `coordinators` applies only
+    if the system has a coordinator. `power`: commands that every host needs (`power_on`, ...). `kernel`: checks of
+    faults/capability.py that every database host must pass. `data_mount`: a separate file system for the data on every
+    database host. `fence`: the modes of the fence that the experiment is about; one of them must be set.
     """
 
     databases: int = 2
@@ -217,12 +222,11 @@ class Needs:
 class Experiment:
     """A drill. `cost_s` is its approximate duration in seconds.
 
-    `settings` are the cluster's own settings, set before the load starts and restored afterwards; a Bound becomes whole
-    seconds, by the timings from before. With `one_proxy` clients use the first proxy, as if there were no floating
-    address. `alerts` are those that the monitoring must deliver, where there is one.
-    `observers` are those that it needs in addition to the usual ones. `abort_when` ends it early. `backend` is
-    the one that was asked for, which carries out all its faults. `only_on` and `not_on` give, by the name of a database
-    system, the reason why it makes sense there alone, or not there.
+    `settings` are settings of the cluster, applied before the load starts and restored afterwards; a Bound becomes
+    whole seconds, from the timings before the change. With `one_proxy` clients use only the first proxy, as if there
+    were no floating address. `alerts` must be delivered, if there is monitoring. `observers` are needed in addition to
+    the usual ones. `abort_when` ends it early. `backend` injects all its faults. `only_on` and `not_on` give, by the
+    name of a database system, the reason why it applies only there, or not there.
     """
 
     name: str

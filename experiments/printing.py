@@ -25,8 +25,8 @@ def experiments(rows: Iterable[dict[str, Any]]) -> None:
     table = Table("experiment", "what happens", "takes about")
     for row in rows:
         reasons = "; ".join(row.get("not_here", ()))
-        needed = ", needs a monitoring" if row["monitors"] else ""
-        takes = f"not here: {escape(reasons)}" if reasons else f"{row['cost_s']:g} s{needed}"
+        needed = ", needs monitoring" if row["monitors"] else ""
+        takes = f"not on this cluster: {escape(reasons)}" if reasons else f"{row['cost_s']:g} s{needed}"
         table.add_row(row["name"], escape(row["title"]), takes)
     Console().print(table)
 
@@ -47,7 +47,7 @@ def experiment(it: Experiment) -> None:
     for expect in it.expectations:
         click.echo(f"  - {expect.name}")
     if it.alerts:
-        click.echo("Alerts, where the inventory has a monitoring:")
+        click.echo("Alerts, if the inventory has monitoring:")
     for alert in it.alerts:
         within = alert.within_s if isinstance(alert.within_s, Bound) else f"{alert.within_s:g} s"
         click.echo(f"  - {alert.name} within {within}{' (optional)' if alert.optional else ''}")
@@ -104,7 +104,7 @@ def suite(found: Suite, folder: Path) -> None:
 def examined(found: dict[str, Any]) -> None:
     """The doctor's tables."""
     marks = {True: "[green]yes[/]", False: "[red]no[/]", None: "[yellow]none[/]"}
-    table = Table("tried", "holds", "found", "needed for")
+    table = Table("check", "works", "found", "needed for")
     for check in found["checks"]:
         table.add_row(check["what"], marks[check["ok"]], _safe(check["found"]), escape(check["needed_for"]))
     possible = Table("experiment", "can be run", "why not in full")

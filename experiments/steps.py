@@ -174,7 +174,7 @@ class Reinitialize:
 
 @dataclass(frozen=True)
 class Recover:
-    """Do what takes an operator before the cluster works again, such as forming a lost quorum."""
+    """Do what an operator would have to do before the cluster works again, such as restoring a lost quorum."""
 
     def __str__(self) -> str:
         return "recover the cluster as an operator does"

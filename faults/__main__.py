@@ -49,7 +49,7 @@ def cli() -> None:
 
 
 @cli.command("list")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
     """List every fault with its options."""
     rows = [show.describe(name, lookup.find(name)) for name in lookup.names()]
@@ -73,9 +73,10 @@ class Inject(click.Group):
 
 @cli.group(cls=Inject)
 def inject() -> None:
-    """Inject a fault on TARGET: a host, leader, sync_standby, replica, etcd_leader, vip_holder, group:ROLE.
+    """Inject a fault: `faults inject FAULT TARGET`. `faults inject FAULT --help` lists its options.
 
-    A fault of your own is FILE.py:CLASS.
+    TARGET is a host, leader, sync_standby, replica, etcd_leader, vip_holder, group:ROLE. Your own fault is
+    FILE.py:CLASS.
     """
 
 
@@ -113,11 +114,13 @@ def _parameters(kind: type[Fault]) -> list[click.Parameter]:
     return [
         click.Argument(["target"]),
         click.Option(["--for", "limit_s"], type=Duration(), help=limit),
-        click.Option(["--max-hosts"], type=int, default=engine.MAX_HOSTS, show_default=True),
+        click.Option(
+            ["--max-hosts"], type=int, default=engine.MAX_HOSTS, show_default=True, help="The most hosts to hit."
+        ),
         click.Option(["--allow-quorum-loss"], is_flag=True, help="Allow faults on a majority of the etcd members."),
-        click.Option(["--unsteady"], is_flag=True, help="Inject although the cluster is not in its steady state."),
-        click.Option(["--dry-run"], is_flag=True, help="Print the commands for each host without running them."),
-        click.Option(["--json", "as_json"], is_flag=True),
+        click.Option(["--unsteady"], is_flag=True, help="Inject even if the cluster is not in its steady state."),
+        click.Option(["--dry-run"], is_flag=True, help="Print the commands for each host, but do not run them."),
+        click.Option(["--json", "as_json"], is_flag=True, help="Print JSON."),
         *own,
     ]
 
@@ -132,12 +135,12 @@ def _print_dry_run(commands: dict[str, list[str]], as_json: bool) -> None:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def status(get: Get, as_json: bool) -> int:
-    """Show every injection that is not healed yet, as its host reports it, from whichever machine it was injected.
+    """Show every injection that is not healed yet, as its host reports it, whichever machine injected it.
 
-    Exit codes: 0 all is known, 3 some hosts do not answer.
+    Exit codes: 0 all hosts answer, 3 some hosts do not.
     """
     ways = get()
     overdue.retire(ways)
@@ -162,10 +165,10 @@ def _not_known(silent: list[str]) -> int:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def doctor(get: Get, as_json: bool) -> None:
-    """Test what each host supports, and show which faults it can take, or why not."""
+    """Test which faults each host supports, and show why others are not supported."""
     ways = get()
     found, tools = check_up(ways), firewalls(ways)
     agents = fence.agents(ways)
@@ -182,20 +185,26 @@ def doctor(get: Get, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("ids", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All active injections, including those from other machines.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Heal all active injections, including those of other machines."
+)
 @click.option(
     "--after",
     type=float,
     hidden=True,
     help="Wait this long (s) first; it is not an error if nothing is left to heal then.",
 )
-@click.option("--accept", is_flag=True, help="Accept what differs from before: other programs change hosts, too.")
+@click.option(
+    "--accept",
+    is_flag=True,
+    help="Accept differences from the state before the fault, which other programs may have made.",
+)
 @click.option("--controller", type=int, default=0, hidden=True, help="The process that waits for the injection.")
 @click.pass_obj
 def heal(get: Get, ids: tuple[str, ...], everything: bool, after: float | None, accept: bool, controller: int) -> int:
     """Heal injections by their IDs, or all of them.
 
-    Exit codes: 0 healed and clean, 2 something is not, 3 some hosts do not answer, so that nothing is known of them.
+    Exit codes: 0 healed and clean, 2 something is not, 3 some hosts do not answer, so their state is unknown.
     """
     ways = get()
     if not ids and not everything:

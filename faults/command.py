@@ -12,7 +12,7 @@ MOST_S = 600
 
 @dataclass(frozen=True)
 class Command(OnHost):
-    """Run `do` on the host; `proof` must then succeed within `within_s`; after `undo` it must fail."""
+    """Run `do` on the host; `proof` must then succeed within `within_s` seconds, and fail after `undo`."""
 
     do: str = ""
     proof: str = ""
@@ -32,7 +32,7 @@ class Command(OnHost):
     def refuse_host(self, target: Target) -> None:
         if self._proven(target):
             raise Refused(
-                f"{target.host.name}: `{self.proof}` succeeds already", "take a proof that fails on a healthy host"
+                f"{target.host.name}: `{self.proof}` succeeds already", "use a proof that fails on a healthy host"
             )
 
     def inject_text(self, target: Target) -> str:
@@ -48,7 +48,7 @@ class Command(OnHost):
 
     def lasts(self, target: Target) -> str:
         if not self._proven(target):
-            raise NotEffective(f"{target.host.name}: `{self.proof}` fails by now", "")
+            raise NotEffective(f"{target.host.name}: `{self.proof}` no longer succeeds", "")
         return f"{target.host.name}: `{self.proof}` succeeds"
 
     def prove_clean(self, target: Target) -> str:

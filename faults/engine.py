@@ -95,7 +95,7 @@ def refuse_other_system(fault: Fault, access: Access) -> None:
     wanted, found = getattr(fault, "systems", ()), system_of(access.inventory).name
     if wanted and found not in wanted:
         raise Refused(
-            f"{lookup.name_of(fault)} is for {', '.join(wanted)}, this cluster is {found}", "take another fault"
+            f"{lookup.name_of(fault)} is for {', '.join(wanted)}, this cluster is {found}", "choose another fault"
         )
 
 
@@ -108,7 +108,7 @@ def _keep_quorum(hosts: tuple[Host, ...], access: Access) -> None:
     lost = sorted(members & hit)
     if len(lost) > (len(members) - 1) // 2 and members & {host.name for host in hosts} and len(members) > 1:
         raise Refused(
-            f"{', '.join(lost)} are {len(lost)} of {len(members)} {role} members: the quorum would be at stake",
+            f"{', '.join(lost)} are {len(lost)} of {len(members)} {role} members: this would endanger the quorum",
             "add `--allow-quorum-loss` to allow it",
         )
 

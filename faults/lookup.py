@@ -48,7 +48,7 @@ def _in_file(name: str) -> Any:
     ]  # fmt: skip
     if len(mine) != 1:
         found = ", ".join(it.__name__ for it in mine) or "none"
-        raise Problem(f"{file} defines not one fault, but {len(mine)} ({found})", "name one, as in FILE.py:CLASS")
+        raise Problem(f"{file} defines {len(mine)} faults, wanted one ({found})", "name one, as in FILE.py:CLASS")
     return mine[0]
 
 

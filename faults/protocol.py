@@ -44,15 +44,15 @@ MOST_LIMIT_S = 7 * 86400
 
 
 class Refused(Problem):
-    """Refused before anything was touched."""
+    """Refused before any host was changed."""
 
 
 class NotEffective(Problem):
-    """Injected without the effect that it should have."""
+    """Injected without a proven effect; it is rolled back already."""
 
 
 class NotClean(Problem):
-    """Healed, and the host is not as it was before."""
+    """Healed, but the host is not clean: something is left, differs, or does not work. It stays on record."""
 
 
 class Differs(NotClean):
@@ -60,7 +60,7 @@ class Differs(NotClean):
 
 
 class Unhealed(Problem):
-    """Some injections could not be healed."""
+    """Some injections could not be healed. `problems`: the error of each; cause and remedy are those of the first."""
 
     def __init__(self, problems: list[Problem]) -> None:
         first = problems[0]

@@ -44,7 +44,7 @@ def prove(target: Target, together: Collection[str] = ()) -> str:
     if not wanted or _rebuilt(target):
         return ""
     if here := [entry for entry in others if entry.host == target.host.name]:
-        return f"not asked whether it serves: {here[0].fault} {here[0].id} is active on it"
+        return f"not tested whether it serves: {here[0].fault} {here[0].id} is active on it"
     seconds = float(target.host.data["deadlines"].get("serve", SECONDS))
     failing = _until_serving(target, wanted, seconds, decides=not others)
     if failing:

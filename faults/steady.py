@@ -38,7 +38,7 @@ def refuse_unsteady(access: Access, hit: Sequence[Host] = ()) -> None:
     also = f"; active already: {', '.join(found)}" if found else ""
     remedy = "`faults heal --all`, or repair it" if found else "repair it"
     raise Refused(
-        f"the cluster is not in its steady state ({missing}){also}", f"{remedy}; say `--unsteady` to go on anyway"
+        f"the cluster is not in its steady state ({missing}){also}", f"{remedy}; add `--unsteady` to continue anyway"
     )
 
 
@@ -46,5 +46,5 @@ def _refuse_without_failover(view: View, hit: Sequence[Host]) -> None:
     reason = view.no_failover
     if reason and view.leader and view.leader.name in {host.name for host in hit}:
         raise Refused(
-            f"{view.leader.name} leads, and {reason}: nobody would take over", "say `--unsteady` to go on anyway"
+            f"{view.leader.name} leads, and {reason}: no node would take over", "add `--unsteady` to continue anyway"
         )

@@ -61,10 +61,10 @@ def _resolve_one(spec: str, access: Access) -> list[str]:
         names = [spec]
     else:
         offered = ", ".join((*known, *(f"group:{role}" for role in ROLES)))
-        raise Problem(f"no target {spec!r}", f"take a host's name or one of {offered}")
+        raise Problem(f"no target {spec!r}", f"use a host's name or one of {offered}")
     if not names:
         raise Problem(
-            f"{spec!r} is not a host at the moment", "look at the cluster with `faults status` or `patronictl list`"
+            f"{spec!r} resolves to no host at the moment", "check the cluster with `faults status` or `patronictl list`"
         )
     return names
 

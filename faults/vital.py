@@ -33,11 +33,11 @@ def refuse(target: Target, unit: str) -> None:
     if not NAME.fullmatch(unit):
         raise Refused(f"{unit!r} is not a unit name", "give one such as haproxy.service")
     if not unit.endswith(STOPPABLE):
-        raise Refused(f"{unit} is not a service", f"take a unit of the types {', '.join(STOPPABLE)}")
+        raise Refused(f"{unit} is not a service", f"choose a unit of one of the types {', '.join(STOPPABLE)}")
     if unit.startswith("faults-"):
         raise Refused(f"{unit} is part of an injection", "`faults heal` ends it")
     if why := reason(unit, ssh.script(target.ssh, LOOK)):
-        raise Refused(f"{target.host.name}: {why}", "take another process")
+        raise Refused(f"{target.host.name}: {why}", "choose another process")
 
 
 def reason(unit: str, shown: str) -> str | None:

@@ -1,21 +1,23 @@
-"""Fire drills for highly available databases: provision, break, load, judge.
+"""Fire drills for highly available databases: deploy, inject faults, load, judge.
 
     from firedrill import Cluster, faults
 
     cluster = Cluster("inventories/lab.py")
     with cluster.inject(faults.Partition(), "sync_standby", limit_s=60):
-        ...
+        ...  # the fault is active and proven; it is healed at the end of the block
     verdict = cluster.run("leader_power_cut")
 
 docs/library.md describes what can be imported from here. Each name is imported when it is first used.
 
-Problem                   something a user can fix: has a cause and a remedy
+Every error that a user can fix is a Problem:
+
+Problem                   has a `cause` and a `remedy`
 ├── InventoryProblem      the inventory cannot be read, or describes an impossible cluster
-├── Refused               refused before anything was touched
-├── NotEffective          injected without the effect that it should have; healed already
-├── NotClean              healed, and something differs from before
-├── Unhealed              some faults could not be healed; `problems` has the reasons
-└── Unreachable           a host does not answer SSH
+├── Refused               refused before any host was changed
+├── NotEffective          injected without a proven effect; rolled back already
+├── NotClean              healed, but the host is not as before
+├── Unhealed              some faults could not be healed; `problems` has the error of each
+└── Unreachable           a host does not answer SSH, or refuses the login
 """
 
 from importlib import import_module

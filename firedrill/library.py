@@ -30,9 +30,10 @@ LOG = logging.getLogger("firedrill")
 
 @dataclass
 class Injected:
-    """A fault that is active: its id on each host, and the proof of its effect there, by host name.
+    """A fault that is active. All mappings are by host name.
 
-    `lapsed` says of each host on which the effect had ended before it was healed, why; it is known after the block.
+    `ids`: the id of the injection, eight hexadecimal digits. `evidence`: the proof of its effect, in words. `lapsed`:
+    why the effect ended before it was healed, only for hosts where it did; filled at the end of the `with` block.
     """
 
     fault: Fault
@@ -42,13 +43,14 @@ class Injected:
 
     @property
     def hosts(self) -> list[str]:
+        """The names of the hosts on which it was proven effective."""
         return list(self.ids)
 
 
 class Cluster:
-    """The cluster of an inventory file. Without one: $FIREDRILL_INVENTORY, ./inventories/lab.py, or our own lab.
+    """The cluster of an inventory file. Default: $FIREDRILL_INVENTORY, ./inventories/lab.py, or the package's own lab.
 
-    Raises InventoryProblem. Progress goes to the logger `firedrill`.
+    Raises InventoryProblem. Progress goes to the logger `firedrill` (level INFO). No host is contacted yet.
     """
 
     def __init__(self, inventory: str | Path | None = None) -> None:
@@ -65,28 +67,34 @@ class Cluster:
         return self.inventory.hosts
 
     def view(self) -> View:
-        """The database members with role and state, as the cluster reports them now."""
+        """The database members with role and state, as the cluster reports them now.
+
+        If no member answers, it has no members, and `error` is the reason.
+        """
         return self.system.view(self.access)
 
     @property
     def leader(self) -> str | None:
-        """The current leader; None if there is none."""
+        """The name of the current leader; None if there is none, or if no member answers."""
         leader = self.view().leader
         return leader.name if leader else None
 
     @property
     def sync_standbys(self) -> tuple[str, ...]:
-        """The hosts that hold every acknowledged write now."""
+        """The names of the sync standbys, which hold every acknowledged write."""
         return self.view().sync_standbys
 
     @property
     def missing(self) -> str | None:
-        """What is missing from the steady state now; None where nothing is."""
+        """What is missing from the steady state, in words; None if the cluster is in its steady state."""
         view = self.view()
         return view.error or self.system.missing(self.access, view)
 
     def deploy(self) -> None:
-        """Provision the cluster, as `pyinfra -y INVENTORY firedrill.deploy.cluster.deploy` does. Raises Problem."""
+        """Deploy the cluster, as `pyinfra -y INVENTORY firedrill.deploy.cluster.deploy` does, and wait until it works.
+
+        Raises Problem with the last line of pyinfra's output.
+        """
         command = package.command("pyinfra", "-y", str(self.inventory.path), "firedrill.deploy.cluster.deploy")
         done = subprocess.run(
             command, capture_output=True, text=True, env=package.environment(), stdin=subprocess.DEVNULL, check=False
@@ -106,11 +114,15 @@ class Cluster:
         allow_quorum_loss: bool = False,
         unsteady: bool = False,
     ) -> Iterator[Injected]:
-        """Inject a fault for the time of a `with` block: proven when it begins, healed and proven clean when it ends.
+        """Inject a fault for the duration of a `with` block: proven at its start, healed and proven clean at its end.
 
-        It also heals by itself after `limit_s` (by default the fault's own limit), even if this process dies.
-        `target` is a host's name, `leader`, `sync_standby`, ... as in `faults inject`. `unsteady`: inject although the
-        cluster is not in its steady state. Raises Refused, NotEffective, Unhealed.
+        `target` is a host's name, `leader`, `sync_standby`, ... as in `faults inject`. It also heals by itself after
+        `limit_s` seconds (by default the fault's own limit, at most 7 days), even if this process dies. `max_hosts`:
+        refuse a target with more hosts. `allow_quorum_loss`: allow a majority of the etcd members. `unsteady`: inject
+        even if the cluster is not in its steady state.
+
+        Raises Refused before anything is touched, NotEffective if there is no effect (rolled back), Unhealed if healing
+        fails, another Problem if the target is unknown or a host is unreachable.
         """
         plan = engine.plan(
             fault,
@@ -136,7 +148,7 @@ class Cluster:
             yield found
 
     def heal(self) -> None:
-        """Heal every fault that this machine injected into the cluster and that is still active. Raises Unhealed."""
+        """Heal every active fault that this machine injected into the cluster. Raises Unhealed with all errors."""
         engine.heal_all(ledger.entries(self.inventory), self.access, _log)
 
     def run(
@@ -150,9 +162,12 @@ class Cluster:
     ) -> Verdict:
         """Run an experiment and judge it, as `experiments run` does: a name, `./mine.py`, or an Experiment.
 
-        `backend` carries out all its faults; Refused names the faults that it cannot carry out.
-        Events, verdict.json and the report go to `folder`, by default a new one below `reports`. Raises Problem where
-        it could not begin; from then on every outcome is a verdict.
+        `seed` is that of all random choices, by default a random one, which the verdict records. `backend` injects all
+        faults; Refused names the faults that it does not support. Events, verdict.json and the report go to `folder`,
+        by default a new one in `reports`.
+
+        Raises Problem if the run cannot begin, or if its folder cannot be written. Otherwise every outcome, also an
+        error in a step, is a verdict. Ctrl-C is raised again after healing and judging.
         """
         it = experiment if isinstance(experiment, Experiment) else lookup.find(experiment)
         it = fit.by_backend(it, backend) if backend else it

@@ -10,10 +10,10 @@ from firedrill.inventories.read import Inventory
 
 @group(lambda inventory: inventory)
 def cli() -> None:
-    """The generated secrets of a cluster."""
+    """Manage the generated secrets of a cluster."""
 
 
-@cli.command(help=f"Make new passwords, of all secrets or of NAME...: {', '.join(secrets.NAMES)}.")
+@cli.command(help=f"Make new passwords for the next deploy, of all secrets or of NAMES: {', '.join(secrets.NAMES)}.")
 @click.argument("names", nargs=-1)
 @click.pass_obj
 def rotate(inventory_of, names: tuple[str, ...]) -> None:

@@ -78,7 +78,7 @@ def console_script(cli: click.Command, name: str) -> Callable[[], None]:
             code = INTERRUPTED
         except Exception:  # noqa: BLE001 - its traceback is shown
             traceback.print_exc()
-            print(f"{name}: this is a defect of Firedrill; please report it", file=sys.stderr)
+            print(f"{name}: this is a bug in Firedrill; please report it", file=sys.stderr)
             code = USAGE
         sys.exit(code)
 

@@ -15,7 +15,10 @@ INTERRUPTED = 130
 
 
 class Problem(Exception):
-    """The user can fix this. `cause`: who, wanted and found; `remedy`: what to do about it."""
+    """The user can fix this. `cause`: who, wanted and found; `remedy`: what to do about it, empty if unknown.
+
+    `str()` is both in one line, as the commands print it.
+    """
 
     def __init__(self, cause: str, remedy: str) -> None:
         super().__init__(f"{cause}: {remedy}" if remedy else cause)

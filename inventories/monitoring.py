@@ -1,6 +1,6 @@
-"""The monitoring of a cluster: where its rules are evaluated, where its alerts are sent from, where we receive them.
+"""The monitoring of a cluster: where rules are evaluated, where alerts are sent from, and where we receive them.
 
-Deployed, it is what runs on the hosts of the group `monitor`. A monitoring that others made is the inventory's key
+Deployed, it is what runs on the hosts of the group `monitor`. An existing monitoring system is the inventory's key
 `monitoring`: the URLs and credentials of a Prometheus and of its Alertmanagers.
 """
 

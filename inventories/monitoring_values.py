@@ -1,4 +1,4 @@
-"""What the inventory key `monitoring` may be: the servers of a monitoring that others made.
+"""What the inventory key `monitoring` may be: the servers of an existing monitoring system.
 
 No value is shown in a message: a URL may hold a password.
 """
@@ -24,7 +24,7 @@ def check(where: str, data: Mapping[str, Any]) -> None:
     if known is None:
         return
     if not isinstance(known, Mapping):
-        raise InventoryProblem(f"{where} is no dictionary", f"write {EXAMPLE}, or None")
+        raise InventoryProblem(f"{where} is not a dictionary", f"write {EXAMPLE}, or None")
     values.refuse_unknown(where, known, ENTRIES)
     servers = known.get("alertmanagers")
     if "prometheus" not in known or not isinstance(servers, list | tuple) or not servers:
@@ -37,7 +37,7 @@ def check(where: str, data: Mapping[str, Any]) -> None:
 
 def _check_server(where: str, entry: Any, *, tls: bool) -> None:
     if not values.SOURCE.holds(entry) or "url" not in entry:
-        raise InventoryProblem(f"{where} is no dictionary of texts with a `url`", f"write {EXAMPLE}")
+        raise InventoryProblem(f"{where} is not a dictionary of texts with a `url`", f"write {EXAMPLE}")
     values.refuse_unknown(where, entry, SERVER)
     parts = _parsed(where, entry["url"])
     if parts.scheme == "http" and tls:
@@ -108,8 +108,8 @@ def check_group(where: str, data: Mapping[str, Any], *, has_hosts: bool) -> None
         )
     if has_hosts and not data["foreign"]:
         raise InventoryProblem(
-            f"{where} has `monitoring` and hosts in the group {GROUP}, which a deploy would make a monitoring",
-            "take another inventory for the drills, with `foreign` set to True",
+            f"{where} has `monitoring` and hosts in the group {GROUP}, on which a deploy would install monitoring",
+            "use another inventory for the drills, with `foreign` set to True",
         )
     if receives and not has_hosts:
         raise InventoryProblem(

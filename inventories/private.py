@@ -38,7 +38,7 @@ def check(path: Path, found: os.stat_result) -> None:
         raise Problem(f"{path} belongs to another user (uid {found.st_uid})", f"run `chown {os.geteuid()} {path}`")
     if found.st_mode & 0o077:
         raise Problem(
-            f"{path} is open to other users (mode {stat.S_IMODE(found.st_mode):04o})", f"run `chmod 600 {path}`"
+            f"{path} is accessible to other users (mode {stat.S_IMODE(found.st_mode):04o})", f"run `chmod 600 {path}`"
         )
 
 

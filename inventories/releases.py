@@ -40,7 +40,7 @@ BUILTIN_LOCALE = 17  # PostgreSQL
 def named(codename: str | None) -> Release:
     """The release with this code name; None is the default. Raises InventoryProblem."""
     if (codename or DEFAULT) not in RELEASES:
-        raise InventoryProblem(f"unknown release {codename!r}", f"known are {', '.join(RELEASES)}")
+        raise InventoryProblem(f"unknown release {codename!r}", f"the releases are {', '.join(RELEASES)}")
     return RELEASES[codename or DEFAULT]
 
 

@@ -107,4 +107,4 @@ def refused(who: str, user: str, shown: str, given: str | None) -> Problem:
             return Problem(f"{who}: {cause.format(user=user)}", remedy.format(user=user))
     lines = shown.replace(given, "***") if given else shown
     last = printable((lines.strip() or "it printed nothing").splitlines()[-1])[:200]
-    return Problem(f"{who}: sudo runs nothing as root for {user} ({last})", REMEDY.format(user=user))
+    return Problem(f"{who}: sudo does not run commands as root for {user} ({last})", REMEDY.format(user=user))

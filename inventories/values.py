@@ -221,7 +221,7 @@ def check_profile(where: str, data: Mapping[str, Any]) -> None:
     """Refuse a profile that does not exist. Raises InventoryProblem."""
     if data["profile"] not in data["profiles"]:
         raise InventoryProblem(
-            f"{where} has the unknown profile {data['profile']!r}", f"known are {', '.join(data['profiles'])}"
+            f"{where} has the unknown profile {data['profile']!r}", f"the profiles are {', '.join(data['profiles'])}"
         )
 
 
@@ -230,7 +230,7 @@ def refuse_unknown(where: str, found: Collection[str], known: Collection[str]) -
     for key in found:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, 1)
-            remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+            remedy = f"did you mean {near[0]!r}?" if near else f"the known ones are {', '.join(sorted(known))}"
             raise InventoryProblem(f"{where} has the unknown key {key!r}", remedy)
 
 

@@ -21,7 +21,7 @@ def cli() -> None:
 
 @cli.command()
 @click.option(
-    "--bare", is_flag=True, help="Hosts with only sshd, Python and python3-apt; the deploy installs the rest."
+    "--bare", is_flag=True, help="Create hosts with only sshd, Python and python3-apt; the deploy installs the rest."
 )
 @click.pass_obj
 def up(lab, bare: bool) -> None:
@@ -31,7 +31,7 @@ def up(lab, bare: bool) -> None:
 
 
 @cli.command()
-@click.option("--force", is_flag=True, help="Even while a drill is running on them.")
+@click.option("--force", is_flag=True, help="Remove the hosts even while a drill is running on them.")
 @click.pass_obj
 def down(lab, force: bool) -> None:
     """Remove the hosts, their disks and their network. The image stays cached."""
@@ -39,7 +39,7 @@ def down(lab, force: bool) -> None:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def status(lab, as_json: bool) -> None:
     """Show the state of each host."""
@@ -91,10 +91,16 @@ def shell(lab, host: str, command: tuple[str, ...]) -> None:
 
 
 @cli.command("image")
-@click.option("--rebuild", is_flag=True, help="Build it again.")
-@click.option("--bare", is_flag=True, help="The image with only sshd, Python and python3-apt.")
-@click.option("--release", type=click.Choice(list(releases.RELEASES)), default=releases.DEFAULT, show_default=True)
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--rebuild", is_flag=True, help="Build the image again.")
+@click.option("--bare", is_flag=True, help="Build the image with only sshd, Python and python3-apt.")
+@click.option(
+    "--release",
+    type=click.Choice(list(releases.RELEASES)),
+    default=releases.DEFAULT,
+    show_default=True,
+    help="Debian release.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def image_(rebuild: bool, bare: bool, release: str, as_json: bool) -> None:
     """Build the host image of a release if it is missing, and list the cached ones."""
     core.need_root()
@@ -108,9 +114,9 @@ def image_(rebuild: bool, bare: bool, release: str, as_json: bool) -> None:
 
 
 @cli.command("doctor")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor_(as_json: bool) -> None:
-    """Show which kinds of hosts this machine can run, and what is missing. Exit 2 if it can run none."""
+    """Show which kinds of hosts this machine can run, and what is missing. Exit code 2 if it can run none."""
     rows = doctor.report(doctor.look(ask_apt=True))
     if as_json:
         click.echo(core.as_json(rows))

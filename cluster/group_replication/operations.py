@@ -160,5 +160,5 @@ def how_it_came_back(access: Access, name: str, since_s: float) -> str:
         raise Problem(f"{name}: its log cannot be read ({error})", "log in by hand") from None
     how = next((how for words, how in RECOVERY_LOGS if words in log), None)
     if how is None:
-        raise Problem(f"{name}: its error log does not tell how it came back", "check log_error of the server")
+        raise Problem(f"{name}: its error log does not show how it came back", "check log_error of the server")
     return how

@@ -56,7 +56,7 @@ def configure(access: Access, patch: Mapping[str, Any]) -> None:
     """Change settings on every server; None means MySQL's default. Raises Problem."""
     if unknown := sorted(set(patch) - set(CHANGEABLE)):
         raise Problem(
-            f"a group has no setting {unknown[0]!r} that can be changed", f"take one of {', '.join(CHANGEABLE)}"
+            f"a group has no setting {unknown[0]!r} that can be changed", f"choose one of {', '.join(CHANGEABLE)}"
         )
 
     def change(host: Host) -> None:

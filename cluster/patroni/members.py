@@ -44,7 +44,7 @@ async def _ask(patroni: Endpoint, client: httpx.AsyncClient) -> dict[str, Any]:
         async with asyncio.timeout(DEADLINE_S):
             return _state(answers.json_object(await client.get(f"{patroni.url}/patroni")))
     except TimeoutError:
-        return UNREACHABLE | {"reachable": False, "error": f"no whole answer within {DEADLINE_S:g} s"}
+        return UNREACHABLE | {"reachable": False, "error": f"no complete answer within {DEADLINE_S:g} s"}
     except (httpx.HTTPError, ValueError) as error:
         return UNREACHABLE | {"reachable": False, "error": tls_errors.observed(error, patroni)}
 

@@ -113,5 +113,5 @@ def how_it_came_back(access: Access, name: str, since_s: float) -> str:
         raise Problem(f"{name}: its log cannot be read ({error})", "log in by hand") from None
     how = next((how for words, how in RECOVERY_LOGS if words in log), None)
     if how is None:
-        raise Problem(f"{name}: the log of {unit} does not tell how it came back", "check `units` in the inventory")
+        raise Problem(f"{name}: the log of {unit} does not show how it came back", "check `units` in the inventory")
     return how

@@ -1,4 +1,7 @@
-"""Check hosts before a deploy, and change nothing: `python -m firedrill.deploy.preflight -i inventories/mine.py`."""
+"""Check the settings and hosts of an inventory before a deploy, and change nothing.
+
+Run it as `python -m firedrill.deploy.preflight -i inventories/mine.py`. Exit codes: 0 nothing is refused, 2 otherwise.
+"""
 
 import json
 import subprocess
@@ -20,7 +23,9 @@ DEPLOY = "firedrill.deploy.preflight.run.only_look"
 
 
 @click.command(help=__doc__)
-@click.option("-i", "--inventory", metavar="FILE", help="Inventory file. Default: as for `lab`.")
+@click.option(
+    "-i", "--inventory", metavar="FILE", help="Inventory file. Default: $FIREDRILL_INVENTORY, else inventories/lab.py."
+)
 @click.option("--json", "in_json", is_flag=True, help="Print JSON.")
 def cli(inventory: str | None, in_json: bool) -> int:
     """Exit codes: 0 nothing is refused, 2 otherwise."""

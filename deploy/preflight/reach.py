@@ -39,6 +39,6 @@ def none_left(hosts: Sequence[Host], path: Path, why: Mapping[str, str]) -> list
             SETTINGS,
             "reachable",
             f"no host can be reached over SSH, each for the same reason ({common.pop()})",
-            "start what they are reached through (the jump host, a VPN), or correct the login in the inventory",
+            "start the jump host or VPN that leads to them, or correct the login in the inventory",
         )
     ]

@@ -21,7 +21,7 @@ def etcd_for_patroni(all_seen: Sequence[Seen]) -> Findings:
             yield finding(
                 seen,
                 "versions",
-                f"etcd {version} locks out Patroni before {least} where it has users (there is {', '.join(old)})",
+                f"etcd {version} locks out Patroni before {least} when it has users (found {', '.join(old)})",
                 f"install patroni {least} or later, or an etcd-server before {before}",
             )
 

@@ -118,7 +118,7 @@ def of_members() -> list[Finding]:
         Finding(
             SETTINGS,
             "certificates",
-            "etcd takes every client certificate of your CA for that of a member",
+            "etcd accepts every client certificate of your CA as that of a member",
             f"issue those of etcd, and no others, with the SAN {certificates.MEMBER}",
             refused=False,
         )
@@ -132,7 +132,7 @@ def _ask_for_secrets() -> None:
     if waiting and not topology.complete():
         raise Problem(
             f"new passwords wait for a deploy ({', '.join(waiting)}), and this one leaves out hosts with the old ones",
-            "deploy without --limit and --exclude first; take a host that is gone out of the inventory",
+            "deploy without --limit and --exclude first; remove hosts that no longer exist from the inventory",
         )
 
 

@@ -199,7 +199,9 @@ def floating(hosts: Sequence[Host]) -> Findings:
             "floating address", f"the floating address {vip} has no proxy", "add hosts to proxy, or omit vip"
         )
     if vip and not _is_address(vip):
-        yield _finding("floating address", f"the floating address {vip!r} is not of IPv4", "set vip to an IPv4 address")
+        yield _finding(
+            "floating address", f"the floating address {vip!r} is not an IPv4 address", "set vip to an IPv4 address"
+        )
 
 
 def watchdog(hosts: Sequence[Host]) -> Findings:

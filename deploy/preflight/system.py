@@ -65,7 +65,7 @@ def clock(all_seen: Sequence[Seen]) -> Findings:
                 seen,
                 "clock",
                 f"the clock is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} this machine's",
-                "synchronise both, such as with chrony",
+                "synchronise both clocks, for example with chrony",
                 refused=abs(skew) > SKEW_REFUSED_S,
             )
 

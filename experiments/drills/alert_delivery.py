@@ -43,7 +43,7 @@ def _alerts() -> tuple[ExpectAlert, ...]:
 EXPERIMENT = Experiment(
     name="alert_delivery",
     title="One fault after the other, and the alert of each",
-    question="Is somebody told of each failure, how soon, and is it the right alert?",
+    question="Does each failure raise the right alert, and how soon is it delivered?",
     hypothesis=(
         "Each fault raises its own alert, which names the host and is delivered within two collections of metrics, "
         "two evaluations and the 5 to 15 s that its condition must hold."

@@ -9,8 +9,8 @@ MOST = 8
 
 EXPERIMENT = Experiment(
     name="alert_storm",
-    title="The leader's host dies, and every alert about it at once",
-    question="How many alerts does one person get for one dead host, and is the cause among them?",
+    title="The leader's host dies: all the alerts that this raises",
+    question="How many alerts are delivered for one dead host, and is the cause among them?",
     hypothesis=(
         f"HostDown suppresses the other alerts of its host, so that at most {MOST} are delivered: the cause, and what "
         "it means for the cluster and its users."

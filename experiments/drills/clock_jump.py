@@ -32,7 +32,7 @@ AHEAD = Experiment(
 BACK = Experiment(
     name="clock_back",
     title="The leader's clock jumps back by ten minutes",
-    question="What does a leader do whose clock goes back, as when NTP corrects a clock that was ahead?",
+    question="What does a leader do if its clock jumps back, as when NTP corrects a clock that was ahead?",
     hypothesis=(
         "Patroni plans its next loop by the wall clock: the leader sleeps until the clock has caught up, and its lease "
         "expires. A watchdog resets it; without one it stays a primary, whose writes no sync standby confirms. Another "

@@ -8,7 +8,7 @@ from firedrill.faults.power.power_cut import PowerCut
 _PROMISES = {
     "EVENTUAL": "Reads and writes wait for nothing: a new primary answers before it has applied what it received.",
     "BEFORE_ON_PRIMARY_FAILOVER": (
-        "As EVENTUAL, but what reaches a new primary waits until it has applied what it received: no stale read."
+        "As EVENTUAL, but requests to a new primary wait until it has applied what it received: no stale read."
     ),
     "AFTER": (
         "A commit waits until every member has applied it: each write takes longer, and every read sees it. A silent "

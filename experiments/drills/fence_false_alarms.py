@@ -28,7 +28,7 @@ def _drill(name: str, title: str, strains: dict[str, Fault], seconds: float, nee
     return Experiment(
         name=name,
         title=title,
-        question="Does the fence take a busy leader, or one with a bad network, for dead?",
+        question="Does the fence wrongly consider a busy leader, or one with a bad network, dead?",
         hypothesis=(
             "The kernel of a busy host still answers connections, and each of several ports is asked in each sample: "
             "the fence does nothing, and the leader stays."

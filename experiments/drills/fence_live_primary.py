@@ -74,7 +74,7 @@ def _steps(*before: Step) -> tuple[Step, ...]:
 
 LIVE = Experiment(
     name="fence_live_primary",
-    title="All agents of the fence take a live primary for dead, and clients write to it directly",
+    title="All agents of the fence consider a live primary dead, and clients write to it directly",
     question="Is a write lost that a live primary acknowledges while another node is promoted?",
     hypothesis=(
         "No: before the leadership ends, as many standbys refuse the old primary as its commits need, so that it "
@@ -90,11 +90,11 @@ LIVE = Experiment(
 UNSAFE = replace(
     LIVE,
     name="fence_without_refusal",
-    title=f"{LIVE.title}; the refusal is left out",
+    title=f"{LIVE.title}; without the refusal",
     question="Does the judge find the writes that are lost if nobody refuses the old primary?",
     hypothesis=(
         "The standby whose Patroni hangs goes on confirming the old primary's commits, and then follows the new one: "
-        "these writes are lost. The drill falls short on every cluster."
+        "these writes are lost. The drill fails on every cluster."
     ),
     steps=_steps(
         Inject(

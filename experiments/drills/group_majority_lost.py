@@ -8,7 +8,7 @@ from firedrill.faults.power.power_cut import PowerCut
 EXPERIMENT = Experiment(
     name="group_majority_lost",
     title="Both secondaries lose power, and an operator forces the membership",
-    question="What does a primary without a majority do, and what gets the writes back?",
+    question="What does a primary without a majority do, and how do writes return?",
     hypothesis=(
         "Its commits block without end: none is acknowledged, none is refused. Nothing but an operator gets them back, "
         "who forces the membership to the primary alone (group_replication_force_members). Blocked writes then are "

@@ -21,9 +21,9 @@ def _by(how: str) -> Expect:
 
 BINLOG = Experiment(
     name="long_absence_binlog",
-    title="A secondary is away while much is written, and the binary log holds it",
+    title="A secondary is down during many writes, which the binary log retains",
     question="What does a secondary need to rejoin after hours?",
-    hypothesis="The members keep their binary logs for a day: it takes what it lacks from one of them, without help.",
+    hypothesis="The members keep their binary logs for a day: it gets what it lacks from one of them, without help.",
     steps=(*_AWAY, UntilCaughtUp("initial_replica:1", within_s=60), UntilSteady(within_s=60), Wait(2)),
     expectations=(_by("the binary log alone"), *_CALM),
     cost_s=60,
@@ -32,7 +32,7 @@ BINLOG = Experiment(
 
 CLONE = Experiment(
     name="long_absence_clone",
-    title="A secondary is away while much is written, and takes a copy of all data",
+    title="A secondary is down during many writes, and then clones all data",
     question="What does a rejoining secondary cost when the binary log no longer holds what it lacks?",
     hypothesis=(
         "An operator has it clone all data from a member, which takes seconds here and hours elsewhere. mysqld "

@@ -7,8 +7,8 @@ from firedrill.faults.power.power_cut import PowerCut
 
 EXPERIMENT = Experiment(
     name="monitoring_down",
-    title="One of two hosts that monitor loses power",
-    question="Who is told when the monitoring itself dies, and does the cluster notice?",
+    title="One of two monitors loses power",
+    question="Is an alert delivered when the monitoring itself fails, and is the cluster affected?",
     hypothesis=(
         "Each monitor watches the other: the one that is left delivers HostDown within 30 s. The cluster needs "
         "neither. A single monitor cannot report its own end: only a dead man's switch outside does."

@@ -8,7 +8,7 @@ from firedrill.faults.process.kill import Kill
 
 EXPERIMENT = Experiment(
     name="reference_run",
-    title="One connection asks for one page while a database node and an app instance are lost",
+    title="One connection requests one page while a database node and an app instance are lost",
     question="Does a user who only reads notice that a database node and then an app instance are lost?",
     hypothesis=(
         "No: reads go to the replicas, so that the failover of the database does not concern them, and the proxy sends "

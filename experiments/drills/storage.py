@@ -11,9 +11,9 @@ _NEEDS = Needs(kernel=("own_kernel",), data_mount=True)
 HANG = Experiment(
     name="storage_hang",
     title="The leader's storage hangs",
-    question="Does a leader whose disk takes no more writes hand over, or does the failover never come?",
+    question="Does a leader whose disk accepts no more writes hand over, or is there no failover?",
     hypothesis=(
-        "It never comes: Patroni's checks only read, so the leader renews its lease for longer than ttl while every "
+        "There is none: Patroni's checks only read, so the leader renews its lease for longer than ttl while every "
         "commit waits. Writes go on when the storage does, and none is lost."
     ),
     steps=(
@@ -41,7 +41,7 @@ READ_ONLY = Experiment(
     question="What happens to a primary whose file system turns read-only, as ext4 does after an I/O error?",
     hypothesis=(
         "The first commit that cannot be written ends PostgreSQL, which cannot start again. Patroni gives up the lead, "
-        "and a standby leads within ttl + 4 s. Mounted anew, the old leader rejoins."
+        "and a standby leads within ttl + 4 s. After a remount the old leader rejoins."
     ),
     steps=until_back(Inject(StorageReadOnly(), "leader", limit_s=180), jitter="loop_wait"),
     expectations=(

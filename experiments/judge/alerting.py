@@ -45,7 +45,7 @@ class Sight(NamedTuple):
 
 @dataclass(frozen=True)
 class Alerting:
-    """Everything about alerts in a recording. `delivery` is None in a run without a monitoring."""
+    """Everything about alerts in a recording. `delivery` is None in a run without monitoring."""
 
     delivery: Literal["received", "listed"] | None = None
     expected: tuple[Mapping[str, Any], ...] = ()

@@ -29,8 +29,8 @@ from firedrill.experiments.judge.fields import (
 )
 
 NOT_OBSERVED = Kind(
-    "The observer could not verify the server, or was not let in. No sample: the judge takes the time for a gap.",
-    {"host": Field(TEXT, "The host; null for an observer of the whole cluster."), "error": ERROR},
+    "The observer could not verify the server, or could not log in. No sample: the judge treats it as a gap.",
+    {"host": Field(TEXT, "The host; null for an observer of the entire cluster."), "error": ERROR},
 )
 ALERT = Field(TEXT, "The alert's name.", True)
 LABELS = Field(NAMED_TEXTS, "Its labels.", True)

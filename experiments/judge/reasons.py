@@ -207,9 +207,7 @@ def _left_changed(findings: Findings) -> Iterator[Reason]:
 def _membership(findings: Findings) -> Iterator[Reason]:
     """A member that nobody watched, and a mode in which the cluster does not fail over, are causes: they come first."""
     for name in findings.membership.unwatched:
-        text = (
-            f"{name} is a member of the cluster and nobody watched it: wanted every member that may lead to be watched"
-        )
+        text = f"{name} is a member of the cluster and was not watched: wanted every member that may lead to be watched"
         yield Reason("unknown", f"{text}, so two primaries, forks and lost writes cannot be ruled out.", headline=True)
     for t, mode in findings.membership.modes:
         at = (t - findings.window.begin) / SECOND

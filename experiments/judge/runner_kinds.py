@@ -82,7 +82,7 @@ RUNNER = {
             "delivery": Field(
                 one_of("received", "listed"),
                 "What proves that an alert was delivered: a notification was `received` here, or the notifier `listed` "
-                "it as active. Null without a monitoring.",
+                "it as active. Null without monitoring.",
             ),
             "alerts": Field(
                 objects(

@@ -182,7 +182,11 @@ class Alert:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The verdict on a run, and every figure that it is based on."""
+    """The verdict on a run, and every figure that it is based on.
+
+    A figure is None if it was not observed. Fields in `_ms` are milliseconds; `fault_at`, `from_` and `to` are
+    nanoseconds since the epoch. docs/verdict.md describes each field.
+    """
 
     format: Literal[1] = field(default=1, metadata={"text": "The format of this file."})
     experiment: str = field(metadata={"text": "The experiment's name."})
@@ -207,7 +211,7 @@ class Verdict:
     user_errors: int | None = _of("User requests that did not succeed, in the entire run.")
     user_requests: int | None = _of("User requests in the entire run.")
     user_not_sent: int | None = _of("Those of them that the load generator did not send; they count as errors.")
-    unwatched: tuple[str, ...] = _list("Members of the cluster that may lead and that nobody watched.")
+    unwatched: tuple[str, ...] = _list("Members of the cluster that may lead and were not watched.")
     leader_before: str | None = _of("The leader in the steady state before the faults.")
     leader_after: str | None = _of("The leader in the steady state after them.")
     timeline_before: int | str | None = _of("The timeline (or another epoch of leadership) before the faults.")
@@ -237,7 +241,7 @@ class Verdict:
     steady_after: bool | None = _of("Whether the cluster was in its steady state after them.")
     expectations: tuple[Expectation, ...] = _list("Every expectation, judged.")
     alerts: tuple[Alert, ...] = _list("Every expected alert, judged, and every other that fired.")
-    alerts_unexpected: int | None = _of("Alerts that fired and were not expected; null without a monitoring.")
+    alerts_unexpected: int | None = _of("Alerts that fired and were not expected; null without monitoring.")
     alerts_delivered: int | None = _of("Alerts that were delivered, each with other labels.")
     alerts_suppressed: int | None = _of("Alerts that were not sent because of others (inhibited) or a silence.")
     seed: int | None = _of("The seed of all random choices.")

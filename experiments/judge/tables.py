@@ -59,7 +59,7 @@ def _of_source(name: str) -> Iterator[tuple[str, ...]]:
 
 def _of_fields(known: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for name, field in known.items():
-        kind = re.sub(r"^an? ", "", field.type.name)
+        kind = re.sub(r"\ban? ", "", field.type.name)
         yield f"`{name}`", kind + ("" if field.required else " or null"), field.text
 
 

@@ -62,7 +62,7 @@ async def _ask(access: Access, host: Host, statistics: Endpoint, client: httpx.A
         response.raise_for_status()
         return servers(response.text, access, host)
     except TimeoutError:
-        error: Exception = ValueError(f"no whole answer within {DEADLINE_S:g} s")
+        error: Exception = ValueError(f"no complete answer within {DEADLINE_S:g} s")
     except (httpx.HTTPError, ValueError) as problem:
         error = problem
     return [UNREACHABLE | {"reachable": False, "error": tls_errors.observed(error, statistics)}]

@@ -10,11 +10,11 @@ SENTENCES = {
         "the page cache survived: this run cannot show the loss of writes acknowledged before they were on disk."
     ),
     "uml": (
-        "{hosts}: a virtual machine with a kernel of its own. The power cut took its page cache, so writes that were "
+        "{hosts}: a virtual machine with a kernel of its own. The power cut erased its page cache, so writes that were "
         "acknowledged before they were on disk would be lost; a write cache in the disk itself is not simulated."
     ),
     "": (
-        "{hosts}: not made by this lab. Whether the power cut took the page cache and the write cache of the disk "
+        "{hosts}: not created by this lab. Whether the power cut erased the page cache and the write cache of the disk "
         "depends on the power command of the inventory."
     ),
 }

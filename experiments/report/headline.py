@@ -12,7 +12,7 @@ WORDS = {"pass": "Pass", "fail": "Fail", "unknown": "Unknown"}
 SENTENCES = {
     "pass": "Every expectation held.",
     "fail": "At least one expectation did not hold.",
-    "unknown": "The run is inconclusive: something the verdict rests on was not observed.",
+    "unknown": "The run is inconclusive: something that the verdict depends on was not observed.",
 }
 TILES = (
     ("Write outage (RTO)", "rto_ms"),

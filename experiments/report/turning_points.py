@@ -24,7 +24,7 @@ PHASES = {
 }
 
 DECISIONS = {
-    "vote": "{} takes {} for dead",
+    "vote": "{} considers {} dead",
     "veto": "{} sees {} alive",
     "lock": "{} may act against {}",
     "decline": "{} does not act against {}",

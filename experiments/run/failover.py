@@ -17,7 +17,7 @@ def missing(experiment: Experiment, access: Access) -> list[str]:
 def reasons(experiment: Experiment, view: View) -> list[str]:
     """The same, of a view. In a mode without failover no experiment shows what the cluster does otherwise."""
     if view.modes or (view.no_failover and _hits_leader(experiment, view)):
-        return [f"{view.no_failover}: nobody would take over from the leader"]
+        return [f"{view.no_failover}: no node would take over from the leader"]
     return []
 
 

@@ -136,7 +136,7 @@ def of_monitoring(needs: Needs, access: Access) -> list[str]:
     there = len(known.prometheus) if known else 0
     if there >= needs.monitors:
         return []
-    wanted = "a monitoring" if needs.monitors == 1 else f"{needs.monitors} hosts that monitor"
+    wanted = "monitoring" if needs.monitors == 1 else f"{needs.monitors} monitors"
     return [f"it needs {wanted}, the inventory has {there or 'none'}: docs/monitoring.md"]
 
 

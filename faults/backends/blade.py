@@ -23,7 +23,7 @@ UID = "fd0d0000"  # blade wants 16 hexadecimal digits; ours end with the injecti
 def whole(value: float, what: str) -> str:
     """The value as blade takes it. Raises Refused if it is not an integer."""
     if value != int(value):
-        raise Refused(f"chaosblade takes no {value:g} {what}", "give an integer, or omit `--backend`")
+        raise Refused(f"chaosblade does not accept {value:g} {what}", "give an integer, or omit `--backend`")
     return str(int(value))
 
 
@@ -49,7 +49,7 @@ def need(target: Target, command: str) -> None:
         if command in ALONE and row.get("Command") == command:
             found = f"chaosblade's {command} {row.get('SubCommand')} {row.get('Uid')}"
             raise Refused(
-                f"{target.host.name}: {found} is active: its end and ours would be one",
+                f"{target.host.name}: {found} is active: ending one would end both",
                 f"`{path(target)} destroy {row.get('Uid')}` there",
             )
 

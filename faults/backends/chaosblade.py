@@ -67,10 +67,13 @@ class Network(Experiment):
     def check(self, fault: Any) -> None:
         if fault.direction != "out":
             raise Refused(
-                f"chaosblade treats outgoing packets only, found direction {fault.direction}", "take tc, or out"
+                f"chaosblade affects outgoing packets only, found direction {fault.direction}",
+                "use the backend tc, or direction out",
             )
         if getattr(fault, "distribution", "uniform") != "uniform":
-            raise Refused(f"chaosblade knows no distribution {fault.distribution}", "take uniform, or tc")
+            raise Refused(
+                f"chaosblade does not support the distribution {fault.distribution}", "use uniform, or the backend tc"
+            )
         self._action(fault)
 
     def _action(self, fault: Any) -> str:
@@ -81,8 +84,8 @@ class Network(Experiment):
         super().need(fault, target)
         if by_ipv6 := [one for one in peers.addresses(target, fault.peers) if ":" in one]:
             raise Refused(
-                f"{target.host.name}: chaosblade treats IPv4 only, its peers are {', '.join(by_ipv6[:SHOWN])}, too",
-                "take tc, or name their IPv4 addresses as `--peers`: IPv6 is then left alone",
+                f"{target.host.name}: chaosblade affects IPv4 only, its peers are {', '.join(by_ipv6[:SHOWN])}, too",
+                "use the backend tc, or name their IPv4 addresses as `--peers`: IPv6 is then not affected",
             )
         qdisc.refuse_foreign(target, fault.device(target), DIRECTIONS[fault.direction], "0:")
 

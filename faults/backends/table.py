@@ -24,5 +24,5 @@ def backend_of(kind: type[Fault], name: str) -> Backend:
     """The backend of this name. Raises Refused where it cannot carry the fault out."""
     known = choices(kind)
     if name not in known:
-        raise Refused(f"no backend {name!r}", f"take {' or '.join(known)}")
+        raise Refused(f"no backend {name!r}", f"choose {' or '.join(known)}")
     return BACKENDS[name]

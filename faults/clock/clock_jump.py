@@ -11,7 +11,7 @@ MOST_S = 10 * 365 * 86400
 
 @dataclass(frozen=True)
 class ClockJump(wrong_clock.Clock):
-    """Set the clock `seconds` ahead, or back if negative; healed, it is right again and NTP runs as before."""
+    """Set the clock `seconds` ahead, or back if negative; heal by setting it right and running NTP as before."""
 
     seconds: float = 60
 

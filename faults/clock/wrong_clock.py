@@ -26,7 +26,7 @@ class Clock(OnHost):
     def refuse_host(self, target: Target) -> None:
         capability.need(target, "own_kernel", "python3")
         if other := ssh.sh(target.ssh, f"ls {undo.FOLDER}/*.clock 2>/dev/null", check=False):
-            raise Refused(f"{target.host.name}: its clock is wrong already ({other.split('/')[-1]})", "heal that first")
+            raise Refused(f"{target.host.name}: its clock is already wrong ({other.split('/')[-1]})", "heal that first")
 
     def note(self, target: Target) -> dict[str, Any]:
         return {"clock": state.clock_reading(target.ssh), "boot": boot_mark(target.ssh)}

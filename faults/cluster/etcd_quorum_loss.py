@@ -35,7 +35,7 @@ class EtcdQuorumLoss:
     @property
     def _by(self) -> Fault:
         if self.means not in MEANS:
-            raise Refused(f"no means {self.means!r}", f"take one of {', '.join(MEANS)}")
+            raise Refused(f"no means {self.means!r}", f"choose one of {', '.join(MEANS)}")
         return MEANS[self.means]
 
     @property
@@ -54,12 +54,12 @@ class EtcdQuorumLoss:
         members = target.access.inventory.role("etcd")
         hit = [member.name for member in members if member in target.together]
         if target.host not in members:
-            raise Refused(f"{target.host.name} is not an etcd member", "take `etcd:majority`")
+            raise Refused(f"{target.host.name} is not an etcd member", "use `etcd:majority`")
         if len(hit) <= len(members) // 2:
-            raise Refused(f"{len(hit)} of {len(members)} etcd members is not a majority", "take `etcd:majority`")
+            raise Refused(f"{len(hit)} of {len(members)} etcd members is not a majority", "use `etcd:majority`")
         self._by.refuse(target)
         if not _has_quorum(target):
-            raise Refused("etcd has no quorum already", "repair it first")
+            raise Refused("etcd already has no quorum", "repair it first")
 
     def snapshot(self, target: Target) -> dict[str, Any]:
         return self._by.snapshot(target)

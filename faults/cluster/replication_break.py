@@ -44,7 +44,7 @@ SELECT pg_create_physical_replication_slot('{0}', true) WHERE NOT pg_is_in_recov
 
 @dataclass(frozen=True)
 class ReplicationBreak(OnHost):
-    """Break replication at the primary, by `how` lock_user or drop_slots; healed, the standbys stream again.
+    """Break replication at the primary, by `how` lock_user or drop_slots; once healed, the standbys stream again.
 
     lock_user: the replication `user` may not log in, and its connections are ended. drop_slots: the slots that its
     standbys use are dropped; Patroni creates them again within a loop_wait, and WAL not sent by then is gone.
@@ -60,7 +60,7 @@ class ReplicationBreak(OnHost):
 
     def check(self) -> None:
         if self.how not in HOW:
-            raise Refused(f"{self.how!r} is not a way to break replication", f"take one of {', '.join(HOW)}")
+            raise Refused(f"{self.how!r} is not a way to break replication", f"choose one of {', '.join(HOW)}")
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", self.user):
             raise Refused(f"no user {self.user!r}", "give the name of the replication user, in lower case")
 
@@ -69,11 +69,11 @@ class ReplicationBreak(OnHost):
         if not shown:
             raise Refused(f"{target.host.name}: PostgreSQL does not answer", "does it run, with its default socket?")
         if shown != "f":
-            raise Refused(f"{target.host.name} is not a primary", "take the target `leader`")
+            raise Refused(f"{target.host.name} is not a primary", "use the target `leader`")
         if not self._streaming(target):
             raise Refused(f"{target.host.name}: no standby streams as {self.user}", "name the user with `--user`")
         if self.how == "drop_slots" and not self._rows(target, SLOTS):
-            raise Refused(f"{target.host.name}: no standby streams by a slot", "take lock_user")
+            raise Refused(f"{target.host.name}: no standby streams by a slot", "use lock_user")
 
     def note(self, target: Target) -> dict[str, Any]:
         noted = {"standbys": self._streaming(target)}

@@ -34,9 +34,9 @@ class Switchover:
         view = _view(target)
         leader = view.leader.name if view.leader else None
         if len(target.together) > 1:
-            raise Refused(f"{len(target.together)} hosts are to hand over, one leads", "take `leader`")
+            raise Refused(f"{len(target.together)} hosts are to hand over, one leads", "use `leader`")
         if target.host.name != leader:
-            raise Refused(f"{target.host.name} does not lead, {leader or 'nobody'} does", "take `leader`")
+            raise Refused(f"{target.host.name} does not lead, {leader or 'nobody'} does", "use `leader`")
         standbys = [member.name for member in view.members if member.role == REPLICA and member.healthy]
         if not standbys or (self.to and self.to not in standbys):
             wanted = f"{self.to} is not a healthy standby" if self.to else "no member is a healthy standby"
@@ -130,5 +130,5 @@ def _roles(target: Target) -> str:
     if not view.members:
         return f"no member answers ({view.error})"
     leader, old = view.leader, _old(target, view)
-    leads = f"{leader.name} leads (epoch {leader.epoch})" if leader else "nobody leads"
+    leads = f"{leader.name} leads (epoch {leader.epoch})" if leader else "no node leads"
     return f"{leads}, {target.host.name} is {f'{old.role} ({old.state})' if old else 'not a member'}"

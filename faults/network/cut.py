@@ -90,7 +90,7 @@ class PortCut(FirewallCut):
         peers.ports(self.ports)
         check_direction(self.direction)
         if not (self.peers or self.ports):
-            raise Refused("neither peers nor ports are named", "give `--peers`, `--ports` or both; or take `partition`")
+            raise Refused("neither peers nor ports are named", "give `--peers`, `--ports` or both; or use `partition`")
 
     def refuse_host(self, target: Target) -> None:
         peers.refuse_ssh(target, self.ports)

@@ -40,7 +40,7 @@ class Delay(netem.Netem):
                 f"give more than 0, at most {MOST_MS}, and no more jitter than delay",
             )
         if self.distribution not in DISTRIBUTIONS:
-            raise Refused(f"no distribution {self.distribution!r}", f"take one of {', '.join(DISTRIBUTIONS)}")
+            raise Refused(f"no distribution {self.distribution!r}", f"choose one of {', '.join(DISTRIBUTIONS)}")
         super().check()
 
     def netem(self) -> str:

@@ -45,7 +45,7 @@ class Dns(OnHost):
 
     def check(self) -> None:
         if self.how not in HOW:
-            raise Refused(f"{self.how!r} is not a way to make DNS fail", f"take one of {', '.join(HOW)}")
+            raise Refused(f"{self.how!r} is not a way to make DNS fail", f"choose one of {', '.join(HOW)}")
 
     def refuse_host(self, target: Target) -> None:
         firewall.need(target, *self._needs)
@@ -74,7 +74,8 @@ class Dns(OnHost):
         hits = firewall.hits(target)
         if answers or not hits:
             raise NotEffective(
-                f"{target.host.name}: {answers} of {servers} name servers answer, {hits} packets hit", "is it cached?"
+                f"{target.host.name}: {answers} of {servers} name servers answer, {hits} packets hit",
+                "is there a local DNS cache?",
             )
         return f"{target.host.name}: none of {servers} name servers answers, {hits} packets hit"
 

@@ -56,7 +56,7 @@ for name in iptables ip6tables; do $name -S 2>/dev/null | awk '
 def check_direction(direction: str) -> None:
     """Raises Refused if it is not a direction."""
     if direction not in DIRECTIONS:
-        raise Refused(f"no direction {direction!r}", f"take one of {', '.join(DIRECTIONS)}")
+        raise Refused(f"no direction {direction!r}", f"choose one of {', '.join(DIRECTIONS)}")
 
 
 def chain(target: Target, side: str) -> str:

@@ -67,7 +67,7 @@ class Loss(OnHost):
 
     def check(self) -> None:
         if self.by not in BY:
-            raise Refused(f"{self.by!r} is not a way to lose packets", f"take one of {', '.join(BY)}")
+            raise Refused(f"{self.by!r} is not a way to lose packets", f"choose one of {', '.join(BY)}")
         if self.by == "firewall" and self.backend != netem.BACKEND:
             raise Refused(f"the backend {self.backend} by the firewall", f"{self.backend} loses packets by netem")
         self._by_netem.check()

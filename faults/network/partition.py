@@ -61,11 +61,11 @@ class Partition(FirewallCut):
 
     def check(self) -> None:
         if self.shape not in (*APART, *AMONG):
-            raise Refused(f"no shape {self.shape!r}", f"take one of {', '.join((*APART, *AMONG))}")
+            raise Refused(f"no shape {self.shape!r}", f"choose one of {', '.join((*APART, *AMONG))}")
         if self.direction not in ("in", "out"):
-            raise Refused(f"no direction {self.direction!r}", "take in or out")
+            raise Refused(f"no direction {self.direction!r}", "use in or out")
         if self.peers and self.shape not in ("isolate", "one_way"):
-            raise Refused(f"the shape {self.shape} takes no peers", "leave `--peers` out, or take isolate")
+            raise Refused(f"the shape {self.shape} takes no peers", "leave `--peers` out, or use isolate")
 
     def cuts(self, target: Target) -> list[Cut]:
         sides = (self.direction,) if self.shape == "one_way" else DIRECTIONS["both"]

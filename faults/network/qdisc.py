@@ -45,7 +45,7 @@ def refuse_foreign(target: Target, device: str, sides: Iterable[str], *fine: str
             )
         if words[2] == "ffff:" and "in" in sides and ": fd" not in shown:
             raise Refused(
-                f"{target.host.name}: {device} has `{words[1]} ffff:`, which is not ours", "take direction out"
+                f"{target.host.name}: {device} has `{words[1]} ffff:`, which is not ours", "use direction out"
             )
 
 

@@ -12,7 +12,7 @@ LEAST_KBIT, MOST_KBIT = 8, 100_000_000
 
 @dataclass(frozen=True)
 class Rate(netem.Netem):
-    """Limit traffic to and from `peers` (default all) and `ports` to `kbit` (1000 bits) a second; in, out or both."""
+    """Limit traffic to and from `peers` (default all) and `ports` to `kbit` per second (1000 bits); in, out or both."""
 
     kbit: float = 1000
     peers: str = ""

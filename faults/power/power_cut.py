@@ -31,7 +31,7 @@ class PowerCut(out_of_band.OutOfBand):
 
     def check(self) -> None:
         if self.by not in BY:
-            raise Refused(f"{self.by!r} is not a way to cut power", f"take one of {', '.join(BY)}")
+            raise Refused(f"{self.by!r} is not a way to cut power", f"choose one of {', '.join(BY)}")
 
     def _by_sysrq(self, target: Target) -> bool:
         return self.by == "sysrq" or (self.by == "auto" and not press.has(target, "power_off"))

@@ -44,7 +44,7 @@ def command(target: Target, verb: str) -> str:
     except (LookupError, ValueError, AttributeError) as error:
         raise Refused(
             f"{target.host.name}: its `{verb}` command has a placeholder that does not exist ({error!r})",
-            f"take {', '.join(f'{{{word}}}' for word in words)}",
+            f"use {', '.join(f'{{{word}}}' for word in words)}",
         ) from None
 
 

@@ -24,7 +24,7 @@ class Reboot(out_of_band.OutOfBand):
 
     def check(self) -> None:
         if self.how not in HOW:
-            raise Refused(f"{self.how!r} is not a way to reboot", f"take one of {', '.join(HOW)}")
+            raise Refused(f"{self.how!r} is not a way to reboot", f"choose one of {', '.join(HOW)}")
 
     def refuse(self, target: Target) -> None:
         self.check()

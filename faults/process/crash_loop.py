@@ -13,7 +13,7 @@ BACK_SECONDS = 30
 
 @dataclass(frozen=True)
 class CrashLoop(Loop):
-    """Kill the main process of `process` (patroni, postgres, etcd, haproxy, app or a unit's name) every `every_s`."""
+    """Kill the main process of `process` (patroni, postgres, etcd, haproxy, app or a unit's name) every `every_s` s."""
 
     process: str = "postgres"
     every_s: float = 2
@@ -41,7 +41,7 @@ class CrashLoop(Loop):
         seconds = PROVEN_KILLS * (self.every_s + 1) + 20
         if not poll(lambda: self._killed(target) >= PROVEN_KILLS, seconds, step=0.2):
             raise NotEffective(
-                f"{target.host.name}: {self._killed(target)} kills in {seconds:g} s", "does it come back?"
+                f"{target.host.name}: {self._killed(target)} kills in {seconds:g} s", "does its service restart it?"
             )
         return f"{target.host.name}: {self.process} was killed {self._killed(target)} times, a new process each time"
 

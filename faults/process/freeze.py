@@ -27,7 +27,7 @@ class Freeze(OfProcess, ByBackend):
         pids = processes.find_all(self.process, target.host)
         text = f"for pid in $({pids}); do grep -E '^State:.T' /proc/$pid/status; done"
         if ssh.script(target.ssh, text, check=False):
-            raise Refused(f"{target.host.name}: {self.process} is stopped already", "resume it first")
+            raise Refused(f"{target.host.name}: {self.process} is already stopped", "resume it first")
 
     def own_inject(self, target: Target) -> str:
         """Three times, since a listed process may have forked before it stopped. Recorded before they are stopped."""

@@ -24,7 +24,7 @@ exit 1
 class FreezeLoop(Loop):
     """Freeze the unit of `process` (patroni, with its PostgreSQL) for `freeze_s` seconds, then run it for `run_s`.
 
-    `times` times; 0: until it is healed.
+    This repeats `times` times; 0: until it is healed.
     """
 
     process: str = "patroni"

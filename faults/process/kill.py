@@ -26,7 +26,7 @@ class Kill(OfProcess, ByBackend):
     def check(self) -> None:
         super().check()
         if self.signal not in SIGNALS:
-            raise Refused(f"no signal {self.signal!r}", f"take one of {', '.join(SIGNALS)}")
+            raise Refused(f"no signal {self.signal!r}", f"choose one of {', '.join(SIGNALS)}")
 
     def note(self, target: Target) -> dict[str, Any]:
         pid = processes.pid(target, self.process)
@@ -42,7 +42,7 @@ class Kill(OfProcess, ByBackend):
         pid, began = target.before["pid"], target.before["began"]
         if not poll(lambda: processes.began(target, pid) != began, GONE_SECONDS):
             raise NotEffective(
-                f"{target.host.name}: {self.process} (pid {pid}) lives {GONE_SECONDS} s after SIG{self.signal}",
+                f"{target.host.name}: {self.process} (pid {pid}) still runs {GONE_SECONDS} s after SIG{self.signal}",
                 "it may handle the signal; try KILL",
             )
         return f"{target.host.name}: {self.process} (pid {pid}) is gone"

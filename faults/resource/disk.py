@@ -11,7 +11,7 @@ IN_MEMORY = ("tmpfs", "ramfs")
 def check(path: str) -> None:
     """Raises Refused if it is not an absolute path."""
     if not path.startswith("/") or not path.isprintable():
-        raise Refused(f"the path {path!r} is not absolute", "give a folder on the disk that is meant")
+        raise Refused(f"the path {path!r} is not absolute", "give a folder on the intended disk")
 
 
 def file(folder: str, name: str) -> str:
@@ -23,7 +23,7 @@ def refuse_none(target: Target, path: str) -> None:
     """Raises Refused if the path is not a folder, or is in memory."""
     kind = ssh.sh(target.ssh, f"[ -d {shlex.quote(path)} ] && stat -f -c %T {shlex.quote(path)}", check=False)
     if not kind:
-        raise Refused(f"{target.host.name} has no folder {path}", "give one on the disk that is meant")
+        raise Refused(f"{target.host.name} has no folder {path}", "give one on the intended disk")
     if kind in IN_MEMORY:
         raise Refused(f"{target.host.name}: {path} is held in memory ({kind})", "give a folder on a disk")
 

@@ -15,7 +15,7 @@ TOLERANCE = 16 << 20
 
 @dataclass(frozen=True)
 class DiskFull(ByBackend):
-    """Fill the disk of `path` (default the data folder) until `percent` is in use; `margin_mib` always stays free."""
+    """Fill the disk of `path` (default the data folder) until `percent` is in use; `margin_mib` MiB stay free."""
 
     path: str = ""
     percent: float = 100
@@ -41,7 +41,7 @@ class DiskFull(ByBackend):
         disk.refuse_none(target, self.folder(target))
         super().refuse_host(target)
         if self._wanted(*disk.room(target, self.folder(target))) <= 0:
-            raise Refused(f"{target.host.name}: {self.folder(target)} is as full as that already", "ask for more")
+            raise Refused(f"{target.host.name}: {self.folder(target)} is already that full", "ask for more")
 
     def note(self, target: Target) -> dict[str, Any]:
         used, available = disk.room(target, self.folder(target))

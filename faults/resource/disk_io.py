@@ -18,7 +18,7 @@ MOST_WORKERS, MOST_MIB = 256, 1 << 20
 
 @dataclass(frozen=True)
 class DiskIo(load.Load):
-    """Write, sync and read in `workers` files of `mib` each on the disk of `path` (default the data folder)."""
+    """Write, sync and read in `workers` files of `mib` MiB each on the disk of `path` (default the data folder)."""
 
     path: str = ""
     workers: int = 2

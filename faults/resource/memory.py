@@ -17,7 +17,7 @@ LEAST_MARGIN_MIB = 16
 
 @dataclass(frozen=True)
 class Memory(load.Load):
-    """Hold memory until `percent` of it is in use, or `mib` alone; `margin_mib` always stays available."""
+    """Hold memory until `percent` of it is in use, or hold `mib` MiB; `margin_mib` MiB stay available."""
 
     percent: float = 80
     mib: int = 0
@@ -31,7 +31,7 @@ class Memory(load.Load):
         super().check()
         if not 0 < self.percent <= MOST_PERCENT:
             raise Refused(
-                f"{self.percent:g} % of the memory", f"give at most {MOST_PERCENT}: more calls the OOM killer"
+                f"{self.percent:g} % of the memory", f"give at most {MOST_PERCENT}: more triggers the OOM killer"
             )
         if not 0 <= self.mib <= MOST_MIB or not LEAST_MARGIN_MIB <= self.margin_mib <= MOST_MIB:
             raise Refused(
@@ -42,7 +42,8 @@ class Memory(load.Load):
         super().refuse_host(target)
         if not self.mib and (reason := capability.missing(target, "own_kernel")):
             raise Refused(
-                f"{target.host.name}: {reason[0]} and memory", "say `--mib N`: a percentage would be of that machine's"
+                f"{target.host.name}: {reason[0]} and memory",
+                "use `--mib N`: a percentage would be of that machine's memory",
             )
         available = self._meminfo(target)["MemAvailable"] >> 20
         if self.mib + self.margin_mib > available:
@@ -56,7 +57,7 @@ class Memory(load.Load):
         wanted = self.mib or round(((self.percent / 100 - 1) * now["MemTotal"] + now["MemAvailable"]) / (1 << 20))
         if wanted < 16:
             used = 100 - 100 * now["MemAvailable"] / now["MemTotal"]
-            raise Refused(f"{target.host.name} uses {used:.0f} % of its memory already", "ask for more")
+            raise Refused(f"{target.host.name} already uses {used:.0f} % of its memory", "ask for more")
         return {"wanted_mib": min(wanted, (now["MemAvailable"] >> 20) - self.margin_mib)}
 
     def arguments(self, target: Target) -> str:
@@ -78,7 +79,7 @@ class Memory(load.Load):
         """At least half: it gives way where the host itself needs memory."""
         running, wanted, held = super().own_lasts(target), target.before["wanted_mib"], self._held(target)
         if held < wanted / 2:
-            raise NotEffective(f"{target.host.name}: holds {held} of {wanted} MiB by now", "")
+            raise NotEffective(f"{target.host.name}: holds {held} of {wanted} MiB now", "")
         return f"{running}, hold {held} MiB"
 
     def own_status(self, target: Target) -> str:

@@ -65,7 +65,9 @@ class Storage(OnHost):
         """Raises Refused unless the file system holds the data alone, is of a kind that this fault knows, and works."""
         mount = of_its_own(target, self.folder(target))
         if mount.kind not in self.file_systems:
-            raise Refused(f"{target.host.name}: {mount} is not {' or '.join(self.file_systems)}", "take another fault")
+            raise Refused(
+                f"{target.host.name}: {mount} is not {' or '.join(self.file_systems)}", "choose another fault"
+            )
         if (found := self.write(target)) != DONE:
             raise Refused(f"{target.host.name}: a write to {mount} {found} already", "repair it first")
 

@@ -34,7 +34,7 @@ grep -c '^[0-9]* [0-9]* {device} ' /proc/self/mountinfo
 
 @dataclass(frozen=True)
 class StorageReadOnly(storage.Storage):
-    """Turn the ext4 of `path` (default the data folder) read-only, as after an I/O error; heal by mounting it anew."""
+    """Turn the ext4 of `path` (default the data folder) read-only, as after an I/O error; heal by remounting it."""
 
     path: str = ""
 

@@ -39,7 +39,7 @@ ports = {
     "http": 80,
     "haproxy_stats": 8404,
     "weather": 8000,
-    # Of the monitoring.
+    # For monitoring.
     "prometheus": 9090,
     "alertmanager": 9093,
     "alertmanager_cluster": 9094,
@@ -73,7 +73,7 @@ patroni_tls = None
 haproxy_stats_tls = None
 http_tls = None
 mysql_tls = None
-# A monitoring that others made: {"prometheus": {"url": ..., "user": ..., "password_file": ..., "ca": ...},
+# An existing monitoring system: {"prometheus": {"url": ..., "user": ..., "password_file": ..., "ca": ...},
 # "alertmanagers": [{...}]}. None: the one that runs on the hosts of the group `monitor`, if there are any.
 monitoring: dict[str, object] | None = None
 haproxy_stats_path = "/stats;csv"

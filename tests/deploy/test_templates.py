@@ -219,7 +219,7 @@ def test_a_name_in_certificates_of_the_users_own_tells_members_of_etcd_apart(pyi
     text = content(collect("inventories/fake.py", *data), "etcd1", "/etc/default/etcd")
     assert ("ETCD_PEER_CERT_ALLOWED_HOSTNAME=member.etcd.firedrill\n" in text) == named
     shown = pyinfra("--dry", *data, "inventories/fake.py", "deploy/cluster.py")
-    warned = "deploy: ⚠ settings  etcd takes every client certificate of your CA for that of a member" in shown.stderr
+    warned = "deploy: ⚠ settings  etcd accepts every client certificate of your CA as that of a member" in shown.stderr
     assert shown.returncode == 0 and warned != named
 
 

@@ -26,7 +26,7 @@ ENDED = [
     ("disk_io", {"mib": 8}, "pkill -KILL -f '/var/lib/faults/.*py'; sleep 0.5", "no process of it runs"),
     ("disk_full", {}, "rm /var/lib/postgresql/.faults-*", "MiB filled"),
     ("command", {"do": "touch /root/x", "proof": "test -e /root/x", "undo": "rm -f /root/x"}, "rm /root/x",
-     "`test -e /root/x` fails by now"),
+     "`test -e /root/x` no longer succeeds"),
 ]  # fmt: skip
 
 

@@ -163,7 +163,7 @@ def test_a_cluster_that_is_not_whole_is_left_alone(command, inventory):
     done = command("faults", "-i", inventory, "inject", "power_cut", "db1")
     assert done.returncode == 2
     assert "the cluster is not in its steady state (db1: " in done.stderr
-    assert "say `--unsteady` to go on anyway" in done.stderr
+    assert "add `--unsteady` to continue anyway" in done.stderr
     until(lambda: state(command, inventory) == "running", 30)
 
 

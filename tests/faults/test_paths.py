@@ -249,7 +249,7 @@ def test_rules_that_no_packet_met_prove_nothing(monkeypatch, target):
 def test_chaosblade_refuses_what_it_would_leave_alone(monkeypatch, target):
     monkeypatch.setattr("firedrill.faults.capability.need", lambda *words: None)
     monkeypatch.setattr("firedrill.faults.backends.blade.need", lambda *words: None)
-    with pytest.raises(Refused, match="chaosblade treats IPv4 only, its peers are fd00::22, too"):
+    with pytest.raises(Refused, match="chaosblade affects IPv4 only, its peers are fd00::22, too"):
         FAULTS["delay"](peers="db2", backend="chaosblade").refuse_host(target)
 
 

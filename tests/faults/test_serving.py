@@ -114,5 +114,5 @@ def test_what_another_fault_on_the_host_broke_has_to_serve_in_the_end(target, sy
 def test_while_another_fault_is_active_on_the_host_nothing_is_asked(target, system):
     other(target, "db1")
     it = system(SICK)
-    assert serving.prove(target) == "not asked whether it serves: freeze 11111111 is active on it"
+    assert serving.prove(target) == "not tested whether it serves: freeze 11111111 is active on it"
     assert it.asked == []

@@ -49,7 +49,7 @@ def test_anything_unforeseen_keeps_its_traceback_and_is_not_exit_1(capsys, raise
     assert exit_of(raised) == 2
     shown = capsys.readouterr().err
     assert "Traceback" in shown
-    assert shown.endswith("made: this is a defect of Firedrill; please report it\n")
+    assert shown.endswith("made: this is a bug in Firedrill; please report it\n")
 
 
 def test_ctrl_c_and_sigterm_keep_their_codes():

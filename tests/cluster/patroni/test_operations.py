@@ -95,5 +95,5 @@ def test_a_log_that_does_not_say_it_proves_nothing(access, monkeypatch, log):
     monkeypatch.setattr(ssh, "connect", lambda _: contextlib.nullcontext())
     monkeypatch.setattr(operations.host_clock, "offset", lambda _: (0, 1000))
     monkeypatch.setattr(ssh, "sh", lambda *_, **__: log)
-    with pytest.raises(Problem, match="db2: the log of pgha.service does not tell how it came back"):
+    with pytest.raises(Problem, match="db2: the log of pgha.service does not show how it came back"):
         operations.how_it_came_back(access, "db2", 5)

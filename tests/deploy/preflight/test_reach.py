@@ -54,9 +54,7 @@ def test_where_no_host_can_be_reached_each_is_named_with_the_cause(shown, closed
 def test_a_jump_host_that_is_down_is_one_cause(shown, closed_port):
     (line,) = shown(f"Host 127.0.*\n  ProxyJump ops@localhost:{closed_port}\n")
     assert line.startswith("settings no host can be reached over SSH, each for the same reason (Could not connect (")
-    assert line.endswith(
-        "start what they are reached through (the jump host, a VPN), or correct the login in the inventory"
-    )
+    assert line.endswith("start the jump host or VPN that leads to them, or correct the login in the inventory")
 
 
 def test_what_pyinfra_prints_of_hosts():

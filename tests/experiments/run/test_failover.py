@@ -39,7 +39,7 @@ def test_a_single_database_has_nobody_to_fail_over_to():
 
 def test_a_fault_on_the_leader_is_refused():
     hosts = {name: Host(name, "192.0.2.1", ("postgres",), {}) for name in ("db1", "db2")}
-    with pytest.raises(Refused, match="db1 leads, and no replica may lead .db2 nofailover.: nobody would take over"):
+    with pytest.raises(Refused, match="db1 leads, and no replica may lead .db2 nofailover.: no node would take over"):
         steady._refuse_without_failover(NOBODY, [hosts["db1"]])
     steady._refuse_without_failover(NOBODY, [hosts["db2"]])
     steady._refuse_without_failover(WELL, [hosts["db1"]])

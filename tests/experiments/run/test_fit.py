@@ -75,5 +75,5 @@ def test_options_that_a_backend_does_not_take_are_named_before_the_run():
         replace(step, fault=replace(step.fault, direction="in")) if isinstance(step, Inject) else step
         for step in drill.steps
     ]
-    with pytest.raises(Refused, match="corrupt: chaosblade treats outgoing packets only"):
+    with pytest.raises(Refused, match="corrupt: chaosblade affects outgoing packets only"):
         fit.by_backend(replace(drill, steps=tuple(turned)), "chaosblade")
