@@ -68,7 +68,7 @@ def load(file: Path = FILE, drill: Path = DRILL) -> Config:
         if not found.get("chaos_allowed"):
             raise Invalid(f"{drill} exists, and the inventory does not set chaos_allowed: delete it")
         if unknown := sorted(extra.keys() - set(UNSAFE)):
-            raise Invalid(f"{drill} has the unknown key {unknown[0]!r}: known are {', '.join(UNSAFE)}")
+            raise Invalid(f"{drill} has the unknown key {unknown[0]!r}: the known ones are {', '.join(UNSAFE)}")
         found |= extra | {"drilled": True}
     return _checked(file, found)
 

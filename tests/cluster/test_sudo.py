@@ -128,7 +128,7 @@ def test_a_password_that_is_missing_is_the_cause(sshd, log):
             "drill ALL=",
         ),
         ("sudo: sorry, you must have a tty to run sudo", "sudo wants a terminal", "Defaults:drill !requiretty"),
-        ("sudo: unknown\x1b[2J trouble pa55", r"sudo runs nothing as root for drill \(sudo: unknown", "drill ALL="),
+        ("sudo: unknown\x1b[2J trouble pa55", r"sudo does not run commands as root for drill \(sudo: unknown", "drill ALL="),
     ],
 )
 def test_why_sudo_refuses(says, cause, remedy, sshd, log):
@@ -148,7 +148,7 @@ def test_a_host_without_sudo_is_the_cause(sshd, tmp_path):
 def test_a_sudo_that_starts_no_program_is_the_cause(sshd, tmp_path):
     """NOEXEC in sudoers: the shell starts, and nothing else does."""
     (tmp_path / "bin" / "sudo").write_text(NOEXEC)
-    with pytest.raises(ssh.Unreachable, match=r"sudo runs nothing as root for drill \(`id -u` prints"):
+    with pytest.raises(ssh.Unreachable, match=r"sudo does not run commands as root for drill \(`id -u` prints"):
         ssh.connect(sshd.host(sudo=True))
 
 

@@ -250,7 +250,7 @@ BAD = {
     ),
     "unknown profile": (
         "for _, data in all[0]: data['profile'] = 'quick'",
-        r"unknown profile 'quick': known are fast",
+        r"unknown profile 'quick': the profiles are fast",
     ),
 }
 TIMINGS = """

@@ -185,4 +185,4 @@ def test_the_list_says_which_experiments_are_about_another_system(quick):
     reasons = {row["name"]: row["not_here"] for row in rows}
     assert reasons["leader_power_cut"] == [] and "the process patroni" in reasons["patroni_killed"][0]
     shown = quick("experiments", "-i", "inventories/mysql.py", "list", COLUMNS="400").stdout
-    assert "not here: it is about the process patroni, which MySQL group replication does not have" in shown
+    assert "not on this cluster: it is about the process patroni, which MySQL group replication does not have" in shown

@@ -332,7 +332,7 @@ def test_a_member_that_nobody_watches_is_promoted_by_hand(without_it, ways, tmp_
     steps = (Promote(ways.inventory[LEFT_OUT]), *killed.steps)
     verdict, events = run(without_it, replace(killed, steps=steps, expectations=SAFE), tmp_path)
     assert (verdict["verdict"], verdict["unwatched"]) == ("unknown", ["PG-EPSILON.prod"])
-    assert verdict["why"][0].startswith("PG-EPSILON.prod is a member of the cluster and nobody watched it")
+    assert verdict["why"][0].startswith("PG-EPSILON.prod is a member of the cluster and was not watched")
     assert (verdict["dual_primary_ms"], verdict["lost"], verdict["diverged"]) == (None, None, None)
     assert next(e for e in events if e["kind"] == "run")["unwatched"] == ["PG-EPSILON.prod"]
     with psycopg.connect(**ways.sql_node(ways.inventory[LEFT_OUT])) as connection:

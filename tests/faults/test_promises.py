@@ -176,7 +176,7 @@ def test_the_undo_outlives_a_reboot(inject, on, net, command, ways, heal):
 @pytest.mark.parametrize(("name", "given", "said"), [
     ("freeze", {"process": "haproxy"}, "etcd1 runs no haproxy"),
     ("stop_service", {"process": "nothing"}, "nothing.service is inactive"),
-    ("memory", {"percent": 50}, "shares its machine's kernel and clock and memory: say `--mib N`"),
+    ("memory", {"percent": 50}, "shares its machine's kernel and clock and memory: use `--mib N`"),
     ("memory", {"mib": 9_000_000}, "MiB available"),
     ("disk_full", {"path": "/nowhere"}, "has no folder /nowhere"),
     ("disk_io", {"path": "/run"}, "held in memory"),

@@ -96,7 +96,7 @@ def test_a_power_fault_needs_the_commands(ways, name, options, lacks):
 def test_a_power_command_with_an_unknown_placeholder_is_refused(ways):
     host = ways.inventory["db1"]
     odd = replace(host, data=host.data | {"power": {"pause": "virsh suspend {domain}"}})
-    with pytest.raises(Refused, match="placeholder that does not exist.*take {name}, {address}, {inventory}"):
+    with pytest.raises(Refused, match="placeholder that does not exist.*use {name}, {address}, {inventory}"):
         FAULTS["pause"]().refuse(replace(target(ways), host=odd))
 
 
@@ -122,7 +122,7 @@ def test_a_host_that_is_off_cannot_lose_its_power(ways):
 
 
 def test_kill_knows_its_signals(ways):
-    with pytest.raises(Refused, match="no signal 'FOO': take one of KILL"):
+    with pytest.raises(Refused, match="no signal 'FOO': choose one of KILL"):
         Kill(signal="FOO").refuse(target(ways))
 
 

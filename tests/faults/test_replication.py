@@ -58,7 +58,7 @@ def test_dropped_slots_end_the_stream_and_are_there_again(replicated, inject, he
 
 
 def test_without_slots_there_are_none_to_drop(replicated, inject, on):
-    with pytest.raises(Refused, match="no standby streams by a slot: take lock_user"):
+    with pytest.raises(Refused, match="no standby streams by a slot: use lock_user"):
         on("etcd2", "sed -i 's/^primary_slot_name/#&/' /var/lib/postgresql/17/t/postgresql.auto.conf")
         on("etcd2", "systemctl restart postgresql@17-t")
         until(lambda: on("etcd1", COUNT) == "1", 20)

@@ -68,7 +68,7 @@ def test_its_notifications_are_received_only_where_that_is_allowed(there):
         ({"prometeus": OURS}, "unknown key 'prometeus'", "did you mean 'prometheus'"),
         ({"alertmanagers": []}, "lacks a prometheus, or a list of alertmanagers", "write"),
         ({"alertmanagers": THEIRS}, "lacks a prometheus, or a list of alertmanagers", "write"),
-        ({"prometheus": "https://x"}, "no dictionary of texts with a `url`", "write"),
+        ({"prometheus": "https://x"}, "not a dictionary of texts with a `url`", "write"),
         ({"prometheus": {"url": "https://x", "pasword": "y"}}, "unknown key 'pasword'", "did you mean 'password'"),
         ({"prometheus": {"url": "http://x:9090"}}, "plain text, and `tls` is on", "give the https URL"),
         ({"prometheus": {"url": "ftp://x"}}, "has a wrong URL", "write scheme, host, port"),
@@ -81,7 +81,7 @@ def test_its_notifications_are_received_only_where_that_is_allowed(there):
         ({"add_receiver": True}, "only one of add_receiver and webhook", "bearer token"),
         ({"add_receiver": True, "webhook": {"password": "x"}}, "no host is in the group monitor", "add the hosts"),
         ({"names": {"NoLeader": 5}}, "wrong names", "give `names`"),
-        ({"webhook": {"secret": "x"}}, "unknown key 'secret'", "known are"),
+        ({"webhook": {"secret": "x"}}, "unknown key 'secret'", "the known ones are"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(there, change, cause, remedy):

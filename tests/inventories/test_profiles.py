@@ -113,5 +113,5 @@ def test_what_a_level_sets_in_patroni(level, mode, strict):
 def test_a_release_is_named_by_its_code_name():
     assert str(releases.named("bookworm")) == "Debian 12 (bookworm)"
     assert releases.named(None).codename == "trixie"
-    with pytest.raises(InventoryProblem, match="unknown release 'sid': known are bookworm, trixie"):
+    with pytest.raises(InventoryProblem, match="unknown release 'sid': the releases are bookworm, trixie"):
         releases.named("sid")

@@ -88,7 +88,7 @@ def lab(**changed: object) -> str:
         (lab().replace('"d1"', '"pg_beta"'), "'pg_beta' is not a valid host name", "use lower-case letters"),
         (data(patroni_tsl=None), "e1 in .* unknown key 'patroni_tsl'", "did you mean 'patroni_tls'?"),
         (data(mysql_tls={"cacert": "x"}), "mysql_tls of e1 .* unknown key 'cacert'", "did you mean 'cert'?"),
-        (data(timings={"foo": 1}), "timings of e1 .* unknown key 'foo'", "known are downinter, "),
+        (data(timings={"foo": 1}), "timings of e1 .* unknown key 'foo'", "the known ones are downinter, "),
         (data(ports={"postgress": 1}), "ports of e1 .* unknown key 'postgress'", "did you mean 'postgres'?"),
         (data(power={"poweron": "x"}), "power of e1 .* unknown key 'poweron'", "did you mean 'power_on'?"),
         (

@@ -189,7 +189,7 @@ NONE = [
     ({"password_command": python("print('a\\x07b')")}, "it is not one line of printable characters"),
     ({"password_env": "NO_SUCH_VARIABLE"}, r"the environment has no NO_SUCH_VARIABLE\): export NO_SUCH_VARIABLE"),
     ({"password_file": "/no/such/file"}, r"/no/such/file: No such file or directory\): correct its password_file"),
-    ({"password_file": "/etc/passwd"}, r"/etc/passwd is open to other users .*chmod 600 /etc/passwd"),
+    ({"password_file": "/etc/passwd"}, r"/etc/passwd is accessible to other users .*chmod 600 /etc/passwd"),
     ({"password": ""}, "it is empty"),
     ({"password": "pässword"}, "other characters than ASCII"),
     ({}, "give it one of password, password_file, password_env, password_command"),

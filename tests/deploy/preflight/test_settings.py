@@ -50,8 +50,8 @@ WRONG = [
     ("profiles.fast.wal_sender_timeout", 0, "wal_sender_timeout", False, r"has wal_sender_timeout 0, its ttl is 20"),
     ("profiles.fast.inter", 5, "proxy checks", False, r"inter 5, more than its loop_wait 2"),
     ("profiles.fast.downinter", 0, "proxy checks", True, r"downinter 0: set it above 0"),
-    ("vip", "front.example", "floating address", True, r"'front\.example' is not of IPv4: set vip to an IPv4"),
-    ("vip", "2001:db8::1", "floating address", True, r"'2001:db8::1' is not of IPv4"),
+    ("vip", "front.example", "floating address", True, r"'front\.example' is not an IPv4 address: set vip to an IPv4"),
+    ("vip", "2001:db8::1", "floating address", True, r"'2001:db8::1' is not an IPv4 address"),
     ("foreign", True, "existing cluster", True, r"describes an existing cluster"),
     ("timings", {"safety_margin": 19}, "watchdog", True, r"a safety margin of 19 s"),
 ]  # fmt: skip

@@ -241,7 +241,7 @@ def test_a_leader_of_an_unknown_name_was_not_watched(run, source, kind, field):
         same = (event["source"], event["kind"], event.get(field)) == (source, kind, "db2")
         return event | ({field: "pg9"} if same else {})
 
-    assert is_unknown(changed(run(), change), "pg9 is a member of the cluster and nobody watched it")
+    assert is_unknown(changed(run(), change), "pg9 is a member of the cluster and was not watched")
 
 
 def test_users_who_asked_for_nothing_saw_no_error_and_show_nothing(run, builder):

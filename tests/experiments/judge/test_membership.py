@@ -33,7 +33,7 @@ def test_a_run_that_watched_every_member_passes(judged, builder):
 def test_a_member_that_the_inventory_leaves_out_leaves_safety_unknown(judged):
     verdict = judged(run={"unwatched": ["pg-x"]})
     assert (figures(verdict), verdict.verdict, verdict.unwatched) == ((None, None, None), "unknown", ("pg-x",))
-    assert verdict.why[0].startswith("pg-x is a member of the cluster and nobody watched it")
+    assert verdict.why[0].startswith("pg-x is a member of the cluster and was not watched")
 
 
 def test_so_does_one_that_joins_during_the_run(judged, builder):

@@ -105,7 +105,7 @@ def test_turning_points_are_in_order(run):
     [
         ({"db1": "nspawn"}, "this run cannot show the loss of writes"),
         ({"db1": "uml"}, "would be lost"),
-        ({"db2": "uml"}, "db1: not made by this lab."),
+        ({"db2": "uml"}, "db1: not created by this lab."),
     ],
 )
 def test_a_power_cut_says_what_the_kind_of_host_can_show(run, providers, words):

@@ -184,7 +184,7 @@ def test_data_on_the_file_system_of_everything_is_named(lab, monkeypatch):
     assert lacking(lab, data_mount=True, kernel=("own_kernel",))[0] == "db1: it is a container"
 
 
-@pytest.mark.parametrize(("wanted", "named"), [(1, "a monitoring"), (2, "2 hosts that monitor")])
+@pytest.mark.parametrize(("wanted", "named"), [(1, "monitoring"), (2, "2 monitors")])
 def test_a_monitoring_that_is_missing_is_named(lab, wanted, named):
     assert lacking(lab, monitors=wanted) == [f"it needs {named}, the inventory has none: docs/monitoring.md"]
 
