@@ -128,7 +128,11 @@ def test_a_password_that_is_missing_is_the_cause(sshd, log):
             "drill ALL=",
         ),
         ("sudo: sorry, you must have a tty to run sudo", "sudo wants a terminal", "Defaults:drill !requiretty"),
-        ("sudo: unknown\x1b[2J trouble pa55", r"sudo does not run commands as root for drill \(sudo: unknown", "drill ALL="),
+        (
+            "sudo: unknown\x1b[2J trouble pa55",
+            r"sudo does not run commands as root for drill \(sudo: unknown",
+            "drill ALL=",
+        ),
     ],
 )
 def test_why_sudo_refuses(says, cause, remedy, sshd, log):

@@ -348,6 +348,8 @@ def test_a_key_of_ours_that_others_can_read_or_replace_is_refused_in_one_line(tm
         file.chmod(0o640)
     else:
         file.symlink_to(file.rename(tmp_path / "elsewhere"))
-    with pytest.raises(Problem, match=f"{file} is (accessible to other users.*chmod 600|not a regular file)") as refused:
+    with pytest.raises(
+        Problem, match=f"{file} is (accessible to other users.*chmod 600|not a regular file)"
+    ) as refused:
         load(hosts)
     assert "\n" not in str(refused.value)
