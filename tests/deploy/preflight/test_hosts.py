@@ -230,7 +230,7 @@ def test_an_etcd_that_locks_out_an_older_patroni(seen, etcd, patroni, tls, refus
     assert len(found) == refused
     if refused:
         assert found[0].startswith("etcd2 versions etcd 3.") and "patroni 4.1.1 or later, or an etcd-server" in found[0]
-        assert f"there is {patroni.split('-')[0]} on db1" in found[0]
+        assert f"found {patroni.split('-')[0]} on db1" in found[0]
 
 
 def test_a_watchdog_that_is_required(seen):

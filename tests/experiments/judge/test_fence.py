@@ -88,7 +88,7 @@ def test_the_time_line_shows_what_was_decided(fenced):
     ]
     turns = turning_points.turns(find(record(fenced(*decided))))
     assert [turn.text for turn in turns if turn.source == "fence"] == [
-        "etcd1 takes db1 for dead",
+        "etcd1 considers db1 dead",
         "etcd1 does not act against db1: no standby may take over",
         "db2 refuses db1",
         "etcd2 ended the leadership of db1",
