@@ -1,7 +1,7 @@
 """How the tests are spread over the workers of a parallel run, and what a run leaves behind: nothing.
 
-The tests of one lab are a group, those of any other file are one, too; the labs of hosts with kernels of their own are
-one group together. A group runs on one worker, in order. The groups of labs start first, the longest first. Tests
+The tests of one lab are a group, those of any other file are one, too; the labs of a chain are one group together
+(tests/labs.py). A group runs on one worker, in order. The groups of labs start first, the longest first. Tests
 marked `alone` come last, after every other worker has ended.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.labs import KERNELS, LABS, run_folder
+from tests.labs import CHAINS, LABS, run_folder
 
 ALONE = "alone"
 # Of the files without a lab those that take the longest, which start first for the same reason.
@@ -106,7 +106,7 @@ class ByGroup(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         group = self.groups[nodeid]
-        return "kernels" if group in KERNELS else group
+        return next((name for name, labs in CHAINS.items() if group in labs), group)
 
 
 @pytest.hookimpl(optionalhook=True)  # without xdist there is no such hook

@@ -5,16 +5,15 @@ taken between `start` and `t`: `start` is the host's own clock, set against the 
 slow network makes a sample less certain and never wrong.
 """
 
-import asyncio
 import json
 import shlex
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from firedrill.cluster import clock, ssh
 from firedrill.cluster.observer import UNOBSERVED, Event, Observer, Write
+from firedrill.experiments.observe import threads
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
@@ -50,9 +49,8 @@ async def observe(access: Access, write: Write) -> None:
         with lock:
             write(kind, **fields)
 
-    for host in proxies(access):
-        threading.Thread(target=_watch, args=(host, str(access.data["vip"]), record), daemon=True).start()
-    await asyncio.Event().wait()
+    vip = str(access.data.get("vip"))
+    await threads.each(proxies(access), lambda host: _watch(host, vip, record), PAUSE_S)
 
 
 class Samples:
@@ -77,24 +75,21 @@ def _unreachable(host: Host, record: Callable[..., None], error: str) -> None:
 
 
 def _watch(host: Host, address: str, record: Callable[..., None]) -> None:
-    """Record samples; when the host falls silent, record that, and connect again."""
+    """Record samples until the host falls silent; record that, too."""
     command = f"python3 -c {shlex.quote(PROGRAM)} {shlex.quote(address)}"
-    while True:
-        try:
-            if not ssh.answers(host, 1):
-                raise ssh.Unreachable(f"{host.name} does not answer SSH", "")
-            with ssh.connect(host) as connection:
-                running, samples = ssh.Running(connection, command, seconds=SILENT_S), Samples(host, record)
-                while line := running.line():
-                    at, holds = json.loads(line)
-                    samples.sample(int(at), bool(holds))
-                raise ssh.Unreachable(f"{host.name} closed the connection", "")
-        except ssh.KEPT_OUT as error:
-            record(UNOBSERVED, host=host.name, error=str(error))
-            time.sleep(PAUSE_S)
-        except (Problem, *ssh.ERRORS, ValueError, TypeError) as error:
-            _unreachable(host, record, str(error) or type(error).__name__)
-            time.sleep(PAUSE_S)
+    try:
+        if not ssh.answers(host, 1):
+            raise ssh.Unreachable(f"{host.name} does not answer SSH", "")
+        with ssh.connect(host) as connection:
+            running, samples = ssh.Running(connection, command, seconds=SILENT_S), Samples(host, record)
+            while line := running.line():
+                at, holds = json.loads(line)
+                samples.sample(int(at), bool(holds))
+            raise ssh.Unreachable(f"{host.name} closed the connection", "")
+    except ssh.KEPT_OUT as error:
+        record(UNOBSERVED, host=host.name, error=str(error))
+    except (Problem, *ssh.ERRORS, ValueError, TypeError) as error:
+        _unreachable(host, record, str(error) or type(error).__name__)
 
 
 def found(access: Access, events: Sequence[Event]) -> tuple[bool, str]:

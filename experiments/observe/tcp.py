@@ -4,16 +4,15 @@ One SSH connection per host, opened before the load, over which a program prints
 faults leave SSH alone. Differences are recorded, so a late sample still counts everything since the one before.
 """
 
-import asyncio
 import json
 import shlex
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 from firedrill.cluster import clock, ssh
 from firedrill.cluster.observer import UNOBSERVED, Observer, Write, every_host
+from firedrill.experiments.observe import threads
 from firedrill.inventories.access import Access
 from firedrill.inventories.errors import Problem
 from firedrill.inventories.read import Host
@@ -47,9 +46,7 @@ async def observe(access: Access, write: Write) -> None:
         with lock:
             write(kind, **fields)
 
-    for host in access.inventory.hosts:
-        threading.Thread(target=_watch, args=(Counters(host, record),), daemon=True).start()
-    await asyncio.Event().wait()
+    await threads.each([Counters(host, record) for host in access.inventory.hosts], _watch, PAUSE_S)
 
 
 class Counters:
@@ -80,22 +77,19 @@ class Counters:
 
 
 def _watch(counters: Counters) -> None:
-    """Record samples; when the host falls silent, record that, and connect again."""
-    while True:
-        try:
-            if not ssh.answers(counters.host, 1):
-                raise ssh.Unreachable(f"{counters.host.name} does not answer SSH", "")
-            with ssh.connect(counters.host) as connection:
-                running = ssh.Running(connection, f"python3 -c {shlex.quote(PROGRAM)}", seconds=SILENT_S)
-                while line := running.line():
-                    counters.sample(json.loads(line))
-                raise ssh.Unreachable(f"{counters.host.name} closed the connection", "")
-        except ssh.KEPT_OUT as error:
-            counters.kept_out(str(error))
-            time.sleep(PAUSE_S)
-        except (Problem, *ssh.ERRORS, ValueError) as error:
-            counters.unreachable(str(error) or type(error).__name__)
-            time.sleep(PAUSE_S)
+    """Record samples until the host falls silent; record that, too."""
+    try:
+        if not ssh.answers(counters.host, 1):
+            raise ssh.Unreachable(f"{counters.host.name} does not answer SSH", "")
+        with ssh.connect(counters.host) as connection:
+            running = ssh.Running(connection, f"python3 -c {shlex.quote(PROGRAM)}", seconds=SILENT_S)
+            while line := running.line():
+                counters.sample(json.loads(line))
+            raise ssh.Unreachable(f"{counters.host.name} closed the connection", "")
+    except ssh.KEPT_OUT as error:
+        counters.kept_out(str(error))
+    except (Problem, *ssh.ERRORS, ValueError) as error:
+        counters.unreachable(str(error) or type(error).__name__)
 
 
 OBSERVER = Observer(
