@@ -180,7 +180,7 @@ OBSERVED = {
                 True,
             ),
             "since": SINCE,
-            "receivers": Field(TEXTS, "Whom the notifier sends it to."),
+            "receivers": Field(TEXTS, "The receivers that the notifier sends it to."),
         },
     ),
     ("alerts", "notification"): Kind(
@@ -199,7 +199,7 @@ OBSERVED = {
         {"host": HOST, "start": START, "listening": Field(BOOLEAN, "Whether the test arrived.", True), "error": ERROR},
     ),
     ("alerts", "rejected"): Kind(
-        "A message arrived that is no notification; it is ignored.", {"host": HOST, "error": ERROR}
+        "A message arrived that is not a notification; it is ignored.", {"host": HOST, "error": ERROR}
     ),
     ("clock", "step"): Kind(
         "The controller's wall clock was stepped. No time of the run depends on it.",

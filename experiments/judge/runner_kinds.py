@@ -94,7 +94,7 @@ RUNNER = {
                     resolved_within_ms=Field(LENGTH, ""),
                 ),
                 "The alerts that are expected after the first fault of a step (counted from 1; 0: of the run). `host`: "
-                "whom the alert is about; `hit` is the host of the fault.",
+                "the host that the alert is about; `hit` is the host of the fault.",
             ),
         },
     ),
@@ -180,7 +180,7 @@ RUNNER = {
     ),
     "note": Kind("A remark for readers of the report.", {"text": Field(TEXT, "The note.")}),
     "broken_off": Kind(
-        "A part of the run raised an error. The run goes on to heal, to observe the steady state, and to be judged.",
+        "A part of the run raised an error. The run still heals, observes the steady state, and is judged.",
         {
             "part": Field(TEXT, "The part."),
             "error": ERROR,
