@@ -5,8 +5,10 @@ Each part goes through it first. It is passed once for each host; the rest of it
 
 from pyinfra import host
 
+from firedrill.deploy import command_line
 from firedrill.deploy.refused import refusing
 
+command_line.watch()
 _passed: set[str] = set()
 
 

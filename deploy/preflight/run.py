@@ -15,7 +15,7 @@ from typing import Any
 from pyinfra import state
 from pyinfra.context import ctx_host
 
-from firedrill.deploy import prediction, systems, topology
+from firedrill.deploy import command_line, prediction, systems, topology
 from firedrill.deploy.as_root import as_root
 from firedrill.deploy.preflight import lock, look, reach, settings
 from firedrill.deploy.preflight.finding import REPORT, SETTINGS, Finding, as_json, lines, of_problem
@@ -25,6 +25,8 @@ from firedrill.inventories import certificates, read
 from firedrill.inventories.errors import Problem, of_system
 from firedrill.inventories.printable import printable
 from firedrill.inventories.read import Host
+
+command_line.watch()
 
 
 def preflight() -> None:
