@@ -83,7 +83,7 @@ def of(one: topology.Host, reported: dict[str, str]) -> Versions:
 def _release(one: topology.Host, reported: dict[str, str]) -> Release:
     wanted, codename = one.data["release"], reported.get("codename")
     if codename is None:
-        return releases.named(wanted or one.data.get("lab", {}).get("release"))
+        return releases.named(wanted or one.made_by.get("release"))
     if codename not in releases.RELEASES:
         raise InventoryProblem(
             f"{one.name} runs {reported.get('system') or 'an unknown system'} ({codename or 'no code name'})",

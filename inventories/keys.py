@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from firedrill.inventories import monitoring_values, secrets, sources, values
+from firedrill.inventories.errors import InventoryProblem
 from firedrill.inventories.values import refuse_unknown
 
 # How similar a key must be to a known one to be taken for a typo of it (difflib's ratio): `patroni_tsl` has 0.91.
@@ -66,8 +67,13 @@ def check(path: Path, host: str, data: Mapping[str, Any], defaults: Mapping[str,
     entries = ENTRIES | {key: tuple(defaults[key]) for key in LIKE_DEFAULT}
     for key, names in entries.items():
         refuse_unknown(f"{key} of {where}", data.get(key) or {}, names)
+    values.check_timings(f"timings of {where}", data.get("timings", {}))
     for name, credential in data["credentials"].items():
         refuse_unknown(f"credentials[{name!r}] of {where}", credential or {}, CREDENTIAL)
+        if credential is not None and "user" not in credential:
+            raise InventoryProblem(
+                f"credentials[{name!r}] of {where} has no user", "name the `user`, or give None if none is needed"
+            )
     if isinstance(data.get("sudo"), Mapping):
         refuse_unknown(f"sudo of {where}", data["sudo"], SUDO)
     refuse_unknown(f"secrets of {where}", data["secrets"], (*secrets.NAMES, secrets.ALL))
@@ -75,5 +81,6 @@ def check(path: Path, host: str, data: Mapping[str, Any], defaults: Mapping[str,
         refuse_unknown(f"secrets[{name!r}] of {where}", entry, sources.KINDS)
     for name, profile in data["profiles"].items():
         refuse_unknown(f"profiles[{name!r}] of {where}", profile, defaults["profiles"]["default"])
+        values.check_timings(f"profiles[{name!r}] of {where}", profile)
     values.check_profile(where, data)
     monitoring_values.check(where, data)

@@ -19,7 +19,7 @@ from subprocess import run
 from typing import Any
 
 from firedrill import package
-from firedrill.inventories import keys, monitoring_values
+from firedrill.inventories import keys, monitoring_values, values
 from firedrill.inventories.errors import InventoryProblem
 
 ROLES = ("etcd", "postgres", "mysqld", "proxy", "app", "monitor")
@@ -28,7 +28,15 @@ MAJORITIES = ("etcd", "mysqld")  # whose members decide by majority
 DEFAULT = "inventories/lab.py"
 GROUP_DATA = package.file("inventories/group_data/all.py")
 # Dictionaries merged entry by entry, as are `profiles`: an inventory sets only the entries that differ.
-MERGED = ("ports", "units", "credentials", "haproxy_backends", "group_replication", "watchdog")
+MERGED = (
+    "ports", "units", "credentials", "haproxy_backends", "group_replication", "watchdog", "packages",
+    "exporter_packages", "deadlines",
+)  # fmt: skip
+# What the hosts of a cluster have in common: the first one's counts for most of a deploy.
+SHARED = (
+    "cluster", "patroni_namespace", "system", "foreign", "tls", "vip", "secrets_file", "database", "profile",
+    "durability", "synchronous_nodes", "fence", "virtual_router_id",
+)  # fmt: skip
 # A host's name is part of paths and commands; a local host's is its host name, too.
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -44,6 +52,16 @@ class Host:
     address: str
     roles: tuple[str, ...]
     data: dict[str, Any] = field(hash=False, repr=False)
+
+    @property
+    def power(self) -> dict[str, str]:
+        """The commands for its power, by verb."""
+        return self.data.get("power") or {}
+
+    @property
+    def made_by(self) -> dict[str, str]:
+        """The settings of the lab that it belongs to; none if it is no local host."""
+        return self.data.get("lab") or {}
 
 
 @dataclass(frozen=True)
@@ -208,6 +226,7 @@ def check(path: Path, hosts: tuple[Host, ...]) -> None:
         if not host.roles:
             raise InventoryProblem(f"{host.name} in {path} has no role", f"add it to one of {', '.join(ROLES)}")
         keys.check(path, host.name, host.data, known)
+    _check_shared(path, hosts)
     _check_addresses(path, hosts)
     monitoring_values.check_group(str(path), hosts[0].data, has_hosts=bool(monitors(hosts)))
     for role in MAJORITIES:
@@ -222,6 +241,17 @@ def check(path: Path, hosts: tuple[Host, ...]) -> None:
 def _check_name(path: Path, name: str, pattern: re.Pattern[str], allowed: str) -> None:
     if not pattern.fullmatch(name):
         raise InventoryProblem(f"{path}: {name!r} is not a valid host name", f"use {allowed}, at most 63 characters")
+
+
+def _check_shared(path: Path, hosts: tuple[Host, ...]) -> None:
+    first = hosts[0]
+    for key in SHARED:
+        for host in hosts:
+            if host.data.get(key) != first.data.get(key):
+                raise InventoryProblem(
+                    f"{host.name} in {path} has {key} {host.data.get(key)!r}, {first.name} has {first.data.get(key)!r}",
+                    "give all hosts the same: they are one cluster",
+                )
 
 
 def _check_addresses(path: Path, hosts: tuple[Host, ...]) -> None:
@@ -251,8 +281,8 @@ def _check_lab(path: Path, hosts: tuple[Host, ...], lab: dict[str, Any]) -> None
         ) from None
     for host in hosts:
         _check_name(path, host.name, LABEL, "lower-case letters, digits and dashes: it is the host name, too")
-        address = ipaddress.ip_address(host.address)
-        if address not in bridge.network or address == bridge.ip:
+        address = ipaddress.IPv4Address(host.address) if values.is_ipv4(host.address) else None
+        if address is None or address not in bridge.network or address == bridge.ip:
             raise InventoryProblem(
                 f"{host.name} in {path} has the address {host.address}, which is not a free one of {bridge.network}",
                 "choose an address of the lab's network other than the bridge's",

@@ -7,6 +7,7 @@ line break in a command.
 import difflib
 import ipaddress
 import re
+import shlex
 from collections.abc import Callable, Collection, Mapping
 from string import Formatter
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from firedrill.inventories.printable import printable
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 ADDRESS = re.compile(r"[A-Za-z0-9:][A-Za-z0-9.:%_-]{0,252}")
+PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]+")
 UNIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9:_.@\\-]{0,250}")
 FOLDER = re.compile(r"(/[A-Za-z0-9._-]+)+")
 DURATION = re.compile(r"[1-9][0-9]*[hdwy]")
@@ -27,7 +29,8 @@ TLS_KEYS = ("etcd_tls", "patroni_tls", "haproxy_stats_tls", "http_tls", "mysql_t
 SQL_MODES = ("verify-full", "verify-ca", "disable")
 # Keys whose value may hold a password: a wrong one is not shown.
 HIDDEN = (
-    "sudo", "credentials", "secrets", "ssh_password", "ssh_key_password", "sql_options", "power", "monitor_receivers",
+    "sudo", "credentials", "secrets", "ssh_password", "ssh_key_password", "ssh_paramiko_connect_kwargs", "sql_options",
+    "power", "monitor_receivers",
 )  # fmt: skip
 
 
@@ -79,11 +82,31 @@ def _own(value: Any) -> bool:
     """The user's own certificates: three paths, with {host} and {role} to fill in."""
     if not isinstance(value, Mapping) or value.keys() != {"ca", "cert", "key"} or not all(map(_text, value.values())):
         return False
+    return all(_filled(path, host="h", role="r") for path in value.values())
+
+
+def _filled(text: str, **words: str) -> bool:
+    """Whether a text has no other placeholders than these, and none with a format of its own."""
     try:
-        fields = {field for path in value.values() for _, field, _, _ in Formatter().parse(path)}
+        parts = [(field, form or way) for _, field, form, way in Formatter().parse(text)]
     except ValueError:
         return False
-    return fields <= {None, "host", "role"}
+    return all(field in (None, *words) and not form for field, form in parts)
+
+
+def _power(value: Any) -> bool:
+    """A command line for this machine."""
+    if not _text(value) or not _filled(value, name="n", address="a", inventory="i"):
+        return False
+    try:
+        return bool(shlex.split(value))
+    except ValueError:
+        return False
+
+
+def _package(value: Any) -> bool:
+    """A word of a command on the hosts."""
+    return isinstance(value, str) and bool(PACKAGE.fullmatch(value.replace("{postgres_version}", "0")))
 
 
 def _watchdog(value: Any) -> bool:
@@ -129,9 +152,12 @@ FLAG = Kind("True or False", lambda value: isinstance(value, bool))
 PORT = Kind("a port from 1 to 65535", lambda value: _whole(value, 1, 65535))
 COUNT = Kind("a whole number from 1 on", lambda value: _whole(value, 1, MOST))
 NUMBER = Kind("a number that is not negative", _number)
+WHOLE = Kind("a whole number that is not negative", lambda value: _whole(value, 0, MOST))
 SCALAR = Kind("a number, a text, True or False", lambda value: _text(value) or FLAG.holds(value) or _number(value))
 SIGNED = Kind(SCALAR.name, lambda value: SCALAR.holds(value) or _number(value, -MOST))
 ADDRESSED = _matching("an address or a DNS name", ADDRESS)
+PACKAGES = _list(Kind("the name of a Debian package, which may have {postgres_version} in it", _package))
+POWER = Kind("a command with no other placeholders than {name}, {address} and {inventory}", _power)
 CLUSTER = _matching("letters, digits, dots, dashes and underscores", NAME)
 ENTRIES = _or_none(_dict(TEXT))
 COMMAND = Kind(
@@ -158,12 +184,20 @@ KINDS: dict[str, Kind] = {
     "chaosblade_folder": _matching("an absolute path of letters, digits, dots, dashes and underscores", FOLDER),
     **dict.fromkeys(("ssh_user", "ssh_key", "ssh_known_hosts_file", "ssh_config_file"), _or_none(TEXT)),
     **dict.fromkeys(("ssh_password", "ssh_key_password"), _or_none(TEXT)),
-    **dict.fromkeys(("chaos_allowed", "foreign", "tls", "ssh_allow_agent", "ssh_look_for_keys"), FLAG),
+    **dict.fromkeys(("chaos_allowed", "foreign", "tls"), FLAG),
+    **dict.fromkeys(("ssh_allow_agent", "ssh_look_for_keys", "ssh_forward_agent"), FLAG),
+    # pyinfra knows others, which accept any key of a host, each time, or ask in the middle of a deploy.
+    "ssh_strict_host_key_checking": _one_of("accept-new", "yes"),
+    "ssh_connect_retries": WHOLE,
+    **dict.fromkeys(("ssh_connect_retry_min_delay", "ssh_connect_retry_max_delay"), NUMBER),
+    "ssh_file_transfer_protocol": _one_of("sftp", "scp"),
+    "ssh_paramiko_connect_kwargs": Kind("a dictionary", lambda value: isinstance(value, Mapping)),
     **dict.fromkeys(("disk_gib", "memory_mib", "etcd_heartbeat_ms", "etcd_election_ms"), COUNT),
     **dict.fromkeys(("certificate_days", "renew_days"), COUNT),
     **dict.fromkeys(("unobserved", "postgres_logs"), _list(TEXT)),
     "client_networks": _list(Kind("a network such as 10.1.0.0/16", _network)),
-    **dict.fromkeys(("power", "lab", *TLS_KEYS), ENTRIES),
+    "power": _or_none(_dict(POWER)),
+    **dict.fromkeys(("lab", *TLS_KEYS), ENTRIES),
     "sudo": Kind(f"True, False, or {SOURCE.name}", lambda value: FLAG.holds(value) or (SOURCE.holds(value) and value)),
     "cluster": CLUSTER,
     "durability": _or_none(_one_of(*profiles.LEVELS)),
@@ -191,7 +225,7 @@ KINDS: dict[str, Kind] = {
     "group_replication": _dict(NUMBER),
     "profiles": _dict(_dict(SCALAR)),
     "watchdog": Kind('a dictionary: `mode` automatic, required or off, and `device` a path below /dev', _watchdog),
-    "packages": _dict(_list(TEXT)),
+    **dict.fromkeys(("packages", "exporter_packages"), _dict(PACKAGES)),
     "deadlines": _dict(NUMBER),
     "power_seconds": NUMBER,
     "certificates": _or_none(
@@ -203,10 +237,20 @@ KINDS: dict[str, Kind] = {
     "monitor_retention": _matching("a time as in Prometheus, such as 30d", DURATION),
     "monitor_receivers": Kind("a list of receivers, each a dictionary with a `name` other than firedrill", _receivers),
     "grafana_dashboards": _or_none(_matching("an absolute path of letters, digits, dots, dashes", FOLDER)),
-    "exporter_packages": _dict(_list(TEXT)),
     "patroni_settings": Kind("a dictionary", lambda value: isinstance(value, Mapping)),
     "data_disk": _or_none(Kind('a dictionary such as {"path": "/srv/data", "gib": 4}', _disk)),
 }  # fmt: skip
+
+# Single values of a profile; Patroni takes whole seconds.
+TIMINGS: dict[str, Kind] = {
+    **dict.fromkeys(("ttl", "loop_wait", "retry_timeout", "primary_start_timeout", "safety_margin"), WHOLE),
+    "maximum_lag_on_failover": WHOLE,
+    **dict.fromkeys(("wal_sender_timeout", "wal_receiver_timeout", "inter", "fastinter", "downinter"), NUMBER),
+    **dict.fromkeys(("rise", "fall"), COUNT),
+    "synchronous_mode": _one_of(*profiles.LEVELS),
+    "failsafe_mode": FLAG,
+    "etcd_election": NUMBER,
+}
 
 
 def check(where: str, data: Mapping[str, Any]) -> None:
@@ -215,6 +259,13 @@ def check(where: str, data: Mapping[str, Any]) -> None:
         if key in data and not kind.holds(data[key]):
             shown = "(not shown: it may hold a password)" if key in HIDDEN else _short(data[key])
             raise InventoryProblem(f"{where} has the {key} {shown}", f"give it {kind.name}")
+
+
+def check_timings(where: str, given: Mapping[str, Any]) -> None:
+    """Refuse a value of the wrong kind in a profile or in `timings`. Raises InventoryProblem."""
+    for name, value in given.items():
+        if name in TIMINGS and not TIMINGS[name].holds(value):
+            raise InventoryProblem(f"{where} has the {name} {_short(value)}", f"give it {TIMINGS[name].name}")
 
 
 def check_profile(where: str, data: Mapping[str, Any]) -> None:
@@ -232,6 +283,15 @@ def refuse_unknown(where: str, found: Collection[str], known: Collection[str]) -
             near = difflib.get_close_matches(str(key), known, 1)
             remedy = f"did you mean {near[0]!r}?" if near else f"the known ones are {', '.join(sorted(known))}"
             raise InventoryProblem(f"{where} has the unknown key {key!r}", remedy)
+
+
+def is_ipv4(text: str) -> bool:
+    """Whether a text is an address of IPv4, not of IPv6 and no name."""
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _short(value: Any) -> str:

@@ -90,7 +90,7 @@ def nginx_hosts() -> list[Host]:
 
 
 def _release(one: Host) -> releases.Release:
-    return releases.named(one.data["release"] or one.data.get("lab", {}).get("release"))
+    return releases.named(one.data["release"] or one.made_by.get("release"))
 
 
 # By role: the ports where a host shows the certificate of that role. PostgreSQL's is also Patroni's.

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Sequence
 
 from firedrill.deploy.preflight.seen import Findings, Seen, finding
+from firedrill.inventories import values
 
 
 def floating(all_seen: Sequence[Seen]) -> Findings:
@@ -11,6 +12,8 @@ def floating(all_seen: Sequence[Seen]) -> Findings:
     held = any(seen.found["address"]["holds"] and "keepalived" in seen.found["ours"] for seen in proxies)
     for seen in proxies:
         vip, found = seen.host.data["vip"], seen.found["address"]
+        if not values.is_ipv4(vip):
+            continue  # refused among the settings
         if found["network"] is None:
             yield finding(
                 seen,

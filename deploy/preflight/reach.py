@@ -19,7 +19,7 @@ def causes(printed: str) -> dict[str, str]:
 
 
 def unreachable(host: Host, path: Path, why: str = "") -> Finding:
-    command = host.data.get("power", {}).get("power_on", "")
+    command = host.power.get("power_on", "")
     start = command.format(name=host.name, address=host.address, inventory=path)
     return Finding(
         host.name,

@@ -3,14 +3,13 @@
 Each check takes the hosts and yields findings. CHECKS is the table; docs/preflight.md lists it.
 """
 
-import ipaddress
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from firedrill.deploy import systems
 from firedrill.deploy.preflight import fence
 from firedrill.deploy.preflight.finding import SETTINGS, Finding
-from firedrill.inventories import profiles, read
+from firedrill.inventories import profiles, read, values
 from firedrill.inventories.read import Host
 
 Findings = Iterator[Finding]
@@ -39,24 +38,18 @@ def _finding(check: str, cause: str, remedy: str, *, refused: bool = True) -> Fi
 
 
 def addresses(hosts: Sequence[Host]) -> Findings:
-    """Services listen on these addresses, so names are not accepted."""
+    """Services listen on these addresses, so names are not accepted.
+
+    In the rules and files of the services, one of IPv6 would be a part of it, or all of its network.
+    """
     for host in hosts:
-        if not _is_address(host.address):
+        if not values.is_ipv4(host.address):
             yield Finding(
                 host.name,
                 "addresses",
                 f"{host.name} has the address {host.address!r}",
                 "set ssh_hostname to the IPv4 address that its services should listen on",
             )
-
-
-def _is_address(text: str) -> bool:
-    """Of IPv4: in the rules and files of the services, one of IPv6 would be a part of it, or all of its network."""
-    try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def roles(hosts: Sequence[Host]) -> Findings:
@@ -198,7 +191,7 @@ def floating(hosts: Sequence[Host]) -> Findings:
         yield _finding(
             "floating address", f"the floating address {vip} has no proxy", "add hosts to proxy, or omit vip"
         )
-    if vip and not _is_address(vip):
+    if vip and not values.is_ipv4(vip):
         yield _finding(
             "floating address", f"the floating address {vip!r} is not an IPv4 address", "set vip to an IPv4 address"
         )

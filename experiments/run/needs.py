@@ -124,7 +124,7 @@ def _of_inventory(needs: Needs, access: Access) -> list[str]:
     if needs.vip and not access.inventory.data.get("vip"):
         found.append("it needs a floating address (`vip`), the inventory has none")
     for verb in needs.power:
-        lacking = [host.name for host in access.inventory.hosts if verb not in host.data.get("power", {})]
+        lacking = [host.name for host in access.inventory.hosts if verb not in host.power]
         if lacking:
             found.append(f"it needs the power command `{verb}`, which {', '.join(lacking)} lack")
     return found

@@ -76,7 +76,7 @@ def _machine() -> dict[str, Any]:
 
 def provider(host: Host) -> str | None:
     """What `lab up` makes this host with; None for an existing machine."""
-    made: str | None = host.data.get("provider") or (host.data.get("lab") or {}).get("provider")
+    made: str | None = host.data.get("provider") or host.made_by.get("provider")
     return made
 
 

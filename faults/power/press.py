@@ -30,7 +30,7 @@ def has(target: Target, verb: str) -> bool:
 
 
 def _known(target: Target, verb: str) -> str:
-    return str((target.host.data.get("power") or {}).get(verb) or "")
+    return target.host.power.get(verb, "")
 
 
 def command(target: Target, verb: str) -> str:

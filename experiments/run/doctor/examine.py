@@ -35,9 +35,7 @@ def examine(access: Access) -> dict[str, list[dict[str, Any]]]:
 
 def power(access: Access) -> Check:
     """Only what the inventory says: power commands are not run here."""
-    without = [
-        host.name for host in access.inventory.hosts if not {"power_on", "power_off"} <= set(host.data.get("power", {}))
-    ]
+    without = [host.name for host in access.inventory.hosts if not {"power_on", "power_off"} <= host.power.keys()]
     if without:
         return Check("power", None, f"no power_on and power_off for {', '.join(without)}", "power cuts")
     return Check("power", True, "every host has its commands; try them by hand", "power cuts")

@@ -77,6 +77,13 @@ def test_what_is_wrong_is_a_finding(seen, host, path, value, check, refused, tex
     assert lines([found])[0].startswith(f"{'✗' if refused else '⚠'} {host}  ")
 
 
+@pytest.mark.parametrize("vip", ["front.example", "2001:db8::1"])
+def test_a_floating_address_that_is_refused_among_the_settings_is_no_finding_of_a_host(seen, vip):
+    for one in seen.values():
+        one.host.data["vip"] = vip
+    assert hosts.check(list(seen.values())) == []
+
+
 def test_all_findings_at_once_refusals_first(seen):
     change(seen, "etcd1", "etcd.fsync_ms", [25.0])
     for host in ("db1", "lb1"):
