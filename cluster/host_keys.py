@@ -9,6 +9,7 @@ import contextlib
 from pathlib import Path
 
 import paramiko
+from paramiko.hostkeys import InvalidHostKey
 
 from firedrill.cluster import login
 from firedrill.cluster.login import Login
@@ -54,7 +55,7 @@ def _load(client: paramiko.SSHClient, file: Path) -> None:
         client.load_host_keys(str(file))
     except FileNotFoundError:
         pass  # no host is known yet
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, InvalidHostKey) as error:
         raise Problem(f"{file}: the known SSH host keys cannot be read ({error})", "fix or remove the file") from None
 
 

@@ -7,6 +7,7 @@ up in the configuration by its address (`ssh_hostname`); a jump host uses the co
 import functools
 import getpass
 import glob
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,7 @@ def of(host: Host) -> Login:
     key = data.get("ssh_key")
     return Login(
         address=found.get("hostname", host.address),
-        port=data.get("ssh_port") or int(found.get("port", 22)),
+        port=data.get("ssh_port") or _port(file, found.get("port", 22)),
         user=data.get("ssh_user") or found.get("user") or getpass.getuser(),
         keys=(str(Path(key).expanduser()),) if key else _identities(found),
         known_hosts=_known_hosts(found),
@@ -86,12 +87,19 @@ def _jump(file: Path, text: str) -> Login:
     found = lookup(file, name)
     return Login(
         address=found.get("hostname", name),
-        port=int(port or found.get("port", 22)),
+        port=_port(file, port or found.get("port", 22)),
         user=user or found.get("user") or getpass.getuser(),
         keys=_identities(found),
         known_hosts=_known_hosts(found) or Path("~/.ssh/known_hosts").expanduser(),
         strict=found.get("stricthostkeychecking", "ask"),
     )
+
+
+def _port(file: Path, text: str | int) -> int:
+    """A port of the configuration. Raises Problem."""
+    if not str(text).isdecimal() or not 0 < int(text) < 1 << 16:
+        raise Problem(f"{file} has the port {text!r}", "correct Port or ProxyJump: user@host:port")
+    return int(text)
 
 
 def _identities(found: Mapping[str, Any]) -> tuple[str, ...]:
@@ -114,7 +122,7 @@ def lookup(file: Path, name: str) -> Mapping[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, ImportError, paramiko.SSHException) as error:
-        raise Problem(f"{file} cannot be read ({error})", "correct it; `Match exec` is not supported") from None
+        raise Problem(f"{file} cannot be read ({error})", "correct it, or name another in `ssh_config_file`") from None
 
 
 def _lines(file: Path, depth: int = 0) -> Iterator[str]:
@@ -123,6 +131,8 @@ def _lines(file: Path, depth: int = 0) -> Iterator[str]:
         raise ValueError("its Include files include each other")
     for line in file.read_text().splitlines():
         word, _, rest = line.strip().replace("=", " ", 1).partition(" ")
+        if word.lower() == "match" and "exec" in re.split(r"[\s!]+", rest.lower()):
+            raise ValueError("it has `Match exec`, which deploys would not understand")
         if word.lower() != "include":
             yield line
             continue

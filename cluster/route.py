@@ -52,10 +52,17 @@ class _Proxy(paramiko.ProxyCommand):
             pipe.close()
 
 
+def _proxied(command: str) -> _Proxy:
+    try:
+        return _Proxy(command)
+    except (OSError, ValueError) as error:
+        raise JumpDown(f"the ProxyCommand {command!r} cannot be run ({error})", "correct it in ~/.ssh/config") from None
+
+
 def reach(to: Login, seconds: float) -> Any:
     """A socket, or what acts like one, that is connected to the SSH port. Raises one of ERRORS, JumpDown, Problem."""
     if to.command:
-        return _Proxy(to.command)
+        return _proxied(to.command)
     if not to.jumps:
         return socket.create_connection((to.address, to.port), timeout=seconds)
     jump = _to(to.jumps)

@@ -4,6 +4,7 @@ The password goes to sudo on standard input, so it is on no command line and in 
 does not ask for it (NOPASSWD), it is dropped there before the command begins: its standard input starts after END.
 """
 
+import contextlib
 import getpass
 import os
 import re
@@ -75,7 +76,11 @@ def _prompted(prompt: str) -> str:
                 "the password for sudo cannot be asked for: there is no terminal",
                 "give `sudo` a password_file, password_env or password_command",
             )
-        answer = getpass.getpass(f"{prompt}: ")
+        answer = ""
+        with contextlib.suppress(EOFError):  # Ctrl-D
+            answer = getpass.getpass(f"{prompt}: ")
+        if not answer:
+            raise InventoryProblem("no password for sudo was typed", "type it at the prompt")
         os.environ[PROMPTED] = answer
         return answer
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from firedrill.deploy.preflight.finding import SETTINGS, Finding
 from firedrill.inventories.read import Host
 
+UNASKED = "EOF when reading a line"  # pyinfra asks whether it may take a jump host's key
 LINE = re.compile(r"^\s*\[([^]\s]+)\]\s+(.*\S)\s*$", re.M)
 
 
@@ -32,6 +33,15 @@ def unreachable(host: Host, path: Path, why: str = "") -> Finding:
 def none_left(hosts: Sequence[Host], path: Path, why: Mapping[str, str]) -> list[Finding]:
     """No host can be reached. The same cause for all of them is what they have in common, such as a jump host."""
     common = {why.get(host.name, "") for host in hosts}
+    if all(UNASKED in cause for cause in common):
+        return [
+            Finding(
+                SETTINGS,
+                "reachable",
+                "no host can be reached over SSH: the key of the jump host is not known, and no terminal to ask on",
+                "log in once by hand, or set StrictHostKeyChecking accept-new for it in ~/.ssh/config",
+            )
+        ]
     if len(hosts) == 1 or len(common) > 1 or not all(common):
         return [unreachable(host, path, why.get(host.name, "")) for host in hosts]
     return [

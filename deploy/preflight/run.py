@@ -19,6 +19,7 @@ from firedrill.deploy import command_line, prediction, systems, topology
 from firedrill.deploy.as_root import as_root
 from firedrill.deploy.preflight import lock, look, reach, settings
 from firedrill.deploy.preflight.finding import REPORT, SETTINGS, Finding, as_json, lines, of_problem
+from firedrill.deploy.preflight.login import login
 from firedrill.deploy.refused import Refused
 from firedrill.deploy.version_checks import check_versions
 from firedrill.inventories import certificates, read
@@ -31,6 +32,8 @@ command_line.watch()
 
 def preflight() -> None:
     """Become root, check settings and hosts, and lock the cluster. Refuses with all findings, before any change."""
+    if wrong := inventory():  # before a password for sudo is sent to a host
+        raise Refused("\n".join(lines(wrong)))
     as_root()
     _stop_at_the_first_failure()
     with _one_at_a_time:
@@ -41,7 +44,8 @@ def preflight() -> None:
 
 def only_look() -> None:
     """Check, and report to the file that $FIREDRILL_PREFLIGHT_REPORT names. Nothing is locked, nothing is refused."""
-    as_root()
+    if not inventory():
+        as_root()
     with _one_at_a_time:
         _reported(Path(os.environ[REPORT]))
 
@@ -71,14 +75,22 @@ def _reported(file: Path) -> None:
     file.write_text(json.dumps(as_json(findings(leased=False))))
 
 
-def findings(*, leased: bool) -> list[Finding]:
-    """All that is wrong. Hosts are not asked if the inventory cannot be understood. Raises Problem if it is locked."""
+@functools.cache
+def inventory() -> list[Finding]:
+    """Why the inventory cannot be understood, or no host be trusted."""
     try:
-        hosts = topology.hosts()
-        read.check(topology.path(), hosts)
+        read.check(topology.path(), topology.hosts())
         systems.current()
     except Problem as problem:
         return [of_problem("inventory", problem)]
+    return list(login(topology.hosts()))
+
+
+def findings(*, leased: bool) -> list[Finding]:
+    """All that is wrong. Hosts are not asked if the inventory cannot be understood. Raises Problem if it is locked."""
+    if wrong := inventory():
+        return wrong
+    hosts = topology.hosts()
     failed = {topology.plain(host.name) for host in state.failed_hosts}
     wrong = settings.check(hosts) + unreachable(hosts, failed)
     wrong += look.findings(leased=leased)

@@ -9,6 +9,7 @@ from typing import Any
 from firedrill.deploy import systems
 from firedrill.deploy.preflight import fence
 from firedrill.deploy.preflight.finding import SETTINGS, Finding
+from firedrill.deploy.preflight.login import login
 from firedrill.inventories import profiles, read, values
 from firedrill.inventories.read import Host
 
@@ -228,7 +229,7 @@ def monitoring(hosts: Sequence[Host]) -> Findings:
 
 
 CHECKS: tuple[Callable[[Sequence[Host]], Findings], ...] = (
-    addresses, roles, existing, floating, fence.settings, monitoring,
+    login, addresses, roles, existing, floating, fence.settings, monitoring,
 )  # fmt: skip
 OF_PATRONI: tuple[Callable[[Sequence[Host]], Findings], ...] = (
     floors, etcd, synchronous, replication, lost_standby, proxies, watchdog,

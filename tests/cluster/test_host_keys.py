@@ -111,8 +111,9 @@ def test_the_home_folder_is_meant_by_a_tilde_and_a_damaged_file_is_named(sshd, t
     host = replace(sshd.host, data=sshd.host.data | {"ssh_known_hosts_file": "~/hosts"})
     why(host)
     assert "ecdsa" in (tmp_path / "hosts").read_text()
-    (tmp_path / "hosts").write_bytes(b"\xff\xfe\x00")
-    assert f"{tmp_path / 'hosts'}: the known SSH host keys cannot be read" in why(host).cause
+    for damaged in (b"\xff\xfe\x00", b"db1 ssh-rsa x\n"):
+        (tmp_path / "hosts").write_bytes(damaged)
+        assert f"{tmp_path / 'hosts'}: the known SSH host keys cannot be read" in why(host).cause
 
 
 def test_a_key_that_is_missing_is_the_cause(sshd):

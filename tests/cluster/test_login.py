@@ -101,6 +101,34 @@ def test_files_that_include_each_other_are_refused(home, config):
         login.of(host())
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Host *\n  Port ssh\n", "config has the port 'ssh': correct Port or ProxyJump"),
+        ("Host *\n  ProxyJump bastion:ssh\n", "config has the port 'ssh': correct Port or ProxyJump"),
+        ("Host *\n  ProxyJump bastion:70000\n", "config has the port '70000'"),
+        ('Match exec "true"\n  User x\n', "config cannot be read .*it has `Match exec`"),
+        ('Match host x !exec "true"\n  User x\n', "config cannot be read .*it has `Match exec`"),
+    ],
+)
+def test_what_a_configuration_cannot_mean_is_refused(home, config, text, words):
+    """Also where it is used: nothing is tried, and there is no traceback."""
+    config(text)
+    with pytest.raises(Problem, match=words):
+        login.of(host())
+    with pytest.raises(ssh.Unreachable, match=words):
+        ssh.connect(host())
+
+
+@pytest.mark.parametrize("command", ["/nowhere/relay %h", 'nc "unclosed'])
+def test_a_proxy_command_that_cannot_be_run_is_the_cause(home, config, command):
+    config(f"Host *\n  ProxyCommand {command}\n")
+    for ask in (ssh.connect, ssh.answers, ssh.why_not):
+        with pytest.raises(Problem, match=r"the ProxyCommand .* cannot be run \(.*correct it in ~/.ssh/config"):
+            found = ask(host())
+            raise found if isinstance(found, Problem) else AssertionError(found)
+
+
 def test_a_configuration_that_is_named_must_exist(home, config):
     with pytest.raises(Problem, match="no SSH configuration ~/nowhere: correct `ssh_config_file`"):
         login.of(host(ssh_config_file="~/nowhere"))

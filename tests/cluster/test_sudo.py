@@ -186,6 +186,18 @@ class TestPrompt:
         assert sudo.known(self.DATA) == PASSWORD
         assert asked == ["sudo on the databases: "]
 
+    @pytest.mark.parametrize("typed", ["", EOFError()])
+    def test_nothing_typed_is_no_password(self, monkeypatch, typed):
+        def ask(prompt):
+            if typed:
+                raise typed
+            return typed
+
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+        monkeypatch.setattr("getpass.getpass", ask)
+        with pytest.raises(Problem, match="no password for sudo was typed: type it at the prompt"):
+            sudo.password(self.DATA)
+
     def test_without_a_terminal_it_is_refused(self, monkeypatch):
         monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
         with pytest.raises(Problem, match="there is no terminal"):

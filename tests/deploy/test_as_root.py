@@ -26,6 +26,7 @@ def kept(text):
     yield StringCommand("cat > {folder}/kept", _stdin=text)
     yield StringCommand("env | cut -d= -f1 | sort > {folder}/environment; echo $# $PATH > {folder}/path")
 
+{first}
 as_root()
 assert host.get_fact(Command, "cat; echo asked") == "asked"
 kept(name="Keep it", text="first\\nsecond")
@@ -45,7 +46,7 @@ def run(tmp_path, log, pyinfra):
     server = Sshd(tmp_path, {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"})
     server.known_hosts.touch()
     (tmp_path / "mine.py").write_text(INVENTORY.format(port=server.port, folder=tmp_path))
-    (tmp_path / "deploy.py").write_text(DEPLOY.format(folder=tmp_path))
+    (tmp_path / "deploy.py").write_text(DEPLOY.format(folder=tmp_path, first=""))
 
     def act(password: str):
         files = tmp_path / "mine.py", tmp_path / "deploy.py"
@@ -80,3 +81,26 @@ def test_a_password_that_is_missing_is_asked_for_by_nobody(run, log, tmp_path):
     done, _ = run("")
     assert done.returncode == 2
     assert "deploy: db1: sudo asks for the password of drill" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("data", "known", "words"),
+    [
+        ({"sudo": {"password_env": 5}}, "", "has the sudo (not shown: it may hold a password): give it True, False"),
+        ({}, "db1 ssh-rsa x\n", "known_hosts: the known SSH host keys cannot be read"),
+        ({"ssh_config_file": "/nowhere/config"}, "", "no SSH configuration /nowhere/config: correct `ssh_config_file`"),
+    ],
+)
+def test_no_host_gets_a_password_that_the_inventory_makes_no_sense_of_or_that_may_be_another(
+    run, log, tmp_path, data, known, words
+):
+    """pyinfra takes any key where it cannot read those it knows, and passes over a configuration with a jump host."""
+    with open(tmp_path / "mine.py", "a") as file:
+        file.write(f"all[1].update({data!r})\n")
+    (tmp_path / "known_hosts").write_text(known)
+    first = "from firedrill.deploy import gate; gate.through()"
+    (tmp_path / "deploy.py").write_text(DEPLOY.format(folder=tmp_path, first=first))
+    done, commands = run(PASSWORD)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert words in done.stderr.strip().splitlines()[-1]
+    assert not (log / "tries").exists() and not commands

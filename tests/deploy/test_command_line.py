@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from firedrill.inventories.errors import INTERRUPTED, USAGE
+from tests.cluster.sshd import Sshd
 from tests.deploy.preflight.test_reach import HOSTS, closed_port  # noqa: F401 - a fixture
 from tests.labs import ROOT, WITH_US
 
@@ -74,6 +75,16 @@ def test_a_jump_host_that_is_down_is_one_line(deploy, tmp_path, closed_port):  #
     (tmp_path / ".ssh/config").write_text(f"Host 127.0.*\n  ProxyJump ops@localhost:{closed_port}\n")
     code, (line,) = deploy(tmp_path / "mine.py", HOME=str(tmp_path))
     assert code == USAGE and "start what they are reached through (the jump host, a VPN)" in line
+
+
+def test_a_jump_host_whose_key_is_not_known_is_one_line(deploy, tmp_path, closed_port):  # noqa: F811
+    (tmp_path / "mine.py").write_text(HOSTS.format(port=closed_port))
+    (tmp_path / ".ssh").mkdir()
+    jump = Sshd(tmp_path)
+    (tmp_path / ".ssh/config").write_text(f"Host 127.0.*\n  ProxyJump ops@localhost:{jump.port}\n")
+    code, (line,) = deploy(tmp_path / "mine.py", HOME=str(tmp_path))
+    jump.drop()
+    assert code == USAGE and "the key of the jump host is not known" in line and "log in once by hand" in line
 
 
 def test_ctrl_c_is_no_success(tmp_path):
