@@ -63,15 +63,20 @@ def folder(host: Host, role: str, postgres: int | str) -> str:
     return f"{POSTGRES}/{postgres}/{cluster}" if role == "postgres" else f"{FOLDERS[role]}/{cluster}"
 
 
-def ports(host: Host, *, monitored: bool = False) -> dict[int, str]:
-    """{port: role} of what the services of this host will listen on."""
-    numbers: Mapping[str, int] = host.data["ports"]
+def listeners(host: Host, *, monitored: bool = False) -> dict[str, str]:
+    """{name in `ports`: role} of what the services of this host will listen on."""
     roles = [role for role in host.roles if role != "monitor" or host.data["monitored"]]
-    found = {numbers[name]: role for role in roles for name in PORTS.get(role, ())}
+    found = {name: role for role in roles for name in PORTS.get(role, ())}
     if monitored:
         names = [OF_ALL, *(name for role in roles for name in EXPORTERS.get(role, ()))]
-        found |= {numbers[name]: EXPORTER for name in names}
-    return found | ({numbers["https" if host.data["tls"] else "http"]: "proxy"} if "proxy" in host.roles else {})
+        found |= dict.fromkeys(names, EXPORTER)
+    return found | ({"https" if host.data["tls"] else "http": "proxy"} if "proxy" in host.roles else {})
+
+
+def ports(host: Host, *, monitored: bool = False) -> dict[int, str]:
+    """{port: role} of the same."""
+    numbers: Mapping[str, int] = host.data["ports"]
+    return {numbers[name]: role for name, role in listeners(host, monitored=monitored).items()}
 
 
 def of(host: Host, *, monitored: bool = False) -> dict[str, Any]:

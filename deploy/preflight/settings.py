@@ -6,7 +6,7 @@ Each check takes the hosts and yields findings. CHECKS is the table; docs/prefli
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from firedrill.deploy import systems
+from firedrill.deploy import systems, wanted
 from firedrill.deploy.preflight import fence
 from firedrill.deploy.preflight.finding import SETTINGS, Finding
 from firedrill.deploy.preflight.login import login
@@ -70,6 +70,25 @@ def existing(hosts: Sequence[Host]) -> Findings:
             "the inventory describes an existing cluster (`foreign`), which a deploy would replace",
             "use another inventory",
         )
+
+
+def ports(hosts: Sequence[Host]) -> Findings:
+    """Two services of a host on one port."""
+    for host in hosts:
+        names: dict[int, str] = {}
+        for name in wanted.listeners(host, monitored=bool(read.monitors(hosts))):
+            number = host.data["ports"][name]
+            if names.setdefault(number, name) != name:
+                cause = f"the ports {names[number]} and {name} are both {number}"
+                yield Finding(host.name, "ports", cause, "set another one in `ports`")
+
+
+def settled(hosts: Sequence[Host]) -> Findings:
+    """What another key sets would have no effect in `patroni_settings`."""
+    for name in hosts[0].data["patroni_settings"]:
+        if name in SETTLED:
+            cause = f"`patroni_settings` has {name}, which `{SETTLED[name]}` sets"
+            yield _finding("patroni_settings", cause, f"set it in `{SETTLED[name]}`")
 
 
 def floors(hosts: Sequence[Host]) -> Findings:
@@ -228,11 +247,20 @@ def monitoring(hosts: Sequence[Host]) -> Findings:
         yield _finding("monitoring", cause, "set `monitored` to False")
 
 
+# What each setting of Patroni comes from.
+SETTLED = {
+    **dict.fromkeys(
+        ("ttl", "loop_wait", "retry_timeout", "maximum_lag_on_failover", "primary_start_timeout", "failsafe_mode"),
+        "timings",
+    ),
+    **dict.fromkeys(("synchronous_mode", "synchronous_mode_strict"), "durability"),
+    "synchronous_node_count": "synchronous_nodes",
+}
 CHECKS: tuple[Callable[[Sequence[Host]], Findings], ...] = (
-    login, addresses, roles, existing, floating, fence.settings, monitoring,
+    login, addresses, roles, ports, existing, floating, fence.settings, monitoring,
 )  # fmt: skip
 OF_PATRONI: tuple[Callable[[Sequence[Host]], Findings], ...] = (
-    floors, etcd, synchronous, replication, lost_standby, proxies, watchdog,
+    settled, floors, etcd, synchronous, replication, lost_standby, proxies, watchdog,
 )  # fmt: skip
 
 

@@ -52,6 +52,8 @@ WRONG = [
     ("profiles.fast.downinter", 0, "proxy checks", True, r"downinter 0: set it above 0"),
     ("vip", "front.example", "floating address", True, r"'front\.example' is not an IPv4 address: set vip to an IPv4"),
     ("vip", "2001:db8::1", "floating address", True, r"'2001:db8::1' is not an IPv4 address"),
+    ("patroni_settings", {"ttl": 40}, "patroni_settings", True, r"has ttl, which `timings` sets: set it in `timings`"),
+    ("patroni_settings", {"synchronous_mode": True}, "patroni_settings", True, r"which `durability` sets"),
     ("foreign", True, "existing cluster", True, r"describes an existing cluster"),
     ("timings", {"safety_margin": 19}, "watchdog", True, r"a safety margin of 19 s"),
 ]  # fmt: skip
@@ -63,6 +65,13 @@ def test_own_parameters_are_added_to_the_defaults(hosts):
     found = read.postgres_parameters(hosts[0].data)
     assert found == defaults()["postgres_parameters"] | {"max_connections": 400}
     assert settings.check(hosts) == []
+
+
+def test_two_services_of_a_host_on_one_port(hosts):
+    given(hosts, "ports.etcd_peer", 2379)
+    found = settings.check(hosts)
+    assert {(one.host, one.check, one.refused) for one in found} == {(f"etcd{n}", "ports", True) for n in (1, 2, 3)}
+    assert found[0].cause == "the ports etcd and etcd_peer are both 2379"
 
 
 @pytest.mark.parametrize(("keys", "value", "check", "refused", "text"), WRONG)
