@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 SERVER = ExtendedKeyUsageOID.SERVER_AUTH
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
 CA_DAYS = 3650
+UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
 # Valid from a little earlier: clocks differ.
 EARLIER = datetime.timedelta(days=1)
 
@@ -89,7 +90,7 @@ def same_key(one: bytes, other: bytes) -> bool:
     """Whether two files of certificates have an authority in common, be it renewed. False if one cannot be read."""
     try:
         first, second = ({_public(cert.public_key()) for cert in certificates(pem)} for pem in (one, other))
-    except (ValueError, TypeError):
+    except UNREADABLE:
         return False
     return bool(first & second)
 
@@ -99,7 +100,7 @@ def flaw(issued: Issued, ca: bytes, wanted: Wanted, days_left: float) -> str | N
     try:
         chain, authorities = certificates(issued.cert), certificates(ca)
         fits = matches(chain[0], issued.key)
-    except (ValueError, TypeError) as error:
+    except UNREADABLE as error:
         return f"it cannot be read ({error})"
     cert = chain[0]
     if not fits:
@@ -173,10 +174,20 @@ def _signed(cert: x509.Certificate, others: list[x509.Certificate], authorities:
     )
 
 
+def is_ca(cert: x509.Certificate) -> bool:
+    """Whether clients accept what it has issued; those of old have no such mark."""
+    try:
+        return bool(cert.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
+    except x509.ExtensionNotFound:
+        return True
+
+
 def _by(cert: x509.Certificate, issuer: x509.Certificate) -> bool:
+    if not is_ca(issuer):
+        return False
     try:
         cert.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (*UNREADABLE, InvalidSignature):
         return False
     return True
 

@@ -203,7 +203,8 @@ def _good(pair: Pair, ca: bytes, purpose: Wanted, left: int) -> bool:
 
 def _ca_flaw(ca: bytes, left: int) -> str | None:
     try:
-        return authority.ends(authority.certificates(ca)[0], left)
+        cert = authority.certificates(ca)[0]
+        return authority.ends(cert, left) if authority.is_ca(cert) else "it is the certificate of no CA"
     except ValueError as error:
         return f"it cannot be read ({error})"
 
@@ -241,7 +242,7 @@ def _authority(cert: Path, cluster: str, left: int) -> Issued:
 def _renewed(ca: Issued, cluster: str, key: Path) -> Issued:
     try:
         return authority.new_ca(cluster, ca.key)
-    except (ValueError, TypeError) as error:
+    except authority.UNREADABLE as error:
         raise InventoryProblem(
             f"the CA's key {key} cannot be read ({error})",
             f"restore it from a backup, or, for a new CA, stop etcd on its hosts, delete {key.parent} and deploy",
@@ -251,7 +252,7 @@ def _renewed(ca: Issued, cluster: str, key: Path) -> Issued:
 def _refuse_foreign(ca: Issued, cert: Path, key: Path) -> None:
     try:
         belongs = authority.matches(authority.certificates(ca.cert)[0], ca.key)
-    except (ValueError, TypeError):
+    except authority.UNREADABLE:
         belongs = False
     if not belongs:
         raise InventoryProblem(

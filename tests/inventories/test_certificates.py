@@ -270,6 +270,20 @@ def foreign_ca(folder):
     (folder / "ca.crt").write_bytes(authority.new_ca("other").cert)
 
 
+def no_ca(folder):
+    """The certificate of a server in the place of the CA's, which issued the others with the same key."""
+    key = (folder / "ca.key").read_bytes()
+    leaf = authority.issue(authority.Issued((folder / "ca.crt").read_bytes(), key), "x", only("x", {SERVER}), 10)
+    (folder / "ca.crt").write_bytes(leaf.cert)
+
+
+def odd_key(folder):
+    """A key on a curve that is not supported."""
+    pem = "MD4CAQEEDrceUYLVWO+k3C0iQqyBoAcGBSuBBAAGoSADHgAEBpraUpW839v5GYuU\njJ62Xn+VwWYG5aqxAnlOkQ=="
+    text = f"-----BEGIN EC PRIVATE KEY-----\n{pem}\n-----END EC PRIVATE KEY-----\n"
+    (folder / "db1-etcd.key").write_text(text)
+
+
 def named(common, uses=frozenset({CLIENT})):
     """The controller's certificate with a common name."""
 
@@ -301,6 +315,8 @@ BAD = {
     ),
     "no key": (lambda folder: (folder / "db1-etcd.key").write_text("-"), "it cannot be read"),
     "missing": (lambda folder: (folder / "db1-etcd.crt").unlink(), "No such file.*the key `certificates`"),
+    "odd key": (odd_key, "of etcd db1 cannot be used: it cannot be read"),
+    "the CA is a server": (no_ca, "the CA .* cannot be used: it is the certificate of no CA"),
     "open": (lambda folder: os.chmod(folder / "db1-etcd.key", 0o644), "others can read the key .*chmod 600"),
     "no CA": (lambda folder: (folder / "ca.crt").write_text("x"), "the CA .* cannot be used: it cannot be read"),
 }
@@ -331,9 +347,20 @@ def test_whether_certificates_tell_members_of_etcd_apart(tmp_path):
 
 
 def test_an_intermediate_authority_in_the_file_of_a_certificate_is_followed():
-    root = authority.new_ca("root")
-    between = authority.issue(root, "between", only("between", {SERVER}), 10)
+    root, between = authority.new_ca("root"), authority.new_ca("between")
+    server = authority.issue(root, "between", only("between", {SERVER}), 10)
     leaf = authority.issue(between, "etcd", only("db1", {SERVER}), 10)
+    issuer, key = authority.certificates(root.cert)[0], serialization.load_pem_private_key(root.key, None)
+    its_own = authority.certificates(between.cert)[0]
+    signed = (
+        authority._builder(its_own.subject, issuer.subject, its_own.public_key(), issuer.public_key(), 10)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    between = between._replace(cert=signed.public_bytes(serialization.Encoding.PEM))
+    by_server = authority.issue(server, "etcd", only("db1", {SERVER}), 10)
+    by_server = by_server._replace(cert=by_server.cert + server.cert)
+    assert authority.flaw(by_server, root.cert, only("db1", {SERVER}), 0) == "it was not issued by the CA"
     assert authority.flaw(leaf, root.cert, only("db1", {SERVER}), 0) == "it was not issued by the CA"
     chain = leaf._replace(cert=leaf.cert + between.cert)
     assert authority.flaw(chain, root.cert, only("db1", {SERVER}), 0) is None
