@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from firedrill.deploy import watchdog
 from firedrill.inventories.read import read
 from firedrill.lab import cgroups, core, image, paths, providers, uml
 from tests.labs import ROOT, place
@@ -226,6 +227,18 @@ def test_a_watchdog_that_is_closed_in_good_order_lets_go(up, run):
     run("u1", f"python3 -c '{quoted(LET_GO)}'")
     time.sleep(4)
     assert run("u1", "cat /proc/sys/kernel/random/boot_id") == first
+
+
+def test_a_deploy_can_load_softdog(up, run):
+    """Its command, on a host where the module is not loaded; here the image loads it."""
+    files = "/etc/modules-load.d/firedrill-watchdog.conf /etc/modprobe.d/firedrill-watchdog.conf"
+    run("u1", "modprobe -r softdog && [ ! -d /sys/module/softdog ]")
+    try:
+        run("u1", f"modinfo softdog > /dev/null && {watchdog.LOAD}")
+        assert run("u1", "[ -d /sys/module/softdog ] && [ -c /dev/watchdog1 ] && echo loaded") == "loaded"
+        assert run("u1", f"cat {files}").split() == ["softdog", "options", "softdog", "nowayout=0"]
+    finally:
+        run("u1", f"rm -f {files}; modprobe softdog")
 
 
 def test_a_starved_watchdog_ends_the_kernel_and_the_host_comes_back(up, run, command):
