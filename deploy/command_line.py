@@ -71,11 +71,20 @@ def at_the_end(given: Mapping[str, Any], printed: str) -> None:
     """Raises Refused if no deploy began, with the cause."""
     stage = state.current_stage if ctx_state.isset() else StateStage.Setup
     error = sys.exc_info()[1]
-    if stage == StateStage.Connect and state.failed_hosts and not state.activated_hosts:
-        refusing(lambda: _refuse_unreachable(printed))
-    elif stage <= StateStage.Connect and isinstance(error, click.ClickException) and not isinstance(error, Refused):
+    if isinstance(error, Refused):
+        return
+    if stage > StateStage.Connect:
+        _refuse_nobody(given)
+        if isinstance(getattr(error, "exception", None), EOFError):
+            raise Refused("the changes are to be confirmed, and there is no terminal: add -y") from None
+    elif isinstance(error, click.ClickException):
+        if stage == StateStage.Connect and state.failed_hosts:
+            refusing(lambda: _refuse_unreachable(printed))
         raise Refused(printable(f"{_cause(error)}: correct the inventory or the SSH configuration")) from None
-    elif stage > StateStage.Connect and not state.activated_hosts:
+
+
+def _refuse_nobody(given: Mapping[str, Any]) -> None:
+    if not state.activated_hosts:
         options = [f"--{option} {name}" for option in ("limit", "exclude") for name in given[option]]
         chosen = f" ({', '.join(options)})" if options else ""
         cause = f"no host of {given['inventory']} takes part{chosen}"
@@ -95,7 +104,11 @@ def _cause(error: click.ClickException) -> str:
 def _refuse_unreachable(printed: str) -> None:
     failed = {topology.plain(host.name) for host in state.failed_hosts}
     hosts = [host for host in topology.hosts() if host.name in failed]
-    found = reach.none_left(hosts, topology.path(), reach.causes(printed))
+    why = reach.causes(printed)
+    if state.activated_hosts:
+        found = [reach.unreachable(host, topology.path(), why.get(host.name, "")) for host in hosts]
+    else:
+        found = reach.none_left(hosts, topology.path(), why)
     if file := os.environ.get(REPORT):
         Path(file).write_text(json.dumps(as_json(found)))
     raise Refused("\n".join(lines(found)))

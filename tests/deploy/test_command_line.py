@@ -22,8 +22,8 @@ def deploy(pyinfra, request, tmp_path):
     """Run a deploy, named as a file or as a function; returns the exit code and the lines of ours."""
     folder, name = WAYS[request.param]
 
-    def run(inventory, *options, **environment):
-        done = pyinfra("-y", *options, inventory, name, cwd=folder or tmp_path, **environment)
+    def run(inventory, *options, yes=("-y",), **environment):
+        done = pyinfra(*yes, *options, inventory, name, cwd=folder or tmp_path, **environment)
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, [line for line in done.stderr.splitlines() if line.startswith("deploy: ")]
 
@@ -67,6 +67,23 @@ def test_where_no_host_can_be_reached_each_is_named(deploy, tmp_path, closed_por
     code, lines = deploy(tmp_path / "mine.py", HOME=str(tmp_path))
     assert code == USAGE and [line.split()[2] for line in lines] == ["etcd1", "etcd2", "etcd3"]
     assert f"port {closed_port} on 127.0.2.1)): start it, or leave it out with --exclude etcd2" in lines[1]
+
+
+def test_of_several_hosts_those_that_cannot_be_reached_are_named(deploy, tmp_path, closed_port):  # noqa: F811
+    """In a plan pyinfra asks whether to go on, here without a terminal."""
+    there = Sshd(tmp_path)
+    login = {"ssh_hostname": "127.0.0.1", "ssh_port": there.port, "ssh_password": "x", "ssh_allow_agent": False}
+    more = f"etcd[0][1].update({login!r})\n"
+    (tmp_path / "mine.py").write_text(HOSTS.format(port=closed_port) + more)
+    (tmp_path / ".ssh").mkdir()
+    code, found = deploy(tmp_path / "mine.py", yes=("--dry",), HOME=str(tmp_path))
+    there.drop()
+    assert code == USAGE and [line.split()[2] for line in found] == ["etcd2", "etcd3"]
+
+
+def test_without_a_terminal_nothing_is_confirmed(deploy, tmp_path):
+    code, found = deploy(ROOT / FAKE, "--data", f"secrets_file={tmp_path}/secrets.json", yes=())
+    assert code == USAGE and found[-1] == "deploy: the changes are to be confirmed, and there is no terminal: add -y"
 
 
 def test_a_jump_host_that_is_down_is_one_line(deploy, tmp_path, closed_port):  # noqa: F811
