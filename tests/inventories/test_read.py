@@ -124,7 +124,7 @@ def lab(**changed: object) -> str:
         (data(certificates={"ca": "a", "cert": "{host:d}", "key": "{host}"}), "e1 .* has the certificates", "such as"),
         (data(credentials={"sql": {"password": "x"}}), r"credentials\['sql'\] of e1 .* has no user", "name the `user`"),
         (data(credentials={"sql": {}}), r"credentials\['sql'\] of e1 .* has no user", "None if none is needed"),
-        (data(ssh_strict_host_key_checking="no"), "has the ssh_strict_host_key_checking 'no'", "accept-new, yes"),
+        (data(ssh_strict_host_key_checking="ask"), "has the ssh_strict_host_key_checking 'ask'", "accept-new, yes"),
         (data(ssh_strict_host_key_checking="yes", ssh_connect_retries=2, ssh_forward_agent=False), None, None),
         (
             GOOD + "postgres[0][1]['cluster'] = 'orders'",
