@@ -91,7 +91,7 @@ def test_a_jump_host_that_is_down_is_one_line(deploy, tmp_path, closed_port):  #
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh/config").write_text(f"Host 127.0.*\n  ProxyJump ops@localhost:{closed_port}\n")
     code, (line,) = deploy(tmp_path / "mine.py", HOME=str(tmp_path))
-    assert code == USAGE and "start what they are reached through (the jump host, a VPN)" in line
+    assert code == USAGE and "start the jump host or VPN that leads to them" in line
 
 
 def test_a_jump_host_whose_key_is_not_known_is_one_line(deploy, tmp_path, closed_port):  # noqa: F811
