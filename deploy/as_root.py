@@ -4,6 +4,7 @@ pyinfra's own `_sudo_password` would be on a command line of the host (`env PYIN
 """
 
 import functools
+import threading
 from typing import Any
 
 import gevent
@@ -54,13 +55,24 @@ class AsRoot(SSHConnector):
             raise sudo.refused(self.host.name, self.user, shown, self.password)
 
 
-@functools.cache
 def as_root() -> None:
     """Have all hosts run commands as root. Exits 2 with what sudo refuses, on each host, before any change."""
+    with _one_at_a_time:
+        refusal = _all_as_root()
+    if refusal:
+        raise Refused(refusal)
+
+
+_one_at_a_time = threading.Lock()
+
+
+@functools.cache
+def _all_as_root() -> str:
+    """pyinfra calls a deploy for each host: the first call does the work. Returns what sudo refuses, or nothing."""
     try:
         data = {host.name: host.data for host in topology.hosts()}
     except Problem as problem:
-        raise Refused(printable(problem)) from None
+        return printable(problem)
     targets = [
         (target, data[topology.plain(target.name)])
         for target in state.inventory.get_active_hosts()
@@ -68,8 +80,7 @@ def as_root() -> None:
     ]
     asked = [gevent.spawn(_become, *target) for target in targets]
     gevent.joinall(asked)
-    if refused := [printable(found) for one in asked if (found := one.get())]:
-        raise Refused("\n".join(refused))
+    return "\n".join(dict.fromkeys(printable(found) for one in asked if (found := one.get())))
 
 
 def _become(target: Any, data: dict[str, Any]) -> Problem | None:

@@ -4,7 +4,6 @@ The password goes to sudo on standard input, so it is on no command line and in 
 does not ask for it (NOPASSWD), it is dropped there before the command begins: its standard input starts after END.
 """
 
-import contextlib
 import getpass
 import os
 import re
@@ -69,20 +68,23 @@ _one_prompt = threading.Lock()
 def _prompted(prompt: str) -> str:
     """The answer to a prompt, asked for once by the first process that needs it; it is never stored."""
     with _one_prompt:
-        if PROMPTED in os.environ:
-            return os.environ[PROMPTED]
-        if not sys.stdin.isatty():
-            raise InventoryProblem(
-                "the password for sudo cannot be asked for: there is no terminal",
-                "give `sudo` a password_file, password_env or password_command",
-            )
-        answer = ""
-        with contextlib.suppress(EOFError):  # Ctrl-D
-            answer = getpass.getpass(f"{prompt}: ")
-        if not answer:
+        if PROMPTED not in os.environ:
+            os.environ[PROMPTED] = _answer(prompt)
+        if not (answer := os.environ[PROMPTED]):
             raise InventoryProblem("no password for sudo was typed", "type it at the prompt")
-        os.environ[PROMPTED] = answer
         return answer
+
+
+def _answer(prompt: str) -> str:
+    if not sys.stdin.isatty():
+        raise InventoryProblem(
+            "the password for sudo cannot be asked for: there is no terminal",
+            "give `sudo` a password_file, password_env or password_command",
+        )
+    try:
+        return getpass.getpass(f"{prompt}: ")
+    except EOFError:  # Ctrl-D
+        return ""
 
 
 def program(given: str | None) -> str:

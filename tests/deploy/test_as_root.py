@@ -104,3 +104,14 @@ def test_no_host_gets_a_password_that_the_inventory_makes_no_sense_of_or_that_ma
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert words in done.stderr.strip().splitlines()[-1]
     assert not (log / "tries").exists() and not commands
+
+
+def test_a_wrong_password_is_tried_once_on_each_host(run, log, tmp_path):
+    """Or sudo would lock the user out; pyinfra runs a deploy for all hosts at the same time."""
+    more = 'etcd = [(f"db{n}", {"ssh_hostname": "127.0.0.1"}) for n in range(1, 5)]\nall = (etcd, all[1])\n'
+    with open(tmp_path / "mine.py", "a") as file:
+        file.write(more)
+    done, _ = run("wrong")
+    refused = [line for line in done.stderr.splitlines() if "sudo refuses the password of drill" in line]
+    assert done.returncode == 2 and len(refused) == 4
+    assert (log / "tries").read_text() == "wrong\n" * 4
