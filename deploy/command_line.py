@@ -24,7 +24,7 @@ from pyinfra.context import ctx_state
 
 from firedrill.deploy import topology
 from firedrill.deploy.preflight import reach
-from firedrill.deploy.preflight.finding import REPORT, as_json, lines
+from firedrill.deploy.preflight.finding import REPORT, Finding, as_json, lines
 from firedrill.deploy.refused import Refused, refusing
 from firedrill.inventories.errors import INTERRUPTED
 from firedrill.inventories.printable import printable
@@ -37,10 +37,10 @@ def watch() -> None:
     context = click.get_current_context(silent=True)
     if context is None or not {"inventory", "operations", "data"} <= context.params.keys() or WATCHED in context.meta:
         return
-    context.meta[WATCHED] = printed = Printed()
+    context.meta[WATCHED] = True
     refuse_arguments(context.params)
-    logger.addHandler(printed)
-    context.call_on_close(lambda: at_the_end(context.params, "\n".join(printed.lines)))
+    logger.addHandler(_printed)
+    context.call_on_close(lambda: at_the_end(context.params))
     signal.signal(signal.SIGINT, interrupted)
     hub = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, PyinfraError, ValueError)  # raised again where pyinfra waits for its hosts
@@ -57,6 +57,17 @@ class Printed(logging.Handler):
         self.lines.append(click.unstyle(record.getMessage()))
 
 
+_printed = Printed()
+
+
+def unreached() -> list[Finding]:
+    """The hosts that pyinfra could not connect to, with the causes that it printed."""
+    failed = {topology.plain(host.name) for host in state.failed_hosts}
+    hosts = [host for host in topology.hosts() if host.name in failed]
+    why = reach.causes("\n".join(_printed.lines))
+    return reach.unreached(hosts, topology.path(), why, every=not state.activated_hosts)
+
+
 def refuse_arguments(given: Mapping[str, Any]) -> None:
     """What pyinfra answers with a traceback, or takes for a host's name. Raises Refused."""
     for word in given["data"]:
@@ -67,7 +78,7 @@ def refuse_arguments(given: Mapping[str, Any]) -> None:
         raise Refused(printable(f"no inventory file {file}: name one, such as inventories/vms.py"))
 
 
-def at_the_end(given: Mapping[str, Any], printed: str) -> None:
+def at_the_end(given: Mapping[str, Any]) -> None:
     """Raises Refused if no deploy began, with the cause."""
     stage = state.current_stage if ctx_state.isset() else StateStage.Setup
     error = sys.exc_info()[1]
@@ -79,7 +90,7 @@ def at_the_end(given: Mapping[str, Any], printed: str) -> None:
             raise Refused("the changes are to be confirmed, and there is no terminal: add -y") from None
     elif isinstance(error, click.ClickException):
         if stage == StateStage.Connect and state.failed_hosts:
-            refusing(lambda: _refuse_unreachable(printed))
+            refusing(_refuse_unreached)
         raise Refused(printable(f"{_cause(error)}: correct the inventory or the SSH configuration")) from None
 
 
@@ -101,14 +112,8 @@ def _cause(error: click.ClickException) -> str:
     return f"{place} ({text})" if place else text
 
 
-def _refuse_unreachable(printed: str) -> None:
-    failed = {topology.plain(host.name) for host in state.failed_hosts}
-    hosts = [host for host in topology.hosts() if host.name in failed]
-    why = reach.causes(printed)
-    if state.activated_hosts:
-        found = [reach.unreachable(host, topology.path(), why.get(host.name, "")) for host in hosts]
-    else:
-        found = reach.none_left(hosts, topology.path(), why)
+def _refuse_unreached() -> None:
+    found = unreached()
     if file := os.environ.get(REPORT):
         Path(file).write_text(json.dumps(as_json(found)))
     raise Refused("\n".join(lines(found)))

@@ -109,6 +109,12 @@ def complete() -> bool:
     return len(state.activated_hosts) == len(hosts())
 
 
+def left_out(role: str) -> list[str]:
+    """The hosts with this role that --limit or --exclude leaves out."""
+    out = {plain(item.name) for item in inventory if not state.is_host_in_limit(item)}
+    return [one.name for one in members(role) if one.name in out]
+
+
 def rotated() -> list[str]:
     """The secrets whose new passwords this deploy carries to the services."""
     return secrets.waiting(hosts()[0].data)

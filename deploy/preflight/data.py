@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from firedrill.deploy import wanted
+from firedrill.deploy.preflight.finding import SETTINGS, Finding
 from firedrill.deploy.preflight.seen import Findings, Seen, finding
 from firedrill.inventories import authority, certificates
 
@@ -64,6 +65,18 @@ def packages(all_seen: Sequence[Seen]) -> Findings:
                 f"not available from the package sources: {names}",
                 "run apt-get update there, or add the source that has them",
             )
+
+
+def first_members(all_seen: Sequence[Seen], left_out: Sequence[str]) -> Findings:
+    """A new etcd decides its version once all members have been there, and Patroni uses none without a version."""
+    mine = [seen.found["etcd"]["exists"] for seen in all_seen if "etcd" in seen.found]
+    if left_out and mine and not any(mine):
+        yield Finding(
+            SETTINGS,
+            "etcd members",
+            f"the first deploy leaves out {', '.join(left_out)}: a new etcd needs all its members once",
+            "deploy to all hosts",
+        )
 
 
 def disks(all_seen: Sequence[Seen]) -> Findings:

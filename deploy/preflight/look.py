@@ -14,8 +14,8 @@ from pyinfra.api.facts import get_fact
 from pyinfra.context import ctx_host
 
 from firedrill.deploy import on_host, topology, versions, wanted
+from firedrill.deploy.preflight import data, lock, system
 from firedrill.deploy.preflight import hosts as checks
-from firedrill.deploy.preflight import lock, system
 from firedrill.deploy.preflight.finding import Finding
 from firedrill.deploy.preflight.seen import Seen
 from firedrill.inventories.read import MAJORITIES, Host
@@ -49,7 +49,8 @@ def findings(*, leased: bool) -> list[Finding]:
     holder = keeper(topology.hosts(), active) if leased else None
     asking = [gevent.spawn(_ask, active[host.name], host, complete, host == holder) for host in mine]
     gevent.joinall(asking)
-    return judged([one.get() for one in asking])
+    seen = [one.get() for one in asking]
+    return [*judged(seen), *data.first_members(seen, topology.left_out("etcd"))]
 
 
 def keeper(hosts: Sequence[Host], active: Collection[str]) -> Host | None:

@@ -11,6 +11,8 @@ from firedrill.deploy.preflight.finding import SETTINGS, Finding
 from firedrill.inventories.read import Host
 
 UNASKED = "EOF when reading a line"  # pyinfra asks whether it may take a jump host's key
+TRUST = "log in once by hand, or set StrictHostKeyChecking accept-new for it in ~/.ssh/config"
+START = "start the jump host or VPN that leads to them, or correct the login in the inventory"
 LINE = re.compile(r"^\s*\[([^]\s]+)\]\s+(.*\S)\s*$", re.M)
 
 
@@ -30,25 +32,25 @@ def unreachable(host: Host, path: Path, why: str = "") -> Finding:
     )
 
 
-def none_left(hosts: Sequence[Host], path: Path, why: Mapping[str, str]) -> list[Finding]:
-    """No host can be reached. The same cause for all of them is what they have in common, such as a jump host."""
-    common = {why.get(host.name, "") for host in hosts}
-    if all(UNASKED in cause for cause in common):
-        return [
-            Finding(
-                SETTINGS,
-                "reachable",
-                "no host can be reached over SSH: the key of the jump host is not known, and no terminal to ask on",
-                "log in once by hand, or set StrictHostKeyChecking accept-new for it in ~/.ssh/config",
-            )
-        ]
-    if len(hosts) == 1 or len(common) > 1 or not all(common):
-        return [unreachable(host, path, why.get(host.name, "")) for host in hosts]
-    return [
-        Finding(
-            SETTINGS,
-            "reachable",
-            f"no host can be reached over SSH, each for the same reason ({common.pop()})",
-            "start the jump host or VPN that leads to them, or correct the login in the inventory",
-        )
-    ]
+def unreached(hosts: Sequence[Host], path: Path, why: Mapping[str, str], *, every: bool) -> list[Finding]:
+    """A finding for each host; one for those with the same cause, which share what is down, such as a jump host.
+
+    `every`: these are all hosts.
+    """
+    alike: dict[str, list[Host]] = {}
+    for host in hosts:
+        alike.setdefault(why.get(host.name, ""), []).append(host)
+    found = []
+    for cause, some in alike.items():
+        who = "no host can" if every and len(alike) == 1 else f"{', '.join(host.name for host in some)} cannot"
+        if UNASKED in cause:
+            found.append(_shared(f"{who} be reached over SSH: the key of the jump host is not known", TRUST))
+        elif cause and len(some) > 1:
+            found.append(_shared(f"{who} be reached over SSH, each for the same reason ({cause})", START))
+        else:
+            found += [unreachable(host, path, cause) for host in some]
+    return found
+
+
+def _shared(cause: str, remedy: str) -> Finding:
+    return Finding(SETTINGS, "reachable", cause, remedy, True)

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from pyinfra.context import ctx_host
 
 from firedrill.deploy import command_line, prediction, systems, topology
 from firedrill.deploy.as_root import as_root
-from firedrill.deploy.preflight import lock, look, reach, settings
+from firedrill.deploy.preflight import lock, look, settings
 from firedrill.deploy.preflight.finding import REPORT, SETTINGS, Finding, as_json, lines, of_problem
 from firedrill.deploy.preflight.login import login
 from firedrill.deploy.refused import Refused
@@ -25,7 +25,6 @@ from firedrill.deploy.version_checks import check_versions
 from firedrill.inventories import certificates, read
 from firedrill.inventories.errors import Problem, of_system
 from firedrill.inventories.printable import printable
-from firedrill.inventories.read import Host
 
 command_line.watch()
 
@@ -90,9 +89,7 @@ def findings(*, leased: bool) -> list[Finding]:
     """All that is wrong. Hosts are not asked if the inventory cannot be understood. Raises Problem if it is locked."""
     if wrong := inventory():
         return wrong
-    hosts = topology.hosts()
-    failed = {topology.plain(host.name) for host in state.failed_hosts}
-    wrong = settings.check(hosts) + unreachable(hosts, failed)
+    wrong = settings.check(topology.hosts()) + command_line.unreached()
     wrong += look.findings(leased=leased)
     return wrong if any(one.refused for one in wrong) else wrong + of_versions() + secrets()
 
@@ -158,15 +155,12 @@ def _had(check: str, ask: Callable[[], Any]) -> list[Finding]:
     return []
 
 
-def unreachable(hosts: Sequence[Host], failed: Collection[str]) -> list[Finding]:
-    """pyinfra itself continues without a host that it cannot connect to, and exits 0."""
-    return [reach.unreachable(host, topology.path()) for host in hosts if host.name in failed]
-
-
 def check_reached() -> None:
-    """Refuse if pyinfra could not connect to a host: for deploys that need no other check."""
-    failed = {topology.plain(host.name) for host in state.failed_hosts}
-    if found := unreachable(topology.hosts(), failed):
+    """Refuse if pyinfra could not connect to a host: for deploys that need no other check.
+
+    It continues without such hosts, and exits with 0.
+    """
+    if found := command_line.unreached():
         raise Refused("\n".join(lines(found)))
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from firedrill.deploy.preflight import hosts, look
+from firedrill.deploy.preflight import data, hosts, look
 from firedrill.deploy.preflight.finding import as_json, lines
 from firedrill.deploy.preflight.seen import Seen
 from firedrill.inventories import authority
@@ -82,6 +82,21 @@ def test_a_floating_address_that_is_refused_among_the_settings_is_no_finding_of_
     for one in seen.values():
         one.host.data["vip"] = vip
     assert hosts.check(list(seen.values())) == []
+
+
+@pytest.mark.parametrize(
+    ("left_out", "there", "refused"), [(["etcd1"], [], True), (["etcd1"], ["etcd2"], False), ([], [], False)]
+)
+def test_the_first_deploy_needs_all_members_of_etcd(seen, left_out, there, refused):
+    """Until then etcd has no version of its own, and Patroni asks an API that it does not have."""
+    for name in there:
+        seen[name].found["etcd"]["exists"] = True
+    found = [one.cause for one in data.first_members([seen["etcd2"], seen["etcd3"], seen["db1"]], left_out)]
+    assert found == ["the first deploy leaves out etcd1: a new etcd needs all its members once"] * refused
+
+
+def test_a_deploy_to_other_hosts_needs_no_member_of_etcd(seen):
+    assert list(data.first_members([seen["db1"]], ["etcd1", "etcd2", "etcd3"])) == []
 
 
 def test_all_findings_at_once_refusals_first(seen):

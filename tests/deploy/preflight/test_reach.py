@@ -8,6 +8,7 @@ import pytest
 from firedrill.deploy.preflight import __main__ as command_line
 from firedrill.deploy.preflight import reach
 from firedrill.inventories.errors import USAGE
+from firedrill.inventories.read import Host
 from tests.labs import ROOT
 
 HOSTS = """
@@ -60,3 +61,12 @@ def test_a_jump_host_that_is_down_is_one_cause(shown, closed_port):
 def test_what_pyinfra_prints_of_hosts():
     printed = "--> Connecting\n    [db1]   Could not connect (x)\n    [etcd1] Authentication error (y)\n\n--> error\n"
     assert reach.causes(printed) == {"db1": "Could not connect (x)", "etcd1": "Authentication error (y)"}
+
+
+def test_those_behind_the_same_jump_host_are_one_finding_and_others_their_own(tmp_path):
+    hosts = [Host(f"db{n}", f"192.0.2.{n}", ("postgres",), {}) for n in (1, 2, 3, 4)]
+    why = {"db1": "Could not connect (jump)", "db2": "Could not connect (jump)", "db3": "Authentication error (x)"}
+    first, second, third = reach.unreached(hosts, tmp_path / "mine.py", why, every=True)
+    assert first.cause == "db1, db2 cannot be reached over SSH, each for the same reason (Could not connect (jump))"
+    assert (second.host, second.cause) == ("db3", "192.0.2.3 cannot be reached over SSH (Authentication error (x))")
+    assert (third.host, third.cause) == ("db4", "192.0.2.4 cannot be reached over SSH")
