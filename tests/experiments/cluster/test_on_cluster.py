@@ -23,7 +23,7 @@ from firedrill.experiments.observe.writer import Writer
 from firedrill.experiments.run import runner
 from firedrill.experiments.steps import Level, Switchover, UntilSteady, UntilWrites, Wait
 from tests.experiments.cluster import floating, listeners
-from tests.experiments.cluster.helpers import missed_times, on, run
+from tests.experiments.cluster.helpers import drilled, missed_times, on, run
 from tests.labs import PASSWORD
 
 pytestmark = pytest.mark.lab("cluster")
@@ -33,8 +33,8 @@ pytestmark = pytest.mark.lab("cluster")
 def drill(deployed, command, tmp_path_factory) -> tuple[subprocess.CompletedProcess, dict, Path]:
     """`experiments run leader_power_cut`, once: what it said, its verdict and its folder."""
     reports = tmp_path_factory.mktemp("reports")
-    done = command(
-        "experiments",
+    done = drilled(
+        command,
         "-i",
         deployed,
         "run",
