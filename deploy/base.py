@@ -57,4 +57,4 @@ def named(block: str):
     if host.get_fact(OurNames) == block.strip():
         host.noop("all hosts are listed")
     else:
-        yield StringCommand(f"sed -i '{OURS}d' /etc/hosts && cat >>/etc/hosts", _stdin=block.strip())
+        yield StringCommand(f"sed -i '{OURS}d' /etc/hosts && cat >>/etc/hosts && sync /etc/hosts", _stdin=block.strip())

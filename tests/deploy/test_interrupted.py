@@ -38,6 +38,19 @@ def test_an_archive_that_did_not_arrive_whole_changes_nothing(two, tmp_path, sha
     assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["a.conf"]
 
 
+def test_a_file_is_synced_before_it_has_its_name_and_its_folder_afterwards(two, tmp_path, monkeypatch):
+    """A power failure within 30 s of a deploy would leave it empty."""
+    fake = tmp_path / "bin/sync"
+    fake.parent.mkdir()
+    fake.write_text(f'#!/bin/sh\nfor f; do [ -f "$f" ] && cat "$f" || ls "$f"; done >>{tmp_path}/synced\n')
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    assert deploy(two).returncode == 0
+    content, folders = (tmp_path / "synced").read_text().split("a.conf\n")
+    assert content.startswith(two[0].content + two[1].content)
+    assert folders.endswith("b c.conf\n")
+
+
 def test_the_unit_is_marked_before_its_first_file_is_renamed(two):
     steps = files.replace([file.path for file in two], ["etcd", "patroni"]).split(" && ")
     mark = steps.index(f"touch {files.UNAPPLIED}/etcd {files.UNAPPLIED}/patroni")
