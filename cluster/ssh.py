@@ -24,7 +24,8 @@ from firedrill.inventories.read import Host
 
 COMMAND_SECONDS = 30
 RECOVERING_SECONDS = 120  # on a host that has just got its disk, network or processors back
-SURE_SECONDS = 2
+QUICK_SECONDS = 0.5  # a host that answers later is slow, or silent
+SURE_SECONDS = 2  # a host that answers later is taken as silent
 WHY_SECONDS = 10
 _WHY: dict[tuple[str, int], tuple[float, "Unreachable"]] = {}  # by address and port: when it was asked, what was found
 MARK = "firedrill: the output of the command"
@@ -140,7 +141,7 @@ def _key(host: Host) -> tuple[str, int]:
 
 def _ask_why(host: Host) -> Unreachable:
     try:
-        if answers(host, SURE_SECONDS):
+        if answers(host):
             connect(host).close()
     except Problem as problem:
         return Unreachable(problem.cause, problem.remedy)
@@ -292,8 +293,8 @@ class Running:
             ) from None
 
 
-def answers(host: Host, seconds: float = 0.5) -> bool:
-    """Whether something answers on the host's SSH port. Raises JumpDown where a jump host hides the answer."""
+def answers(host: Host, seconds: float = SURE_SECONDS) -> bool:
+    """Whether something answers on the SSH port within `seconds`. Raises JumpDown where a jump host hides that."""
     try:
         with closing(route.reach(login.of(host), seconds)) as connection:
             connection.settimeout(seconds)
@@ -307,14 +308,14 @@ def silent(host: Host) -> float | None:
 
     Raises JumpDown.
     """
-    if answers(host):
+    if answers(host, QUICK_SECONDS):
         return None
     missed = time.monotonic()
-    return None if answers(host, SURE_SECONDS) else missed
+    return None if answers(host) else missed
 
 
 def _answered_at(host: Host) -> float | None:
-    return time.monotonic() if answers(host) else None
+    return time.monotonic() if answers(host, QUICK_SECONDS) else None
 
 
 def wait(host: Host, *, up: bool, seconds: float) -> float:
